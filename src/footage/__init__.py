@@ -1,0 +1,49 @@
+"""
+A flight recorder and time-travel debugger for computer-use agents.
+
+    import footage
+
+    with footage.record(task="Add two numbers") as run:
+        client = run.attach(anthropic.Anthropic())
+        machine = run.watch(machine)
+        ...
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from footage.errors import FootageError
+    from footage.recorder.session import Recording, record
+    from footage.storage import Store, open_store
+    from footage.trajectory import Action, Machine
+
+__all__ = ["Action", "FootageError", "Machine", "Recording", "Store", "__version__", "open_store", "record"]
+
+_HOMES = {
+    "Action": "footage.trajectory",
+    "FootageError": "footage.errors",
+    "Machine": "footage.trajectory",
+    "Recording": "footage.recorder.session",
+    "Store": "footage.storage",
+    "open_store": "footage.storage",
+    "record": "footage.recorder.session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name where it is first used, so that `import footage` stays cheap."""
+    import importlib
+
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("footage")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'footage' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,159 @@
+"""
+Everything footage raises on purpose, as one tree.
+
+    FootageError
+      UsageError               a wrong argument, name or file
+        RunNotFound            no run, or more than one, fits what was asked for
+        BadPicture             bytes that are no picture, or one too large to open
+        BadAction              an action that cannot be understood
+      StoreError               something about the store
+        NotAStore              the file is no store of footage
+        StoreTooNew            written by a newer footage
+        StoreCorrupt           a stored value fails its check
+        StoreFull              no room left to write
+      CannotDo                 this system lacks what it takes
+        NoDisplay              no X server could be started or reached
+        MissingProgram         a needed program is not installed
+        NoApiKey               the model's service was asked for, but no key is set
+      MachineError             a machine did not do what it was told
+        UnsupportedAction      the machine has no such action
+      ModelError               the model's service answered with an error
+
+Each carries one sentence, and a hint that says what to do. `code` is the machine-readable name used by
+`--json`, `exit_code` what the command line ends with (2: usage or input, 3: it could not be done).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "BadAction",
+    "BadPicture",
+    "CannotDo",
+    "FootageError",
+    "MachineError",
+    "MissingProgram",
+    "ModelError",
+    "NoApiKey",
+    "NoDisplay",
+    "NotAStore",
+    "RunNotFound",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreTooNew",
+    "UnsupportedAction",
+    "UsageError",
+]
+
+
+class FootageError(Exception):
+    """Base of all errors that footage raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(FootageError):
+    """A wrong argument, name or file."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class RunNotFound(UsageError):
+    """No run, or more than one, fits what was asked for."""
+
+    code = "run_not_found"
+
+
+class BadPicture(UsageError):
+    """Bytes that are no picture, or one too large to open."""
+
+    code = "bad_picture"
+
+
+class BadAction(UsageError):
+    """An action that cannot be understood."""
+
+    code = "bad_action"
+
+
+class StoreError(FootageError):
+    """Something about the store."""
+
+    code = "store"
+
+
+class NotAStore(StoreError):
+    """The file is no store of footage."""
+
+    code = "not_a_store"
+    exit_code = 2
+
+
+class StoreTooNew(StoreError):
+    """The file was written by a newer footage."""
+
+    code = "store_too_new"
+    exit_code = 2
+
+
+class StoreCorrupt(StoreError):
+    """A stored value fails its check."""
+
+    code = "store_corrupt"
+
+
+class StoreFull(StoreError):
+    """No room left to write."""
+
+    code = "store_full"
+
+
+class CannotDo(FootageError):
+    """This system lacks what it takes."""
+
+    code = "cannot_do"
+
+
+class NoDisplay(CannotDo):
+    """No X server could be started or reached."""
+
+    code = "no_display"
+
+
+class MissingProgram(CannotDo):
+    """A needed program is not installed."""
+
+    code = "missing_program"
+
+
+class NoApiKey(CannotDo):
+    """The model's service was asked for, but no key is set."""
+
+    code = "no_api_key"
+
+
+class MachineError(FootageError):
+    """A machine did not do what it was told."""
+
+    code = "machine"
+
+
+class UnsupportedAction(MachineError):
+    """The machine has no such action."""
+
+    code = "unsupported_action"
+
+
+class ModelError(FootageError):
+    """The model's service answered with an error."""
+
+    code = "model"

@@ -1,0 +1,581 @@
+"""
+The vocabulary, as types: one word, one thing, the same in code, database, command line, docs and pages.
+
+A run holds conversations; a conversation holds turns (one model reply each); a turn asks for steps (one tool call
+each); frames show the screen around steps. Nothing here touches a file, a network or a screen, and nothing here
+imports anything else of footage.
+
+Units: screen pixels with the origin top left; nanoseconds for instants; milliseconds for durations. The pixels of
+a picture are a numpy array of shape (height, width, 3), dtype uint8, RGB.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels: TypeAlias = NDArray[np.uint8]
+    """Shape (height, width, 3), RGB."""
+
+JSON: TypeAlias = dict[str, Any]
+"""A JSON object."""
+
+MACHINE_PROTOCOL = 1
+"""Version of the `Machine` protocol below."""
+
+
+# --- words with a fixed set of values ---------------------------------------------------------------------------
+
+
+class RunKind(StrEnum):
+    """How a run came to be."""
+
+    RECORDED = "recorded"
+    IMPORTED = "imported"
+    REPLAY = "replay"
+    TAPE = "tape"
+    FORK = "fork"
+    PROBE = "probe"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. Success or failure of the task is an outcome, never a status."""
+
+    RECORDING = "recording"
+    """A live process holds the run's lock."""
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    """Never ended, and no process holds the run's lock any more."""
+    ERRORED = "errored"
+
+
+class StepStatus(StrEnum):
+    """What became of a tool call."""
+
+    INTENDED = "intended"
+    """Asked for; whether it was carried out is not known (yet)."""
+    EXECUTED = "executed"
+    FAILED = "failed"
+    NOT_EXECUTED = "not_executed"
+    UNKNOWN = "unknown"
+
+
+class FrameRole(StrEnum):
+    """What a frame is to a step."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    OBSERVED = "observed"
+    """What the model was given as the step's result."""
+    BETWEEN = "between"
+
+
+class OutcomeSource(StrEnum):
+    """Who said how a run ended."""
+
+    HUMAN = "human"
+    JUDGE = "judge"
+    EVALUATOR = "evaluator"
+    SELF = "self"
+
+
+class Verdict(StrEnum):
+    """How a re-executed step, or a whole replay, compares with its recording."""
+
+    REPRODUCED = "reproduced"
+    COSMETIC = "cosmetic"
+    DIVERGED = "diverged"
+    UNREACHED = "unreached"
+
+
+class Guarantee(StrEnum):
+    """What a replay promises. `exact`: same instructions, same pixels. `anchored`: each action waits for its screen."""
+
+    EXACT = "exact"
+    ANCHORED = "anchored"
+
+
+class Cause(StrEnum):
+    """Whose doing a divergence is."""
+
+    ENVIRONMENT = "environment"
+    MODEL = "model"
+    HARNESS = "harness"
+    EXECUTION = "execution"
+
+
+# --- instants, regions, actions ---------------------------------------------------------------------------------
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return f"process-{time.time_ns() - time.monotonic_ns()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment: (boot id, monotonic clock) orders events, the wall clock is for people."""
+
+    boot_id: str
+    monotonic_ns: int
+    wall_ns: int
+
+    @classmethod
+    def now(cls) -> Instant:
+        """Return this moment."""
+        return cls(_boot_id(), time.monotonic_ns(), time.time_ns())
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle in screen pixels; `right` and `bottom` are exclusive."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """First column to the right of the region."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """First row below the region."""
+        return self.y + self.height
+
+    def as_list(self) -> list[int]:
+        """Return [x, y, width, height], the form in JSON documents."""
+        return [self.x, self.y, self.width, self.height]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """
+    The coordinate space of an action's raw input: an image of `width` x `height` pixels that shows a screen of
+    `screen_width` x `screen_height`.
+    """
+
+    width: int
+    height: int
+    screen_width: int
+    screen_height: int
+
+    def to_screen(self, x: float, y: float) -> tuple[int, int]:
+        """Return the screen pixel under the centre of the image's pixel (x, y), clamped to the screen."""
+        sx = int((x + 0.5) * self.screen_width / self.width)
+        sy = int((y + 0.5) * self.screen_height / self.height)
+        return min(max(sx, 0), self.screen_width - 1), min(max(sy, 0), self.screen_height - 1)
+
+    def as_json(self) -> JSON:
+        """Return {"width", "height", "screen_width", "screen_height"}."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "screen_width": self.screen_width,
+            "screen_height": self.screen_height,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """
+    One tool call's meaning: canonical name and arguments, and the raw input as it came.
+
+    Names of computer actions are the members of `computer_toolset_20260801`: key, hold_key, type, cursor_position,
+    mouse_move, left_mouse_down, left_mouse_up, left_click, right_click, middle_click, double_click, triple_click,
+    left_click_drag, scroll, wait, screenshot, zoom. Any other tool has a `namespace` (bash, browser, an MCP server).
+
+    Arguments of computer actions (all points in screen pixels):
+
+    - clicks: {"coordinate": [x, y]?, "text": "shift+ctrl"?} (held modifiers; no coordinate: the current pointer)
+    - left_click_drag: {"start_coordinate": [x, y], "coordinate": [x, y], "text"?}
+    - mouse_move: {"coordinate": [x, y]}; left_mouse_down, left_mouse_up, cursor_position, screenshot: {}
+    - type: {"text"}; key: {"text": "ctrl+s", "repeat"?}; hold_key: {"text", "duration": seconds}
+    - scroll: {"scroll_direction": up|down|left|right, "scroll_amount": clicks, "coordinate"?, "text"?}
+    - wait: {"duration": seconds}; zoom: {"region": [x0, y0, x1, y1]}
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    namespace: str = "computer"
+    raw: Mapping[str, Any] | None = None
+    """The input exactly as the model gave it."""
+    space: Space | None = None
+    """The space of the raw input's coordinates; None where it is the screen itself."""
+    tracked: tuple[int, int] | None = None
+    """The pointer as footage tracked it, for a click that names no point."""
+
+    @property
+    def is_computer(self) -> bool:
+        """Whether this acts on, or looks at, the screen."""
+        return self.namespace == "computer"
+
+    @property
+    def looks_only(self) -> bool:
+        """Whether this changes nothing by itself: screenshot, zoom, wait, cursor_position."""
+        return self.is_computer and self.name in {"screenshot", "zoom", "wait", "cursor_position"}
+
+    @property
+    def point(self) -> tuple[int, int] | None:
+        """Where the action lands, in screen pixels: given, else tracked; None where it has no position."""
+        given = self.arguments.get("coordinate")
+        if given is not None:
+            return int(given[0]), int(given[1])
+        return self.tracked if self.is_computer else None
+
+    @property
+    def title(self) -> str:
+        """The name as people read it: `left_click`, or `bash:run` outside the computer."""
+        return self.name if self.is_computer else f"{self.namespace}:{self.name}"
+
+
+# --- what a run is made of --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Where a run was made from another: the run, and the step for a fork."""
+
+    run: str
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One opinion on whether the task succeeded."""
+
+    value: str
+    """`success`, `failure`, or a number as text."""
+    source: OutcomeSource
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A person's remark on a run or on one of its steps."""
+
+    text: str
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One trajectory. A run, its replays and its forks are a family, named by its first run."""
+
+    id: str
+    family: str
+    kind: RunKind
+    status: RunStatus
+    task: str
+    task_id: str
+    model: str
+    started: Instant
+    ended: Instant | None = None
+    parent: Parent | None = None
+    machine: Mapping[str, Any] | None = None
+    """The specification of the machine; None where the run has no screen of its own."""
+    steps: int = 0
+    turns: int = 0
+    outcomes: tuple[Outcome, ...] = ()
+    tags: tuple[str, ...] = ()
+    source_format: str = "footage"
+    error: str = ""
+    """Why the run is `errored`."""
+    verdict: Verdict | None = None
+    """Of a replay, or of a fork's replayed part."""
+    guarantee: Guarantee | None = None
+    divergence: Divergence | None = None
+    trusted: bool = True
+    """Imported runs are untrusted until `footage trust`."""
+
+    @property
+    def replayable(self) -> str:
+        """`exact`, `anchored`, `partial` or `no`: what a replay of this run can promise."""
+        if self.machine is None or self.steps == 0:
+            return "no"
+        return "exact" if self.guarantee is Guarantee.EXACT else "anchored"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One thread of messages with a model, within a run."""
+
+    id: int
+    run: str
+    number: int
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to get a turn's reply: a retry, a cut stream or the one that worked."""
+
+    number: int
+    started: Instant
+    ended: Instant | None
+    status: int | None
+    """HTTP status; None where no response came."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One model reply, and the request it answers."""
+
+    id: int
+    run: str
+    conversation: int
+    """The conversation's number within the run."""
+    number: int
+    """0.. within the run."""
+    model: str
+    content: tuple[JSON, ...]
+    """The reply's content blocks, as they came."""
+    stop_reason: str
+    usage: Mapping[str, Any]
+    started: Instant
+    ended: Instant | None
+    response_id: str = ""
+    status: str = "completed"
+    """`completed`, `streaming` (not finished: cut, or still arriving) or `errored`."""
+    attempts: tuple[Attempt, ...] = ()
+    copied_from: int | None = None
+    """A fork's replayed part: the id of the turn in the parent run."""
+
+    @property
+    def text(self) -> str:
+        """All text blocks, joined by blank lines."""
+        return "\n\n".join(str(b.get("text", "")) for b in self.content if b.get("type") == "text")
+
+    @property
+    def thinking(self) -> str:
+        """All thinking blocks, joined by blank lines."""
+        return "\n\n".join(str(b.get("thinking", "")) for b in self.content if b.get("type") == "thinking")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture at an instant."""
+
+    id: int
+    run: str
+    picture: int
+    """The picture's id in the store."""
+    width: int
+    """Of the picture."""
+    height: int
+    sha256: str
+    """Of (width, height, RGB rows): equal pictures have equal hashes, whichever run they belong to."""
+    captured: Instant
+    display: str
+    screen_width: int
+    """Of the screen at that moment; larger than the picture for a crop or a scaled picture."""
+    screen_height: int
+    region: Region | None = None
+    """The part of the screen that the picture shows; None for all of it."""
+    source: str = "machine"
+    """`machine` (the recorder's own), `wire` (what the model was sent) or `import`."""
+    derived: bool = False
+    """Taken over from a neighbour, not captured."""
+    lossy: bool = False
+    """Arrived as JPEG or lossy WebP."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputEvent:
+    """One event as the machine delivered it: ("key_down", "a"), ("move", 10, 20), ("button_up", 1) …"""
+
+    kind: str
+    values: tuple[str | int, ...] = ()
+    at_ns: int = 0
+    """Monotonic clock of the host; not compared."""
+
+    def as_list(self) -> list[str | int]:
+        """Return [kind, *values], the form that is stored and compared."""
+        return [self.kind, *self.values]
+
+
+@dataclass(frozen=True, slots=True)
+class StepVerdict:
+    """What a replay says of one step."""
+
+    verdict: Verdict
+    why: str = ""
+    regions: tuple[Region, ...] = ()
+    """Where the screens differ."""
+    expected_frame: int | None = None
+    """Id of the recorded frame."""
+    actual_frame: int | None = None
+    """Id of the frame that was seen instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tool call, numbered 0.. without holes within its run."""
+
+    id: int
+    run: str
+    index: int
+    action: Action
+    status: StepStatus
+    turn: int | None = None
+    """The turn's number; None for a scripted or imported step."""
+    call_id: str = ""
+    """The `tool_use` id."""
+    call_index: int = 0
+    """Position within a batch call."""
+    result_text: str = ""
+    error: str = ""
+    intended: Instant | None = None
+    started: Instant | None = None
+    ended: Instant | None = None
+    delivered: tuple[tuple[str | int, ...], ...] | None = None
+    """The input events the machine delivered; None where it does not tell."""
+    source_step: int | None = None
+    """In a replay or fork: the index of the step in the parent run."""
+    verdict: StepVerdict | None = None
+    frames: Mapping[FrameRole, tuple[Frame, ...]] = field(default_factory=dict)
+
+    @property
+    def duration_ms(self) -> float | None:
+        """From the start of the action to its end."""
+        if self.started is None or self.ended is None:
+            return None
+        return (self.ended.monotonic_ns - self.started.monotonic_ns) / 1e6
+
+    def frame(self, role: FrameRole) -> Frame | None:
+        """Return the (first) frame in that role, or None."""
+        found = self.frames.get(role, ())
+        return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch that is known to be missing."""
+
+    run: str
+    reason: str
+    step: int | None = None
+    at: Instant | None = None
+    lost: int | None = None
+    """How many events, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a detector noticed."""
+
+    run: str
+    step: int | None
+    kind: str
+    message: str
+    confidence: float
+    region: Region | None = None
+    evidence: tuple[int, ...] = ()
+    """Frame ids."""
+    rule: str = ""
+    """Name and version of the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first step where two runs part, and whose doing it is."""
+
+    a_step: int | None
+    b_step: int | None
+    cause: Cause
+    kind: str
+    why: str
+    regions: tuple[Region, ...] = ()
+
+
+# --- machines ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshot:
+    """Pixels as a machine showed them at an instant."""
+
+    pixels: Pixels
+    captured: Instant
+    display: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What a machine says of an action it carried out."""
+
+    text: str = ""
+    delivered: tuple[InputEvent, ...] = ()
+    picture: Pixels | None = None
+    """For `zoom`: the region at full resolution."""
+    region: Region | None = None
+
+
+@runtime_checkable
+class Machine(Protocol):
+    """
+    What actions are performed on. Version `MACHINE_PROTOCOL`.
+
+    Not thread-safe: one caller at a time. After `close()` nothing else may be called. All methods may raise
+    `footage.errors.MachineError`; `perform` raises `UnsupportedAction` for what `capabilities` does not name.
+    """
+
+    @property
+    def specification(self) -> JSON:
+        """What it takes to have the same machine again, as JSON: at least "driver", "protocol", "screen": [w, h]."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Names of the canonical actions it performs, and of its extras: `pixel_exact`, `snapshot`, `seek`, `isolated`."""
+        ...
+
+    @property
+    def input_log(self) -> Sequence[InputEvent]:
+        """Every input event delivered since the last `reset`, oldest first."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables by which another process finds this machine (`DISPLAY`, an RFB address)."""
+        ...
+
+    def screenshot(self) -> Screenshot:
+        """Return the whole screen as it is now."""
+        ...
+
+    def perform(self, action: Action) -> Performed:
+        """Carry out one action and return once its input has been delivered (its effect may come later)."""
+        ...
+
+    def clock(self) -> float:
+        """Return seconds on the machine's own clock."""
+        ...
+
+    def reset(self) -> None:
+        """Return to the state it started from; clears the input log."""
+        ...
+
+    def close(self) -> None:
+        """Stop it and free everything it holds. Safe to call twice."""
+        ...
