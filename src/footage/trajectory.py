@@ -33,7 +33,7 @@ MACHINE_PROTOCOL = 1
 """Version of the `Machine` protocol below."""
 
 
-# --- words with a fixed set of values ---------------------------------------------------------------------------
+# --- words with a fixed set of values -------------------------------------------------------------
 
 
 class RunKind(StrEnum):
@@ -113,7 +113,7 @@ class Cause(StrEnum):
     EXECUTION = "execution"
 
 
-# --- instants, regions, actions ---------------------------------------------------------------------------------
+# --- instants, regions, actions -------------------------------------------------------------------
 
 
 @cache
@@ -243,7 +243,7 @@ class Action:
         return self.name if self.is_computer else f"{self.namespace}:{self.name}"
 
 
-# --- what a run is made of --------------------------------------------------------------------------------------
+# --- what a run is made of ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +397,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class InputEvent:
-    """One event as the machine delivered it: ("key_down", "a"), ("move", 10, 20), ("button_up", 1) …"""
+    """One event as the machine delivered it: ("key_down", "a"), ("move", 10, 20), ("button_up", 1)."""
 
     kind: str
     values: tuple[str | int, ...] = ()
@@ -503,7 +503,7 @@ class Divergence:
     regions: tuple[Region, ...] = ()
 
 
-# --- machines ---------------------------------------------------------------------------------------------------
+# --- machines -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,12 +542,20 @@ class Machine(Protocol):
 
     @property
     def specification(self) -> JSON:
-        """What it takes to have the same machine again, as JSON: at least "driver", "protocol", "screen": [w, h]."""
+        """
+        What it takes to have the same machine again, as JSON.
+
+        At least {"driver": name, "protocol": version, "screen": [width, height]}.
+        """
         ...
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Names of the canonical actions it performs, and of its extras: `pixel_exact`, `snapshot`, `seek`, `isolated`."""
+        """
+        Names of the canonical actions it performs, and of its extras.
+
+        Extras are `pixel_exact`, `snapshot`, `seek` and `isolated`.
+        """
         ...
 
     @property
