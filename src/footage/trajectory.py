@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Pixels: TypeAlias = NDArray[np.uint8]
     """Shape (height, width, 3), RGB."""
+else:
+    Pixels = Any  # numpy is not loaded for a type's sake
 
 JSON: TypeAlias = dict[str, Any]
 """A JSON object."""

@@ -1,0 +1,205 @@
+"""From rows to the types of `footage.trajectory`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from footage.trajectory import (
+    Action,
+    Attempt,
+    Cause,
+    Divergence,
+    Frame,
+    FrameRole,
+    Gap,
+    Guarantee,
+    Instant,
+    Outcome,
+    OutcomeSource,
+    Parent,
+    Region,
+    Run,
+    RunKind,
+    RunStatus,
+    Space,
+    Step,
+    StepStatus,
+    StepVerdict,
+    Turn,
+    Verdict,
+)
+
+__all__ = ["FRAME_SQL", "RUN_SQL", "frame_of", "gap_of", "instant_of", "run_of", "step_of", "turn_of"]
+
+RUN_SQL = (
+    "SELECT run.*, family.name AS family_name, mother.name AS parent_name"
+    " FROM run JOIN family ON family.id = run.family LEFT JOIN run AS mother ON mother.id = run.parent"
+)
+FRAME_SQL = (
+    "SELECT frame.*, run.name AS run_name, picture.width, picture.height, picture.sha256, picture.lossy"
+    " FROM frame JOIN picture ON picture.id = frame.picture JOIN run ON run.id = frame.run"
+)
+
+
+def instant_of(row: sqlite3.Row, name: str) -> Instant | None:
+    """Read the three columns of an instant."""
+    if row[f"{name}_mono"] is None:
+        return None
+    return Instant(row[f"{name}_boot"] or "", row[f"{name}_mono"], row[f"{name}_wall"] or 0)
+
+
+def _document(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _regions(text: str | None) -> tuple[Region, ...]:
+    return tuple(Region(*region) for region in _document(text) or ())
+
+
+def _divergence(text: str | None) -> Divergence | None:
+    found = _document(text)
+    if found is None:
+        return None
+    regions = tuple(Region(**region) for region in found.pop("regions"))
+    return Divergence(**{**found, "cause": Cause(found["cause"])}, regions=regions)
+
+
+def run_of(row: sqlite3.Row, *, live: bool, outcomes: Iterable[Outcome], tags: Iterable[str]) -> Run:
+    """Read a row of `RUN_SQL`; `live` says whether a process holds the run's lock."""
+    status = RunStatus(row["status"])
+    if status is RunStatus.RECORDING and not live:
+        status = RunStatus.INTERRUPTED
+    return Run(
+        id=row["name"],
+        family=row["family_name"],
+        kind=RunKind(row["kind"]),
+        status=status,
+        task=row["task"],
+        task_id=row["task_id"],
+        model=row["model"],
+        started=instant_of(row, "started") or Instant("", 0, 0),
+        ended=instant_of(row, "ended"),
+        parent=Parent(row["parent_name"], row["parent_step"]) if row["parent_name"] else None,
+        machine=_document(row["machine"]),
+        steps=row["steps"],
+        turns=row["turns"],
+        outcomes=tuple(outcomes),
+        tags=tuple(tags),
+        source_format=row["source_format"] or "footage",
+        error=row["error"] or "",
+        verdict=Verdict(row["verdict"]) if row["verdict"] else None,
+        guarantee=Guarantee(row["guarantee"]) if row["guarantee"] else None,
+        divergence=_divergence(row["divergence"]),
+        trusted=bool(row["trusted"]),
+    )
+
+
+def outcome_of(row: sqlite3.Row) -> Outcome:
+    """Read a row of `outcome`."""
+    return Outcome(row["value"], OutcomeSource(row["source"]), row["note"] or "")
+
+
+def attempt_of(row: sqlite3.Row) -> Attempt:
+    """Read a row of `attempt`."""
+    started = instant_of(row, "started") or Instant("", 0, 0)
+    return Attempt(row["number"], started, instant_of(row, "ended"), row["status"], row["error"] or "")
+
+
+def turn_of(row: sqlite3.Row, run: str, attempts: Iterable[Attempt]) -> Turn:
+    """Read a row of `turn`."""
+    return Turn(
+        id=row["id"],
+        run=run,
+        conversation=row["conversation"],
+        number=row["number"],
+        model=row["model"],
+        content=tuple(_document(row["content"]) or ()),
+        stop_reason=row["stop_reason"] or "",
+        usage=_document(row["usage"]) or {},
+        started=instant_of(row, "started") or Instant("", 0, 0),
+        ended=instant_of(row, "ended"),
+        response_id=row["response_id"] or "",
+        status=row["status"],
+        attempts=tuple(attempts),
+        copied_from=row["copied_from"],
+    )
+
+
+def frame_of(row: sqlite3.Row) -> Frame:
+    """Read a row of `FRAME_SQL`."""
+    region = _document(row["region"])
+    return Frame(
+        id=row["id"],
+        run=row["run_name"],
+        picture=row["picture"],
+        width=row["width"],
+        height=row["height"],
+        sha256=row["sha256"],
+        captured=instant_of(row, "captured") or Instant("", 0, 0),
+        display=row["display"] or "",
+        screen_width=row["screen_width"],
+        screen_height=row["screen_height"],
+        region=Region(*region) if region else None,
+        source=row["source"],
+        derived=bool(row["derived"]),
+        lossy=bool(row["lossy"]),
+    )
+
+
+def _action_of(row: sqlite3.Row) -> Action:
+    space = _document(row["space"])
+    return Action(
+        name=row["name"],
+        arguments=_document(row["arguments"]),
+        namespace=row["namespace"],
+        raw=_document(row["raw"]),
+        space=Space(**space) if space else None,
+        tracked=(row["x"], row["y"]) if row["tracked"] else None,
+    )
+
+
+def _verdict_of(row: sqlite3.Row) -> StepVerdict | None:
+    if row["verdict"] is None:
+        return None
+    return StepVerdict(
+        Verdict(row["verdict"]),
+        row["verdict_why"] or "",
+        _regions(row["verdict_regions"]),
+        row["expected_frame"],
+        row["actual_frame"],
+    )
+
+
+def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]]) -> Step:
+    """Read a row of `step`."""
+    by_role: dict[FrameRole, tuple[Frame, ...]] = {}
+    for role, frame in frames:
+        by_role[role] = (*by_role.get(role, ()), frame)
+    delivered = _document(row["delivered"])
+    return Step(
+        id=row["id"],
+        run=run,
+        index=row["number"],
+        action=_action_of(row),
+        status=StepStatus(row["status"]),
+        turn=row["turn"],
+        call_id=row["call_id"],
+        call_index=row["call_index"],
+        result_text=row["result_text"] or "",
+        error=row["error"] or "",
+        intended=instant_of(row, "intended"),
+        started=instant_of(row, "started"),
+        ended=instant_of(row, "ended"),
+        delivered=None if delivered is None else tuple(tuple(event) for event in delivered),
+        source_step=row["source_step"],
+        verdict=_verdict_of(row),
+        frames=by_role,
+    )
+
+
+def gap_of(row: sqlite3.Row, run: str) -> Gap:
+    """Read a row of `gap`."""
+    return Gap(run, row["reason"], row["step"], instant_of(row, "at"), row["lost"])

@@ -1,0 +1,334 @@
+"""
+The tables, and the migrations that lead to them.
+
+Every table belongs to one family of runs at most, and rows have ids of their own: hashes are checks and never
+identities, so that removing or redacting one run cannot touch another family. A new version is a new function at the
+end of this file and a frozen store of the old version in `tests/stores/`; what is here already never changes.
+
+Instants are three columns: `*_boot` (boot id), `*_mono` (monotonic nanoseconds) and `*_wall` (nanoseconds since 1970).
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+from sqlite_utils.db import ForeignKey
+
+from footage.storage.database import APPLICATION_ID
+
+__all__ = ["migrations"]
+
+migrations = Migrations("footage")
+
+_Columns = dict[str, type]
+
+
+def _instant(name: str) -> _Columns:
+    return {f"{name}_boot": str, f"{name}_mono": int, f"{name}_wall": int}
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Create version 1: runs, conversations, turns, steps, frames, pictures, and what is said about them."""
+    _runs(db)
+    _wire(db)
+    _steps(db)
+    _screens(db)
+    _remarks(db)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute("PRAGMA user_version = 1")
+
+
+def _table(
+    db: Database,
+    name: str,
+    columns: _Columns,
+    *,
+    required: set[str],
+    references: dict[str, str] | None = None,
+    unique: tuple[str, ...] | None = None,
+    indexes: tuple[tuple[str, ...], ...] = (),
+) -> None:
+    """Create a strict table with a key `id` of its own; deleting what a row refers to deletes the row."""
+    table = db.table(name)
+    keys = [
+        ForeignKey(name, column, other, "id", columns=(column,), other_columns=("id",), on_delete="CASCADE")
+        for column, other in (references or {}).items()
+    ]
+    table.create({"id": int, **columns}, pk="id", foreign_keys=keys, not_null=required, strict=True)
+    if unique:
+        table.create_index(list(unique), unique=True)
+    for index in indexes:
+        table.create_index(list(index))
+
+
+def _runs(db: Database) -> None:
+    # A run, its replays and its forks; what they share (pictures, documents) belongs to the family.
+    _table(db, "family", {"name": str}, required={"name"}, unique=("name",))
+    _table(
+        db,
+        "run",
+        {
+            "name": str,  # what people type: 12 characters, unique
+            "family": int,
+            "kind": str,
+            "status": str,
+            "task": str,
+            "task_id": str,
+            "model": str,
+            "machine": str,  # JSON: the specification; NULL without a screen
+            "parent": int,
+            "parent_step": int,
+            "source_format": str,
+            "trusted": int,
+            "guarantee": str,
+            "verdict": str,
+            "divergence": str,  # JSON
+            "error": str,
+            "steps": int,  # how many; kept here so that a list of runs is one query
+            "turns": int,
+            **_instant("started"),
+            **_instant("ended"),
+        },
+        required={"name", "family", "kind", "status", "task", "task_id", "model", "steps", "turns", "trusted"},
+        references={"family": "family"},
+        unique=("name",),
+        indexes=(("family",), ("kind",), ("task_id",), ("parent",)),
+    )
+    # One row for each process that writes into a run. Its events are numbered without holes, so that a missing
+    # one is seen; the heartbeat shows when a writer died.
+    _table(
+        db,
+        "writer",
+        {"run": int, "number": int, "layer": str, "about": str, "next_sequence": int, **_instant("heartbeat")},
+        required={"run", "number", "next_sequence"},
+        references={"run": "run"},
+        unique=("run", "number"),
+    )
+    _table(
+        db,
+        "event",
+        {"run": int, "writer": int, "sequence": int, "kind": str, "subject": int, **_instant("at")},
+        required={"run", "writer", "sequence", "kind"},
+        references={"run": "run"},
+        unique=("run", "writer", "sequence"),
+    )
+    # What is too large for a database (record logs, snapshots) lies beside it, named by hash.
+    _table(
+        db,
+        "artefact",
+        {"run": int, "kind": str, "sha256": str, "bytes": int, "about": str},
+        required={"run", "kind", "sha256", "bytes"},
+        references={"run": "run"},
+    )
+
+
+def _wire(db: Database) -> None:
+    _table(
+        db,
+        "conversation",
+        {"run": int, "number": int, "label": str},
+        required={"run", "number"},
+        references={"run": "run"},
+        unique=("run", "number"),
+    )
+    # JSON texts (messages, tools, system prompts), once in a family each.
+    _table(
+        db,
+        "document",
+        {"family": int, "sha256": str, "body": bytes},
+        required={"family", "sha256", "body"},
+        references={"family": "family"},
+        unique=("family", "sha256"),
+    )
+    _table(
+        db,
+        "turn",
+        {
+            "run": int,
+            "conversation": int,
+            "number": int,
+            "model": str,
+            "status": str,
+            "response_id": str,
+            "content": str,  # JSON list of blocks
+            "stop_reason": str,
+            "usage": str,  # JSON
+            "copied_from": int,
+            **_instant("started"),
+            **_instant("ended"),
+        },
+        required={"run", "conversation", "number", "model", "status"},
+        references={"run": "run"},
+        unique=("run", "number"),
+    )
+    # A request is its predecessor's messages, edited (see requests.py), and a document with everything else.
+    _table(
+        db,
+        "request",
+        {"run": int, "turn": int, "predecessor": int, "edits": str, "rest": int, "sha256": str, "messages": int},
+        required={"run", "turn", "edits", "rest", "sha256", "messages"},
+        references={"run": "run"},
+        unique=("turn",),
+    )
+    _table(
+        db,
+        "attempt",
+        {
+            "run": int,
+            "turn": int,
+            "number": int,
+            "status": int,
+            "error": str,
+            **_instant("started"),
+            **_instant("ended"),
+        },
+        required={"run", "turn", "number"},
+        references={"run": "run"},
+        unique=("turn", "number"),
+    )
+
+
+def _steps(db: Database) -> None:
+    _table(
+        db,
+        "step",
+        {
+            "run": int,
+            "number": int,
+            "turn": int,  # number of the turn; NULL for scripted and imported steps
+            "call_id": str,
+            "call_index": int,
+            "namespace": str,
+            "name": str,
+            "arguments": str,  # JSON, points in screen pixels
+            "raw": str,  # JSON: the input as it came
+            "space": str,  # JSON: the space of the raw coordinates
+            "x": int,
+            "y": int,
+            "tracked": int,  # 1 where the point is the tracked pointer
+            "status": str,
+            "result_text": str,
+            "error": str,
+            "delivered": str,  # JSON: input events
+            "source_step": int,
+            "verdict": str,
+            "verdict_why": str,
+            "verdict_regions": str,  # JSON
+            "expected_frame": int,
+            "actual_frame": int,
+            **_instant("intended"),
+            **_instant("started"),
+            **_instant("ended"),
+        },
+        required={"run", "number", "call_id", "call_index", "namespace", "name", "arguments", "status"},
+        references={"run": "run"},
+        unique=("run", "number"),
+        indexes=(("run", "call_id", "call_index"),),
+    )
+
+
+def _screens(db: Database) -> None:
+    # New tiles of one picture, side by side in one lossless image (see tiles.py).
+    _table(
+        db,
+        "atlas",
+        {"family": int, "columns": int, "count": int, "image": bytes},
+        required={"family", "columns", "count", "image"},
+        references={"family": "family"},
+    )
+    _table(
+        db,
+        "picture",
+        {
+            "family": int,
+            "width": int,
+            "height": int,
+            "sha256": str,  # of (width, height, RGB rows)
+            "tiles": bytes,  # which atlas and slot each tile is in; NULL where the original is kept
+            "original": bytes,  # bytes that arrived lossy, kept as they came
+            "lossy": int,
+        },
+        required={"family", "width", "height", "sha256", "lossy"},
+        references={"family": "family"},
+        indexes=(("family", "sha256"),),
+    )
+    _table(
+        db,
+        "frame",
+        {
+            "run": int,
+            "picture": int,
+            "display": str,
+            "screen_width": int,
+            "screen_height": int,
+            "region": str,  # JSON [x, y, width, height]; NULL for the whole screen
+            "source": str,
+            "derived": int,
+            **_instant("captured"),
+        },
+        required={"run", "picture", "screen_width", "screen_height", "source", "derived"},
+        references={"run": "run", "picture": "picture"},
+        indexes=(("run",), ("picture",)),
+    )
+    _table(
+        db,
+        "frame_role",
+        {"frame": int, "step": int, "role": str},
+        required={"frame", "step", "role"},
+        references={"frame": "frame", "step": "step"},
+        unique=("step", "role", "frame"),
+        indexes=(("frame",),),
+    )
+
+
+def _remarks(db: Database) -> None:
+    _table(
+        db,
+        "outcome",
+        {"run": int, "value": str, "source": str, "note": str, **_instant("at")},
+        required={"run", "value", "source"},
+        references={"run": "run"},
+        indexes=(("run",),),
+    )
+    _table(
+        db,
+        "tag",
+        {"run": int, "value": str},
+        required={"run", "value"},
+        references={"run": "run"},
+        unique=("run", "value"),
+        indexes=(("value",),),
+    )
+    _table(
+        db,
+        "note",
+        {"run": int, "step": int, "text": str, **_instant("at")},
+        required={"run", "text"},
+        references={"run": "run"},
+        indexes=(("run",),),
+    )
+    _table(
+        db,
+        "gap",
+        {"run": int, "step": int, "reason": str, "lost": int, **_instant("at")},
+        required={"run", "reason"},
+        references={"run": "run"},
+        indexes=(("run",),),
+    )
+    _table(
+        db,
+        "finding",
+        {
+            "run": int,
+            "step": int,
+            "kind": str,
+            "message": str,
+            "confidence": float,
+            "region": str,
+            "evidence": str,
+            "rule": str,
+        },
+        required={"run", "kind", "message", "confidence"},
+        references={"run": "run"},
+        indexes=(("run",), ("kind",)),
+    )

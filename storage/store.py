@@ -1,0 +1,342 @@
+"""The store: one SQLite file with everybody's runs."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import weakref
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from footage.errors import RunNotFound, UsageError
+from footage.storage import reading
+from footage.storage.database import Database, default_path
+from footage.storage.locks import run_is_live
+from footage.storage.pictures import PictureReader
+from footage.storage.requests import dump_json, rebuild_request
+from footage.storage.writing import RunWriter, insert, instant_columns
+from footage.trajectory import (
+    JSON,
+    Conversation,
+    Frame,
+    FrameRole,
+    Gap,
+    Guarantee,
+    Instant,
+    Note,
+    OutcomeSource,
+    Parent,
+    Pixels,
+    Run,
+    RunKind,
+    RunStatus,
+    Step,
+    Turn,
+)
+
+__all__ = ["Store", "open_store"]
+
+_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: none is mistaken for another
+
+
+def open_store(path: str | Path | None = None, *, create: bool = True, readonly: bool = False) -> Store:
+    """
+    Open a store: `path`, else `FOOTAGE_STORE`, else `footage.db` in the user's data directory.
+
+    Opening after a crash is the recovery. Raises NotAStore, StoreTooNew or StoreError.
+    """
+    return Store(Path(path).expanduser() if path is not None else default_path(), create=create, readonly=readonly)
+
+
+class Store:
+    """One store. A context manager; may be used from any thread."""
+
+    def __init__(self, path: Path, *, create: bool = True, readonly: bool = False) -> None:
+        self.path = path
+        self.database = Database(path, create=create, readonly=readonly)
+        self._pictures = PictureReader(self.database)
+        self._finalizer = weakref.finalize(self, self.database.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        self._finalizer()
+
+    # --- runs ---
+
+    def runs(
+        self,
+        *,
+        limit: int = 50,
+        before: str | None = None,
+        kind: str | None = None,
+        status: str | None = None,
+        task_id: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        text: str | None = None,
+    ) -> list[Run]:
+        """
+        Return the newest runs first, up to `limit`; `before` is the last run of the page before.
+
+        `text` is looked for in the task. A status of `recording` or `interrupted` is told apart by the runs' locks.
+        """
+        where, values = _conditions(kind=kind, task_id=task_id, model=model, tag=tag, text=text)
+        if before is not None:
+            where.append("run.id < ?")
+            values.append(self._row(before)["id"])
+        live_or_not = status in {RunStatus.RECORDING, RunStatus.INTERRUPTED}
+        if status is not None:
+            where.append("run.status IN ('recording', 'interrupted')" if live_or_not else "run.status = ?")
+            values += [] if live_or_not else [status]
+        sql = f"{reading.RUN_SQL} WHERE {' AND '.join(where) or '1'} ORDER BY run.id DESC LIMIT ?"
+        found = self._runs(self.database.rows(sql, *values, -1 if live_or_not else limit))
+        return [run for run in found if not live_or_not or run.status == status][:limit]
+
+    def count_runs(self) -> int:
+        """Return how many runs there are."""
+        return int(self.database.rows("SELECT count(*) FROM run")[0][0])
+
+    def run(self, reference: str) -> Run:
+        """
+        Return a run by its id, a unique prefix of it, or `@1` (the newest recorded or imported run), `@2` ….
+
+        Raises RunNotFound.
+        """
+        return self._runs([self._row(reference)])[0]
+
+    def family(self, reference: str) -> list[Run]:
+        """Return all runs of a run's family, oldest first."""
+        row = self._row(reference)
+        return self._runs(self.database.rows(f"{reading.RUN_SQL} WHERE run.family = ? ORDER BY run.id", row["family"]))
+
+    def _row(self, reference: str) -> sqlite3.Row:
+        if reference.startswith("@"):
+            return self._newest(reference)
+        name = reference.strip().lower()
+        sql = f"{reading.RUN_SQL} WHERE run.name >= ? AND run.name < ? ORDER BY run.name LIMIT 3"
+        found = self.database.rows(sql, name, name + "\x7f") if name else []
+        exact = [row for row in found if row["name"] == name]
+        if len(exact or found) == 1:
+            return (exact or found)[0]
+        if found:
+            names = ", ".join(row["name"] for row in found)
+            raise RunNotFound(f"More than one run begins with {reference!r}: {names} …", hint="Give more letters.")
+        raise RunNotFound(f"There is no run {reference!r} in {self.path}.", hint="`footage runs` lists the runs.")
+
+    def _newest(self, reference: str) -> sqlite3.Row:
+        number = int(reference[1:]) if reference[1:].isdecimal() else 0
+        if number < 1:
+            raise RunNotFound(f"{reference!r} names no run.", hint="@1 is the newest recorded run, @2 the one before.")
+        sql = f"{reading.RUN_SQL} WHERE run.kind IN ('recorded', 'imported') ORDER BY run.id DESC LIMIT 1 OFFSET ?"
+        row = self.database.row(sql, number - 1)
+        if row is None:
+            raise RunNotFound(
+                f"There is no run {reference} in {self.path}: fewer runs are recorded there.",
+                hint="`footage runs` lists the runs; `footage demo` records some.",
+            )
+        return row
+
+    def _runs(self, rows: Sequence[sqlite3.Row]) -> list[Run]:
+        outcomes, tags = defaultdict(list), defaultdict(list)
+        for row in self._of_runs("outcome", rows):
+            outcomes[row["run"]].append(reading.outcome_of(row))
+        for row in self._of_runs("tag", rows):
+            tags[row["run"]].append(row["value"])
+        return [
+            reading.run_of(
+                row,
+                live=row["status"] == "recording" and run_is_live(self.path, row["name"]),
+                outcomes=outcomes[row["id"]],
+                tags=tags[row["id"]],
+            )
+            for row in rows
+        ]
+
+    def _of_runs(self, table: str, runs: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
+        marks = ", ".join("?" * len(runs))
+        sql = f"SELECT * FROM {table} WHERE run IN ({marks}) ORDER BY id"
+        return self.database.rows(sql, *(row["id"] for row in runs))
+
+    # --- inside a run ---
+
+    def conversations(self, run: str) -> list[Conversation]:
+        """Return a run's conversations."""
+        row = self._row(run)
+        rows = self.database.rows("SELECT * FROM conversation WHERE run = ? ORDER BY number", row["id"])
+        return [Conversation(r["id"], row["name"], r["number"], r["label"] or "") for r in rows]
+
+    def turns(self, run: str) -> list[Turn]:
+        """Return a run's turns in their order, with their attempts."""
+        row = self._row(run)
+        attempts = defaultdict(list)
+        for attempt in self.database.rows("SELECT * FROM attempt WHERE run = ? ORDER BY number", row["id"]):
+            attempts[attempt["turn"]].append(reading.attempt_of(attempt))
+        rows = self.database.rows("SELECT * FROM turn WHERE run = ? ORDER BY number", row["id"])
+        return [reading.turn_of(r, row["name"], attempts[r["id"]]) for r in rows]
+
+    def steps(self, run: str) -> list[Step]:
+        """Return a run's steps in their order, with their frames."""
+        row = self._row(run)
+        return self._steps(row, self.database.rows("SELECT * FROM step WHERE run = ? ORDER BY number", row["id"]))
+
+    def step(self, run: str, index: int) -> Step:
+        """Return one step. Raises UsageError where the run has no such step."""
+        row = self._row(run)
+        rows = self.database.rows("SELECT * FROM step WHERE run = ? AND number = ?", row["id"], index)
+        if not rows:
+            raise UsageError(
+                f"Run {row['name']} has no step {index}.",
+                hint=f"Its steps are 0 to {row['steps'] - 1}." if row["steps"] else "It has no steps.",
+            )
+        return self._steps(row, rows)[0]
+
+    def _steps(self, run: sqlite3.Row, rows: Sequence[sqlite3.Row]) -> list[Step]:
+        one = f" AND step = {int(rows[0]['id'])}" if len(rows) == 1 else ""
+        sql = f"SELECT * FROM frame_role WHERE step IN (SELECT id FROM step WHERE run = ?){one} ORDER BY id"
+        roles = self.database.rows(sql, run["id"])
+        wanted = {role["frame"] for role in roles}
+        frames = self._frames("frame.id IN ({})", sorted(wanted)) if one else self._frames_of(run["id"], wanted)
+        held: dict[int, list[tuple[FrameRole, Frame]]] = defaultdict(list)
+        for role in roles:
+            if role["frame"] in frames:
+                held[role["step"]].append((FrameRole(role["role"]), frames[role["frame"]]))
+        return [reading.step_of(row, run["name"], held[row["id"]]) for row in rows]
+
+    def _frames_of(self, run: int, wanted: set[int]) -> dict[int, Frame]:
+        found = self._frames("frame.run = {}", [run])
+        missing = sorted(wanted - found.keys())  # frames that another run of the family took
+        return found | (self._frames("frame.id IN ({})", missing) if missing else {})
+
+    def _frames(self, condition: str, values: Sequence[int]) -> dict[int, Frame]:
+        sql = f"{reading.FRAME_SQL} WHERE {condition.format(', '.join('?' * len(values)))} ORDER BY frame.id"
+        return {row["id"]: reading.frame_of(row) for row in self.database.rows(sql, *values)}
+
+    def frames(self, run: str) -> list[Frame]:
+        """Return all frames of a run in the order they were stored."""
+        return list(self._frames("frame.run = {}", [self._row(run)["id"]]).values())
+
+    def frame(self, frame: int) -> Frame:
+        """Return one frame by its id. Raises UsageError."""
+        found = self._frames("frame.id = {}", [frame])
+        if not found:
+            raise UsageError(f"There is no frame {frame} in {self.path}.")
+        return found[frame]
+
+    def gaps(self, run: str) -> list[Gap]:
+        """Return the stretches of a run that are known to be missing."""
+        row = self._row(run)
+        rows = self.database.rows("SELECT * FROM gap WHERE run = ? ORDER BY id", row["id"])
+        return [reading.gap_of(r, row["name"]) for r in rows]
+
+    def notes(self, run: str) -> list[Note]:
+        """Return people's remarks on a run and its steps."""
+        rows = self.database.rows("SELECT * FROM note WHERE run = ? ORDER BY id", self._row(run)["id"])
+        return [Note(row["text"], row["step"]) for row in rows]
+
+    def pixels(self, picture: int) -> Pixels:
+        """Return a picture's pixels, (height, width, 3) RGB, checked by their hash. Raises StoreCorrupt."""
+        return self._pictures.load(picture)
+
+    def request(self, turn: int, *, pictures: bool = False) -> JSON | None:
+        """
+        Return the request that a turn (its `id`) answers, rebuilt; None where none was recorded.
+
+        Images are {"type": "footage", "picture": id, "sha256": of the bytes sent, …}, or base64 with `pictures`.
+        Raises StoreCorrupt where what was rebuilt is not what was stored.
+        """
+        return rebuild_request(self.database, self._pictures, turn, pictures=pictures)
+
+    # --- writing ---
+
+    def begin_run(
+        self,
+        *,
+        kind: RunKind = RunKind.RECORDED,
+        task: str = "",
+        task_id: str | None = None,
+        model: str = "",
+        machine: JSON | None = None,
+        parent: Parent | None = None,
+        guarantee: Guarantee | None = None,
+        source_format: str = "footage",
+        trusted: bool = True,
+        layer: str = "in process",
+    ) -> RunWriter:
+        """
+        Begin a run and hold its lock; return the pen to write it with.
+
+        With a parent the run joins its family. Without a task id, runs of the same task text share one.
+        """
+        name = "".join(secrets.choice(_LETTERS) for _ in range(12))
+        mother = self._row(parent.run) if parent else None
+        values: dict[str, Any] = {"name": name, "kind": kind, "status": RunStatus.RECORDING, "task": task}
+        values |= {"task_id": task_id or _task_id(task), "model": model, "source_format": source_format}
+        values |= {"machine": dump_json(machine) if machine is not None else None, "guarantee": guarantee}
+        values |= {"parent": mother["id"] if mother else None, "parent_step": parent.step if parent else None}
+        values |= {"steps": 0, "turns": 0, "trusted": int(trusted), **instant_columns("started", Instant.now())}
+        with self.database.transaction() as connection:
+            family = mother["family"] if mother else insert(connection, "family", {"name": name})
+            run = insert(connection, "run", {**values, "family": family})
+        return RunWriter(self.database, run, name, family, layer=layer)
+
+    def join_run(self, reference: str, *, layer: str) -> RunWriter:
+        """Write into a run that another process began."""
+        row = self._row(reference)
+        return RunWriter(self.database, row["id"], row["name"], row["family"], layer=layer)
+
+    def add_tag(self, run: str, tag: str) -> None:
+        """Tag a run; a second time changes nothing."""
+        row = self._row(run)
+        with self.database.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO tag (run, value) VALUES (?, ?)", (row["id"], tag))
+
+    def add_note(self, run: str, text: str, *, step: int | None = None) -> None:
+        """Remark on a run, or on one of its steps."""
+        row = self._row(run)
+        if step is not None:
+            self.step(run, step)
+        with self.database.transaction() as connection:
+            values = {"run": row["id"], "step": step, "text": text, **instant_columns("at", Instant.now())}
+            insert(connection, "note", values)
+
+    def add_outcome(self, run: str, value: str, source: OutcomeSource, note: str = "") -> None:
+        """Say whether the task succeeded, and who says so."""
+        row = self._row(run)
+        with self.database.transaction() as connection:
+            values = {"run": row["id"], "value": value, "source": source, "note": note}
+            insert(connection, "outcome", values | instant_columns("at", Instant.now()))
+
+
+def _task_id(task: str) -> str:
+    """Return a short name for a task text: its hash, so that runs of the same text are compared with each other."""
+    import hashlib
+
+    text = " ".join(task.split()).casefold()
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12] if text else ""
+
+
+def _conditions(
+    *, kind: str | None, task_id: str | None, model: str | None, tag: str | None, text: str | None
+) -> tuple[list[str], list[Any]]:
+    where: list[str] = []
+    values: list[Any] = []
+    for column, value in (("kind", kind), ("task_id", task_id), ("model", model)):
+        if value is not None:
+            where.append(f"run.{column} = ?")
+            values.append(value)
+    if tag is not None:
+        where.append("run.id IN (SELECT run FROM tag WHERE value = ?)")
+        values.append(tag)
+    if text:
+        where.append("run.task LIKE ? ESCAPE '\\'")
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{escaped}%")
+    return where, values

@@ -1,0 +1,388 @@
+"""
+Writing a run, one durable transaction an event.
+
+A `RunWriter` is one process's (or one layer's) pen for one run. Its events are numbered without holes, so that a
+missing one is seen. When a call has returned, what it wrote survives the end of the process and of the power.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from footage.storage.database import Database
+from footage.storage.locks import RunLock
+from footage.storage.pictures import PictureWriter, prepare
+from footage.storage.requests import RequestWriter, dump_json
+from footage.trajectory import (
+    JSON,
+    Action,
+    Divergence,
+    FrameRole,
+    InputEvent,
+    Instant,
+    OutcomeSource,
+    Pixels,
+    Region,
+    RunStatus,
+    StepStatus,
+    StepVerdict,
+    Verdict,
+)
+
+__all__ = ["RunWriter"]
+
+
+def instant_columns(name: str, at: Instant | None) -> dict[str, Any]:
+    """Return the three columns that hold an instant."""
+    if at is None:
+        return {f"{name}_boot": None, f"{name}_mono": None, f"{name}_wall": None}
+    return {f"{name}_boot": at.boot_id, f"{name}_mono": at.monotonic_ns, f"{name}_wall": at.wall_ns}
+
+
+def _storable(value: Any) -> Any:
+    """Return the value; halves of surrogate pairs, which UTF-8 cannot hold, as JSON escapes them."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
+
+
+def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
+    """Insert one row; return its id. Column names come from this package only."""
+    names = ", ".join(f'"{name}"' for name in values)
+    marks = ", ".join("?" * len(values))
+    cursor = connection.execute(
+        f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [_storable(v) for v in values.values()]
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def update(connection: sqlite3.Connection, table: str, row: int, values: Mapping[str, Any]) -> None:
+    """Change columns of one row, given by its id."""
+    pairs = ", ".join(f'"{name}" = ?' for name in values)
+    connection.execute(f'UPDATE "{table}" SET {pairs} WHERE id = ?', [*map(_storable, values.values()), row])
+
+
+def regions_json(regions: Sequence[Region]) -> str:
+    """Return [[x, y, width, height], …]."""
+    return dump_json([region.as_list() for region in regions])
+
+
+class RunWriter:
+    """Writes into one run. Thread-safe; made by `Store.begin_run` and `Store.join_run`."""
+
+    def __init__(self, database: Database, run: int, name: str, family: int, *, layer: str) -> None:
+        self.run_id = name
+        self._database = database
+        self._run = run
+        self._turn_lock = threading.RLock()
+        self._lock = RunLock(database.path, name)
+        self._pictures = PictureWriter(database, family)
+        self._requests = RequestWriter(database, run, family, self._pictures)
+        self._steps: dict[int, int] = {}
+        self._turns: dict[int, int] = {}
+        self._sequence = 0
+        with database.transaction() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM writer WHERE run = ?", (run,)).fetchone()
+            about = dump_json({"pid": os.getpid()})
+            beat = instant_columns("heartbeat", Instant.now())
+            values = {"run": run, "number": count, "layer": layer, "about": about, "next_sequence": 0, **beat}
+            self._row = insert(connection, "writer", values)
+            self._number = int(count)
+
+    @contextlib.contextmanager
+    def _event(self, kind: str, at: Instant | None = None) -> Iterator[tuple[sqlite3.Connection, list[int]]]:
+        """One event, one transaction. The block appends the id of the row it is about to the list it is given."""
+        with self._turn_lock:
+            subject: list[int] = []
+            try:
+                with self._database.transaction() as connection:
+                    yield connection, subject
+                    event = {"run": self._run, "writer": self._number, "sequence": self._sequence, "kind": kind}
+                    when = instant_columns("at", at or Instant.now())
+                    insert(connection, "event", {**event, "subject": subject[-1] if subject else None, **when})
+                    connection.execute(
+                        "UPDATE writer SET next_sequence = ? WHERE id = ?", (self._sequence + 1, self._row)
+                    )
+            except BaseException:
+                self._requests.forget()
+                raise
+            self._sequence += 1
+
+    # --- the wire ---
+
+    def conversation(self, label: str = "") -> int:
+        """Begin a conversation; return its number."""
+        with self._event("conversation") as (connection, subject):
+            (number,) = connection.execute("SELECT count(*) FROM conversation WHERE run = ?", (self._run,)).fetchone()
+            subject.append(insert(connection, "conversation", {"run": self._run, "number": number, "label": label}))
+            return int(number)
+
+    def begin_turn(
+        self,
+        *,
+        model: str,
+        started: Instant,
+        request: JSON | None = None,
+        conversation: int = 0,
+        copied_from: int | None = None,
+    ) -> int:
+        """Store that the model was asked, and what; return the turn's number."""
+        with self._turn_lock:
+            prepared = self._requests.prepare(request) if request is not None else None
+            with self._event("turn", started) as (connection, subject):
+                number = self._next_number(connection, "turns")
+                values = {"run": self._run, "conversation": conversation, "number": number, "model": model}
+                values |= {"status": "streaming", "copied_from": copied_from, **instant_columns("started", started)}
+                row = insert(connection, "turn", values)
+                subject.append(row)
+                if prepared is not None:
+                    self._requests.store(connection, row, conversation, *prepared)
+            self._turns[number] = row
+            return number
+
+    def attempt(
+        self,
+        turn: int,
+        *,
+        number: int,
+        started: Instant,
+        ended: Instant | None = None,
+        status: int | None = None,
+        error: str = "",
+    ) -> None:
+        """Store one try to get the turn's reply; the same number again replaces it."""
+        with self._event("attempt", ended or started) as (connection, subject):
+            row = self._turn_row(connection, turn)
+            connection.execute("DELETE FROM attempt WHERE turn = ? AND number = ?", (row, number))
+            values = {"run": self._run, "turn": row, "number": number, "status": status, "error": error}
+            times = instant_columns("started", started) | instant_columns("ended", ended)
+            subject.append(insert(connection, "attempt", values | times))
+
+    def end_turn(
+        self,
+        turn: int,
+        *,
+        content: Sequence[JSON],
+        ended: Instant,
+        stop_reason: str = "",
+        usage: Mapping[str, Any] | None = None,
+        response_id: str = "",
+        model: str = "",
+        status: str = "completed",
+    ) -> None:
+        """Store the model's reply: content blocks as they came, why it stopped, what it used."""
+        with self._event("reply", ended) as (connection, subject):
+            row = self._turn_row(connection, turn)
+            values: dict[str, Any] = {"status": status, "response_id": response_id, "stop_reason": stop_reason}
+            values |= {"content": dump_json(list(content)), "usage": dump_json(dict(usage or {}))}
+            values |= instant_columns("ended", ended)
+            update(connection, "turn", row, values | ({"model": model} if model else {}))
+            subject.append(row)
+
+    # --- steps ---
+
+    def intend(
+        self,
+        action: Action,
+        *,
+        turn: int | None = None,
+        call_id: str = "",
+        call_index: int = 0,
+        source_step: int | None = None,
+        at: Instant | None = None,
+    ) -> int:
+        """Store that an action is about to be taken; return the step's index. The same call again: the same step."""
+        at = at or Instant.now()
+        with self._event("intent", at) as (connection, subject):
+            known = connection.execute(
+                "SELECT id, number FROM step WHERE run = ? AND call_id = ? AND call_index = ? AND ? != ''",
+                (self._run, call_id, call_index, call_id),
+            ).fetchone()
+            if known:
+                subject.append(known[0])
+                return int(known[1])
+            index = self._next_number(connection, "steps")
+            values = {"run": self._run, "number": index, "turn": turn, "call_id": call_id, "call_index": call_index}
+            values |= _action_columns(action) | instant_columns("intended", at)
+            row = insert(connection, "step", values | {"status": StepStatus.INTENDED, "source_step": source_step})
+            subject.append(row)
+        self._steps[index] = row
+        return index
+
+    def start(self, index: int, at: Instant) -> None:
+        """Store that the action is being performed from now on."""
+        with self._event("start", at) as (connection, subject):
+            row = self._step_row(connection, index)
+            update(connection, "step", row, instant_columns("started", at))
+            subject.append(row)
+
+    def finish(
+        self,
+        index: int,
+        *,
+        status: StepStatus,
+        result_text: str | None = None,
+        error: str | None = None,
+        delivered: Sequence[InputEvent] | None = None,
+        started: Instant | None = None,
+        ended: Instant | None = None,
+    ) -> None:
+        """Store what became of the action. What is None stays as it is, so that two layers can each add their part."""
+        with self._event("outcome", ended) as (connection, subject):
+            row = self._step_row(connection, index)
+            values: dict[str, Any] = {"status": status}
+            if result_text is not None:
+                values["result_text"] = result_text
+            if error is not None:
+                values["error"] = error
+            if delivered is not None:
+                values["delivered"] = dump_json([event.as_list() for event in delivered])
+            values |= instant_columns("started", started) if started else {}
+            values |= instant_columns("ended", ended) if ended else {}
+            update(connection, "step", row, values)
+            subject.append(row)
+
+    def verdict(self, index: int, verdict: StepVerdict) -> None:
+        """Store what a replay says of a step."""
+        with self._event("verdict") as (connection, subject):
+            row = self._step_row(connection, index)
+            values = {"verdict": verdict.verdict, "verdict_why": verdict.why}
+            values |= {"verdict_regions": regions_json(verdict.regions)}
+            frames = {"expected_frame": verdict.expected_frame, "actual_frame": verdict.actual_frame}
+            update(connection, "step", row, values | frames)
+            subject.append(row)
+
+    # --- screens ---
+
+    def frame(
+        self,
+        picture: Pixels | bytes,
+        *,
+        captured: Instant,
+        roles: Sequence[tuple[int, FrameRole]] = (),
+        display: str = "",
+        screen: tuple[int, int] | None = None,
+        region: Region | None = None,
+        source: str = "machine",
+        derived: bool = False,
+    ) -> int:
+        """
+        Store a frame and its roles; return its id. Encodes in the calling thread, outside all locks.
+
+        `screen` is (width, height) of the screen at that moment; by default the picture's own. Raises BadPicture.
+        """
+        prepared = prepare(picture)
+        stored = self._pictures.store(prepared)
+        width, height = screen or (prepared.pixels.shape[1], prepared.pixels.shape[0])
+        with self._event("frame", captured) as (connection, subject):
+            values = {"run": self._run, "picture": stored, "display": display, "screen_width": width}
+            values |= {"screen_height": height, "source": source, "derived": int(derived)}
+            values |= {"region": dump_json(region.as_list()) if region else None}
+            row = insert(connection, "frame", values | instant_columns("captured", captured))
+            for index, role in roles:
+                insert(
+                    connection, "frame_role", {"frame": row, "step": self._step_row(connection, index), "role": role}
+                )
+            subject.append(row)
+        return row
+
+    def add_role(self, frame: int, index: int, role: FrameRole) -> None:
+        """Give a stored frame one more role."""
+        with self._event("role") as (connection, subject):
+            connection.execute(
+                "INSERT OR IGNORE INTO frame_role (frame, step, role) VALUES (?, ?, ?)",
+                (frame, self._step_row(connection, index), role),
+            )
+            subject.append(frame)
+
+    # --- the run ---
+
+    def gap(self, reason: str, *, step: int | None = None, lost: int | None = None) -> None:
+        """Mark a stretch that is missing."""
+        with self._event("gap") as (connection, subject):
+            values = {"run": self._run, "step": step, "reason": reason, "lost": lost}
+            subject.append(insert(connection, "gap", values | instant_columns("at", Instant.now())))
+
+    def outcome(self, value: str, source: OutcomeSource, note: str = "") -> None:
+        """Store an opinion on whether the task succeeded."""
+        with self._event("judgement") as (connection, subject):
+            values = {"run": self._run, "value": value, "source": source, "note": note}
+            subject.append(insert(connection, "outcome", values | instant_columns("at", Instant.now())))
+
+    def describe(self, *, model: str | None = None, task: str | None = None, machine: JSON | None = None) -> None:
+        """Set what was not known when the run began."""
+        values: dict[str, Any] = {"model": model, "task": task}
+        values["machine"] = dump_json(machine) if machine is not None else None
+        values = {name: value for name, value in values.items() if value is not None}
+        if values:
+            with self._event("description") as (connection, _):
+                update(connection, "run", self._run, values)
+
+    def heartbeat(self) -> None:
+        """Note that this writer is alive."""
+        with self._turn_lock, self._database.transaction() as connection:
+            update(connection, "writer", self._row, instant_columns("heartbeat", Instant.now()))
+
+    def end(
+        self,
+        status: RunStatus = RunStatus.COMPLETED,
+        *,
+        error: str = "",
+        verdict: Verdict | None = None,
+        divergence: Divergence | None = None,
+    ) -> None:
+        """End the run and let go of its lock. A second call does nothing."""
+        if self._lock.released:
+            return
+        try:
+            with self._event("end") as (connection, _):
+                values: dict[str, Any] = {"status": status, "error": error, "verdict": verdict}
+                values["divergence"] = dump_json(asdict(divergence)) if divergence else None
+                update(connection, "run", self._run, values | instant_columns("ended", Instant.now()))
+        finally:
+            self._lock.release()
+
+    def leave(self) -> None:
+        """Let go of the run without ending it: another layer, or nobody, will."""
+        self._lock.release()
+
+    # --- rows ---
+
+    def _next_number(self, connection: sqlite3.Connection, counter: str) -> int:
+        """Count one more turn or step in the run's row; return its number."""
+        sql = f"UPDATE run SET {counter} = {counter} + 1 WHERE id = ? RETURNING {counter}"
+        (after,) = connection.execute(sql, (self._run,)).fetchone()
+        return int(after) - 1
+
+    def _turn_row(self, connection: sqlite3.Connection, number: int) -> int:
+        if number not in self._turns:
+            sql = "SELECT id FROM turn WHERE run = ? AND number = ?"
+            self._turns[number] = int(connection.execute(sql, (self._run, number)).fetchone()[0])
+        return self._turns[number]
+
+    def _step_row(self, connection: sqlite3.Connection, index: int) -> int:
+        if index not in self._steps:
+            sql = "SELECT id FROM step WHERE run = ? AND number = ?"
+            self._steps[index] = int(connection.execute(sql, (self._run, index)).fetchone()[0])
+        return self._steps[index]
+
+
+def _action_columns(action: Action) -> dict[str, Any]:
+    point = action.point
+    return {
+        "namespace": action.namespace,
+        "name": action.name,
+        "arguments": json.dumps(dict(action.arguments), ensure_ascii=False, separators=(",", ":"), default=str),
+        "raw": None if action.raw is None else json.dumps(dict(action.raw), ensure_ascii=False, default=str),
+        "space": None if action.space is None else dump_json(action.space.as_json()),
+        "x": None if point is None else point[0],
+        "y": None if point is None else point[1],
+        "tracked": int(point is not None and action.tracked is not None and "coordinate" not in action.arguments),
+    }
