@@ -220,7 +220,7 @@ def _compare_loosely(
     if coarse or close:
         changed = cv2.countNonZero(cv2.bitwise_or(mask, fine))
         return _material([*coarse, *close], len(coarse) + len(close), mask.shape, changed)
-    why = "a small change far from the action" if count else "re-encoding"
+    why = "a change too small to matter" if count else "re-encoding"
     return ScreenDifference(ScreenVerdict.COSMETIC, _boxes(blobs), cv2.countNonZero(mask), why)
 
 
