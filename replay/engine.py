@@ -1,0 +1,153 @@
+"""
+Replay: a recorded run's actions again, on a machine, each after its recorded screen.
+
+The guarantee is `anchored`: before each action the engine waits until the screen equals the recorded one, else it
+stops with the evidence, and nothing more is performed; after it, it compares, to the pixel where the machine allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from footage.errors import UsageError
+from footage.replay.steps import DEFAULT_TIMEOUT, Played, StepPlayer
+from footage.storage import RunWriter, Store
+from footage.trajectory import (
+    JSON,
+    Divergence,
+    Guarantee,
+    Machine,
+    Parent,
+    Run,
+    RunKind,
+    RunStatus,
+    StepVerdict,
+    Verdict,
+)
+
+__all__ = ["OnStep", "ReplayReport", "replay_run"]
+
+OnStep = Callable[[int, int, StepVerdict], None]
+"""Called after each step with (index, number of steps, verdict)."""
+
+
+@dataclass(slots=True)
+class ReplayReport:
+    """What a replay came to. `steps` has a verdict for every recorded step, unreached ones included."""
+
+    source: str
+    run: str
+    """The replay, a run of its own."""
+    guarantee: Guarantee = Guarantee.ANCHORED
+    steps: list[StepVerdict] = field(default_factory=list)
+    divergence: Divergence | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of a step; `unreached` where an unsupported action stopped a replay that had not parted."""
+        found = {step.verdict for step in self.steps}
+        order = (Verdict.DIVERGED, Verdict.UNREACHED, Verdict.COSMETIC)
+        return next((verdict for verdict in order if verdict in found), Verdict.REPRODUCED)
+
+    def as_json(self) -> JSON:
+        """Return the document of `footage replay --json`."""
+        steps = [{"index": i, "verdict": step.verdict, "why": step.why} for i, step in enumerate(self.steps)]
+        head = {"format": 1, "verdict": self.verdict, "guarantee": self.guarantee, "run": self.run}
+        return {**head, "source": self.source, "divergence": divergence_json(self.divergence), "steps": steps}
+
+
+def divergence_json(divergence: Divergence | None) -> JSON | None:
+    """Return {"a_step", "b_step", "cause", "kind", "regions", "why"}, or None."""
+    if divergence is None:
+        return None
+    return {
+        "a_step": divergence.a_step,
+        "b_step": divergence.b_step,
+        "cause": divergence.cause,
+        "kind": divergence.kind,
+        "regions": [region.as_list() for region in divergence.regions],
+        "why": divergence.why,
+    }
+
+
+def check_replayable(run: Run) -> None:
+    """Raise UsageError where a run cannot be re-executed, saying why."""
+    if not run.trusted:
+        raise UsageError(f"Run {run.id} was imported and is not trusted.", hint=f"footage trust {run.id}")
+    if run.steps == 0:
+        raise UsageError(f"Run {run.id} has no steps to replay.")
+    if run.replayable == "no":
+        raise UsageError(
+            f"Run {run.id} was recorded without a screen, so there is nothing to anchor its actions to.",
+            hint="Record with a machine: footage agent … --machine desktop, or run.watch(machine).",
+        )
+
+
+def replay_run(
+    store: Store,
+    reference: str,
+    machine: Machine,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    on_step: OnStep | None = None,
+) -> ReplayReport:
+    """
+    Re-execute a run on a freshly started machine; the result is a run of kind `replay` in the same family.
+
+    `timeout` is how many seconds an anchor waits for its screen. Raises RunNotFound, UsageError (not replayable),
+    MachineError (the machine broke down; the replay is then `errored`).
+    """
+    source = store.run(reference)
+    check_replayable(source)
+    writer = store.begin_run(
+        kind=RunKind.REPLAY,
+        task=source.task,
+        task_id=source.task_id,
+        model=source.model,
+        machine=machine.specification,
+        parent=Parent(source.id),
+        guarantee=Guarantee.ANCHORED,
+        layer="replay",
+    )
+    report = ReplayReport(source.id, writer.run_id)
+    with ending(writer):
+        player = StepPlayer(store, source, writer, machine, timeout=timeout)
+        play_steps(player, range(len(player.steps)), report, on_step)
+        writer.end(verdict=report.verdict, divergence=report.divergence)
+    return report
+
+
+def play_steps(
+    player: StepPlayer, numbers: Sequence[int], report: ReplayReport, on_step: OnStep | None
+) -> list[Played]:
+    """Play steps until one stops the replay; those after it are `unreached`. Fills the report."""
+    played: list[Played] = []
+    for number in numbers:
+        if played and not played[-1].goes_on:
+            verdict = StepVerdict(Verdict.UNREACHED, f"stopped at step {len(played) - 1}")
+        else:
+            played.append(player.play(number))
+            verdict = played[-1].verdict
+            report.divergence = report.divergence or played[-1].divergence
+        report.steps.append(verdict)
+        if on_step:
+            on_step(number, len(player.steps), verdict)
+    return played
+
+
+class ending:  # noqa: N801 - reads as a statement: `with ending(writer):`
+    """Ends a run as `errored` or `interrupted` where the block raises, so that its lock is not held for longer."""
+
+    def __init__(self, writer: RunWriter) -> None:
+        self._writer = writer
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
+        status = RunStatus.INTERRUPTED if stopped else RunStatus.ERRORED
+        self._writer.end(status, error="" if stopped else f"{type(error).__name__}: {error}")

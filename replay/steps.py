@@ -1,0 +1,240 @@
+"""
+Re-executing one recorded step: wait for its screen, act, compare what came of it.
+
+Used by the replay of a whole run and by the replayed part of a fork. Everything seen becomes part of the new run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from footage.analysis.screens import ScreenVerdict, focus_regions
+from footage.errors import MachineError, UnsupportedAction
+from footage.replay.anchor import Expectation, Sight, wait_for_screen
+from footage.storage import RunWriter, Store
+from footage.trajectory import (
+    Action,
+    Cause,
+    Divergence,
+    Frame,
+    FrameRole,
+    InputEvent,
+    Instant,
+    Machine,
+    Performed,
+    Run,
+    Screenshot,
+    Step,
+    StepStatus,
+    StepVerdict,
+    Verdict,
+)
+
+__all__ = ["DEFAULT_TIMEOUT", "Played", "StepPlayer"]
+
+DEFAULT_TIMEOUT = 10.0  # seconds an anchor waits; a slow program is no divergence
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of one step."""
+
+    index: int
+    """Of the step in the new run."""
+    verdict: StepVerdict
+    divergence: Divergence | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next step may be taken."""
+        return self.verdict.verdict in {Verdict.REPRODUCED, Verdict.COSMETIC}
+
+
+class StepPlayer:
+    """
+    Performs the steps of `source` on a machine, one by one, and writes what it sees into another run.
+
+    `turns` says which turn of the other run stands for a turn of the source (a fork copies them).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        source: Run,
+        writer: RunWriter,
+        machine: Machine,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        turns: Mapping[int, int] | None = None,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._machine = machine
+        self._timeout = timeout
+        self._turns = turns or {}
+        recorded = source.machine or {}
+        self._same_driver = recorded.get("driver") == machine.specification.get("driver")
+        self._steps = store.steps(source.id)
+        self._pointer: tuple[int, int] | None = None
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The recorded steps."""
+        return self._steps
+
+    def play(self, number: int) -> Played:
+        """
+        Re-execute step `number` of the recording. Nothing is performed unless its screen before was reached.
+
+        A step that was not executed in the recording is not executed again.
+        """
+        step = self._steps[number]
+        turn = None if step.turn is None else self._turns.get(step.turn)
+        index = self._writer.intend(step.action, turn=turn, call_id=step.call_id, source_step=number)
+        if step.status is StepStatus.NOT_EXECUTED:
+            self._writer.finish(index, status=StepStatus.NOT_EXECUTED, result_text=step.result_text)
+            return self._judge(index, StepVerdict(Verdict.REPRODUCED, "not executed in the recording either"))
+        if not _can(self._machine, step.action):
+            self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
+            why = f"unsupported: this machine cannot perform {step.action.title}"
+            return self._judge(index, StepVerdict(Verdict.UNREACHED, why))
+        before = self._await(step, FrameRole.BEFORE, index)
+        if before is not None and not before.sight.found:
+            self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
+            return self._diverged(step, index, before, Cause.ENVIRONMENT, "the screen before it is another one")
+        return self._act(step, index, before)
+
+    # --- parts of a step ---
+
+    def _act(self, step: Step, index: int, before: _Looked | None) -> Played:
+        started = Instant.now()
+        performed, error = self._perform(step.action)
+        if (point := step.action.point) is not None:
+            self._pointer = point
+        after = self._await(step, FrameRole.AFTER, index)
+        failed = StepStatus.FAILED if error else StepStatus.EXECUTED
+        self._writer.finish(
+            index,
+            status=failed,
+            result_text=performed.text,
+            error=error,
+            delivered=performed.delivered,
+            started=started,
+            ended=Instant.now(),
+        )
+        if bool(error) != (step.status is StepStatus.FAILED):
+            why = f"it failed: {error}" if error else "it failed in the recording, and succeeded now"
+            return self._diverged(step, index, after or before, Cause.EXECUTION, why)
+        if after is None:
+            return self._judge(
+                index, StepVerdict(Verdict.REPRODUCED, "no screen after it was recorded to compare with")
+            )
+        if not after.sight.found:
+            cause, why = self._blame(step, performed.delivered, before, after)
+            return self._diverged(step, index, after, cause, why)
+        return self._judge(index, _agreement(before, after))
+
+    def _perform(self, action: Action) -> tuple[Performed, str]:
+        if action.looks_only:  # the anchors look and wait, for as long as it takes and no longer
+            return Performed(), ""
+        try:
+            return self._machine.perform(action), ""
+        except UnsupportedAction:
+            raise
+        except MachineError as error:
+            return Performed(), error.message
+
+    def _await(self, step: Step, role: FrameRole, index: int) -> _Looked | None:
+        """Wait for the step's recorded screen in that role, and store what was seen; None where none was recorded."""
+        frame = step.frame(role)
+        if frame is None or frame.region is not None:
+            return None
+        expected = self._expect(step, frame)
+        later = self._later(step) if role is FrameRole.AFTER else ()
+        sight = wait_for_screen(self._machine, expected, timeout=self._timeout, later=later)
+        return _Looked(frame, sight, self._keep(sight.screenshot, index, role))
+
+    def _expect(self, step: Step, frame: Frame) -> Expectation:
+        pointers = tuple(p for p in (self._pointer, step.action.point) if p is not None)
+        exact = self._same_driver and not frame.lossy
+        pixels = self._store.pixels(frame.picture)
+        return Expectation(pixels, exact_source=exact, focus=focus_regions(step.action), pointers=pointers)
+
+    def _later(self, step: Step) -> tuple[Expectation, ...]:
+        """Return the next step's screen before, where it is not this step's screen after: an effect that came late."""
+        after = step.frame(FrameRole.AFTER)
+        following = self._steps[step.index + 1 : step.index + 2]
+        frame = following[0].frame(FrameRole.BEFORE) if following else None
+        if frame is None or after is None or frame.sha256 == after.sha256 or frame.region is not None:
+            return ()
+        return (self._expect(following[0], frame),)
+
+    def _keep(self, shot: Screenshot, index: int, role: FrameRole) -> int:
+        roles = [(index, role)]
+        return self._writer.frame(shot.pixels, captured=shot.captured, display=shot.display, roles=roles)
+
+    # --- verdicts ---
+
+    def _blame(
+        self, step: Step, delivered: Sequence[InputEvent], before: _Looked | None, after: _Looked
+    ) -> tuple[Cause, str]:
+        """Tell whose doing another screen after an equal screen before and an equal action is."""
+        given = tuple(tuple(event.as_list()) for event in delivered)
+        if step.delivered is not None and given != step.delivered:
+            return Cause.EXECUTION, "the input that was delivered differs from the recorded one"
+        recorded = _had_effect(step)
+        if before is not None and recorded is not None:
+            effect = not (before.sight.screenshot.pixels == after.sight.screenshot.pixels).all()
+            if effect != recorded:
+                return Cause.EXECUTION, "it had no effect" if recorded else "it had an effect it did not have before"
+        return Cause.ENVIRONMENT, "it led to another screen"
+
+    def _diverged(self, step: Step, index: int, looked: _Looked | None, cause: Cause, why: str) -> Played:
+        regions = looked.sight.difference.regions if looked else ()
+        detail = looked.sight.difference.why if looked else ""
+        sentence = f"{why} ({detail})" if detail else why
+        verdict = StepVerdict(
+            Verdict.DIVERGED,
+            sentence,
+            regions,
+            looked.frame.id if looked else None,
+            looked.seen if looked else None,
+        )
+        divergence = Divergence(step.index, index, cause, "screen", sentence, regions)
+        return self._judge(index, verdict, divergence)
+
+    def _judge(self, index: int, verdict: StepVerdict, divergence: Divergence | None = None) -> Played:
+        self._writer.verdict(index, verdict)
+        return Played(index, verdict, divergence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    frame: Frame
+    """The recorded frame."""
+    sight: Sight
+    seen: int
+    """Id of the frame that was seen."""
+
+
+def _can(machine: Machine, action: Action) -> bool:
+    return action.is_computer and (action.looks_only or action.name in machine.capabilities)
+
+
+def _had_effect(step: Step) -> bool | None:
+    before, after = step.frame(FrameRole.BEFORE), step.frame(FrameRole.AFTER)
+    return None if before is None or after is None else before.sha256 != after.sha256
+
+
+def _agreement(before: _Looked | None, after: _Looked) -> StepVerdict:
+    """Return the verdict where both screens were reached."""
+    if after.sight.passed:
+        return StepVerdict(Verdict.REPRODUCED, "its screen after was over before it could be compared")
+    looks = [looked for looked in (before, after) if looked is not None]
+    cosmetic = [looked for looked in looks if looked.sight.difference.kind is ScreenVerdict.COSMETIC]
+    if not cosmetic:
+        return StepVerdict(Verdict.REPRODUCED)
+    first = cosmetic[0]
+    difference = first.sight.difference
+    return StepVerdict(Verdict.COSMETIC, difference.why, difference.regions, first.frame.id, first.seen)
