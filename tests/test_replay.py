@@ -1,0 +1,153 @@
+"""What a replay says, on a small painted machine; tests/test_replay_desktop.py says it of real programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from footage.errors import UsageError
+from footage.replay.engine import ReplayReport, replay_run
+from footage.storage import Store, open_store, verify_store
+from footage.trajectory import (
+    Action,
+    Cause,
+    FrameRole,
+    Instant,
+    Machine,
+    RunKind,
+    RunStatus,
+    StepStatus,
+    StepVerdict,
+    Verdict,
+)
+from painted import Painted
+
+ACTIONS = (
+    Action("left_click", {"coordinate": [47, 117]}),
+    Action("type", {"text": "hello"}),
+    Action("wait", {"duration": 5}),
+    Action("type", {"text": " all"}),
+    Action("left_click", {"coordinate": [47, 117]}),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "runs.db") as opened:
+        yield opened
+
+
+def record(store: Store, machine: Machine, actions: tuple[Action, ...] = ACTIONS) -> str:
+    writer = store.begin_run(task="tick and write", machine=machine.specification)
+    for action in actions:
+        index = writer.intend(action)
+        before = machine.screenshot()
+        writer.frame(before.pixels, captured=before.captured, roles=[(index, FrameRole.BEFORE)])
+        started = Instant.now()
+        done = None if action.looks_only else machine.perform(action)
+        after = machine.screenshot()
+        writer.frame(after.pixels, captured=after.captured, roles=[(index, FrameRole.AFTER)])
+        delivered = done.delivered if done else ()
+        writer.finish(index, status=StepStatus.EXECUTED, delivered=delivered, started=started, ended=Instant.now())
+    writer.end()
+    return writer.run_id
+
+
+def verdicts(report: ReplayReport) -> list[str]:
+    return [str(step.verdict) for step in report.steps]
+
+
+def test_an_unchanged_machine_reproduces_the_run_and_the_replay_is_a_run_of_its_own(store: Store) -> None:
+    run = record(store, Painted())
+    report = replay_run(store, run, Painted(), timeout=1)
+    assert (report.verdict, verdicts(report)) == (Verdict.REPRODUCED, ["reproduced"] * 5)
+    replayed = store.run(report.run)
+    assert (replayed.kind, replayed.status, replayed.verdict) == (RunKind.REPLAY, RunStatus.COMPLETED, "reproduced")
+    assert replayed.parent is not None
+    assert replayed.parent.run == run
+    assert replayed.family == store.run(run).family
+    assert [step.source_step for step in store.steps(report.run)] == [0, 1, 2, 3, 4]
+    assert verify_store(store).ok
+
+
+def test_a_replay_neither_waits_where_the_recording_waited_nor_for_a_slow_effect_longer_than_it_takes(
+    store: Store,
+) -> None:
+    run = record(store, Painted())
+    began = time.monotonic()
+    report = replay_run(store, run, Painted(late=0.3), timeout=5)
+    assert report.verdict is Verdict.REPRODUCED
+    assert time.monotonic() - began < 4  # the wait alone was five seconds
+
+
+def test_a_popup_before_a_step_is_the_environment_and_nothing_is_done_after_it(store: Store) -> None:
+    run = record(store, Painted())
+    machine = Painted()
+
+    def plant(index: int, _total: int, _verdict: StepVerdict) -> None:
+        machine.popup = machine.popup or index == 2
+
+    report = replay_run(store, run, machine, timeout=0.2, on_step=plant)
+    assert verdicts(report) == ["reproduced"] * 3 + ["diverged", "unreached"]
+    assert report.divergence is not None
+    assert (report.divergence.a_step, report.divergence.cause) == (3, Cause.ENVIRONMENT)
+    assert [event.kind for event in machine.input_log] == ["click"] + ["key"] * 5
+    stopped = store.steps(report.run)[3]
+    assert stopped.status is StepStatus.NOT_EXECUTED
+    assert stopped.verdict is not None
+    assert stopped.verdict.regions
+    seen, expected = stopped.verdict.actual_frame, stopped.verdict.expected_frame
+    assert seen is not None
+    assert expected is not None
+    assert store.frame(seen).sha256 != store.frame(expected).sha256
+
+
+def test_a_lost_character_is_an_execution_divergence_at_the_step_that_typed_it(store: Store) -> None:
+    run = record(store, Painted())
+    machine = Painted(spoil=lambda a: Action("type", {"text": "helo"}) if a.arguments.get("text") == "hello" else a)
+    report = replay_run(store, run, machine, timeout=0.2)
+    assert verdicts(report)[:3] == ["reproduced", "diverged", "unreached"]
+    assert report.divergence is not None
+    assert (report.divergence.a_step, report.divergence.cause) == (1, Cause.EXECUTION)
+
+
+def test_a_click_that_ticks_nothing_is_an_execution_divergence(store: Store) -> None:
+    run = record(store, Painted())
+    report = replay_run(store, run, Painted(spoil=lambda a: None if a.name == "left_click" else a), timeout=0.2)
+    assert report.divergence is not None
+    assert (report.divergence.a_step, report.divergence.cause) == (0, Cause.EXECUTION)
+
+
+def test_an_action_the_machine_cannot_perform_stops_the_replay(store: Store) -> None:
+    run = record(store, Painted())
+    writer = store.begin_run(task="shell", machine=Painted().specification)
+    writer.intend(Action("run", {"command": "ls"}, namespace="bash"))
+    writer.end()
+    report = replay_run(store, writer.run_id, Painted(), timeout=0.2)
+    assert (report.verdict, report.divergence) == (Verdict.UNREACHED, None)
+    assert report.steps[0].why == "unsupported: this machine cannot perform bash:run"
+    assert run != writer.run_id
+
+
+def test_a_run_without_screens_is_refused_with_a_reason(store: Store) -> None:
+    writer = store.begin_run(task="blind")
+    writer.intend(ACTIONS[0])
+    writer.end()
+    with pytest.raises(UsageError, match="without a screen"):
+        replay_run(store, writer.run_id, Painted())
+
+
+def test_ctrl_c_leaves_an_interrupted_run_with_all_steps_so_far(store: Store) -> None:
+    run = record(store, Painted())
+
+    def stop(index: int, _total: int, _verdict: StepVerdict) -> None:
+        if index == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay_run(store, run, Painted(), timeout=0.2, on_step=stop)
+    left = store.runs(kind="replay")[0]
+    assert (left.status, left.steps) == (RunStatus.INTERRUPTED, 2)
