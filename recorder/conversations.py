@@ -1,0 +1,177 @@
+"""
+Which conversation a request belongs to.
+
+One run may hold several: the agent's own, subagents, one-off questions such as a title. A request belongs to the
+conversation whose reply it names (message threads), else whose tool calls it answers, else whose messages it repeats
+from the first on. Pruned pictures, moved cache marks and compaction do not break it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from footage.recorder.actions import TOOLSET, tool_version
+from footage.recorder.images import image_bytes, picture_size
+from footage.trajectory import JSON, Space
+
+__all__ = ["Conversations", "Talk", "tool_results"]
+
+_LABEL_LENGTH = 60
+
+
+@dataclass(slots=True, eq=False)
+class Talk:
+    """One conversation, as far as this process knows."""
+
+    number: int | None
+    """None where the store failed to take it."""
+    prints: list[int] = field(default_factory=list)
+    """Of the last request's messages, pictures aside."""
+    request: int = 0
+    """Fingerprint of the last request, pictures included."""
+    turn: int | None = None
+    attempts: int = 0
+    """Of the last turn."""
+    outcome: str = ""
+    """Of the last attempt: "" (still running), `failed` or `done`."""
+    version: str = ""
+    declared: tuple[int, int] | None = None
+    """Screen size that the computer tool was declared with."""
+    image: tuple[int, int] | None = None
+    """Size of the last picture the model was sent."""
+
+    def learn(self, body: JSON, zooms: Container[str]) -> None:
+        """Take note of the tools and of the newest picture of the whole screen; `zooms` are calls that show a part."""
+        tools = [tool for tool in body.get("tools") or [] if isinstance(tool, dict)]
+        if tools:
+            self.version = tool_version(tools)
+        for tool in tools:
+            width, height = tool.get("display_width_px"), tool.get("display_height_px")
+            if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+                self.declared = (width, height)
+        for message in reversed(_messages(body)):
+            blocks = _images(message.get("content"), zooms)
+            image = next((data for block in blocks if (data := image_bytes(block))), None)
+            size = picture_size(image) if image else None
+            if size:
+                self.image = size
+                return
+
+    def space(self, screen: tuple[int, int] | None) -> Space | None:
+        """
+        Return the space of coordinates in this conversation; None where they are screen pixels, or nothing is known.
+
+        `screen` is the real screen's size. Without one, the picture the model saw stands for the screen.
+        """
+        seen = self.image if self.version == TOOLSET or not self.declared else self.declared
+        real = screen or self.image or seen
+        return Space(*seen, *real) if seen and real and seen != real else None
+
+
+class Conversations:
+    """The conversations of one run."""
+
+    def __init__(self) -> None:
+        self._talks: list[Talk] = []
+        self._by_call: dict[str, Talk] = {}
+        self._by_response: dict[str, Talk] = {}
+        self.zooms: set[str] = set()
+        """Ids of the calls whose pictures show a part of the screen only."""
+
+    def find(self, body: JSON) -> Talk | None:
+        """Return the conversation a request belongs to; None if it begins a new one."""
+        thread = body.get("thread")
+        if isinstance(thread, dict) and thread.get("previous_message_id") in self._by_response:
+            return self._by_response[thread["previous_message_id"]]
+        messages = _messages(body)
+        for block in tool_results(messages[-1:]):
+            if block.get("tool_use_id") in self._by_call:
+                return self._by_call[block["tool_use_id"]]
+        return self._by_prefix([text_print(message) for message in messages])
+
+    def _by_prefix(self, prints: list[int]) -> Talk | None:
+        """Return the one whose last request is the longest beginning of this, or is this and failed (a retry)."""
+        best: Talk | None = None
+        for talk in self._talks:
+            known = len(talk.prints)
+            fits = 0 < known <= len(prints) and prints[:known] == talk.prints
+            again = known == len(prints) and talk.outcome != "failed"
+            if fits and not again and (best is None or known > len(best.prints)):
+                best = talk
+        return best
+
+    def begin(self, number: int | None) -> Talk:
+        """Add a conversation."""
+        talk = Talk(number)
+        self._talks.append(talk)
+        return talk
+
+    def __len__(self) -> int:
+        return len(self._talks)
+
+    def asked(self, talk: Talk, call_id: str, *, zoom: bool = False) -> None:
+        """Remember that a tool call was made in a conversation."""
+        self._by_call[call_id] = talk
+        if zoom:
+            self.zooms.add(call_id)
+
+    def replied(self, talk: Talk, response_id: str) -> None:
+        """Remember that a reply was given in a conversation."""
+        if response_id:
+            self._by_response[response_id] = talk
+
+
+def label_of(body: JSON) -> str:
+    """Return the beginning of the first user message, on one line, as a name for a conversation."""
+    for message in _messages(body)[:1]:
+        content = message.get("content")
+        blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        for block in blocks:
+            if isinstance(block, dict) and isinstance(block.get("text"), str):
+                return " ".join(block["text"].split())[:_LABEL_LENGTH]
+    return ""
+
+
+def tool_results(messages: list[JSON]) -> Iterator[JSON]:
+    """Yield the results of tool calls in messages, in their order."""
+    for message in messages:
+        content = message.get("content")
+        for block in content if isinstance(content, list) else []:
+            if isinstance(block, dict) and block.get("type") == "tool_result":
+                yield block
+
+
+def text_print(value: Any) -> int:
+    """Return a fingerprint (valid in this process) of a JSON value; pictures and cache marks do not count."""
+    if isinstance(value, dict):
+        if value.get("type") == "image":
+            return 0
+        return hash(tuple(sorted((str(k), text_print(v)) for k, v in value.items() if k != "cache_control")))
+    if isinstance(value, list):
+        return hash(tuple(text_print(item) for item in value))
+    return hash(value if isinstance(value, str | int | float | None) else repr(value))
+
+
+def full_print(value: Any) -> int:
+    """Return a fingerprint (valid in this process) of a JSON value."""
+    if isinstance(value, dict):
+        return hash(tuple(sorted((str(k), full_print(v)) for k, v in value.items())))
+    if isinstance(value, list):
+        return hash(tuple(full_print(item) for item in value))
+    return hash(value if isinstance(value, str | int | float | None) else repr(value))
+
+
+def _messages(body: JSON) -> list[JSON]:
+    messages = body.get("messages")
+    return [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+
+
+def _images(content: Any, skipped: Container[str]) -> Iterator[JSON]:
+    """Yield image blocks from the last to the first, those inside tool results included."""
+    for block in reversed(content) if isinstance(content, list) else ():
+        if isinstance(block, dict) and block.get("type") == "image":
+            yield block
+        elif isinstance(block, dict) and str(block.get("tool_use_id")) not in skipped:
+            yield from _images(block.get("content"), skipped)

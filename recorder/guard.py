@@ -1,0 +1,90 @@
+"""
+Between the recorder and a store that may fail: a failing store never breaks the agent.
+
+By default a failure is logged once, what is lost is counted, and the gap is marked in the run as soon as the store
+writes again. A strict guard raises instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from footage.storage import RunWriter
+
+__all__ = ["Guard"]
+
+_log = logging.getLogger("footage")
+_T = TypeVar("_T")
+
+
+class Guard:
+    """Carries out what writes into a run. Thread-safe."""
+
+    def __init__(self, writer: RunWriter | None, *, strict: bool = False) -> None:
+        self.writer = writer
+        self.strict = strict
+        self._lock = threading.Lock()
+        self._warned = False
+        self._lost = 0
+        self._reason = ""
+
+    @property
+    def lost(self) -> int:
+        """How many events are lost that no gap in the run speaks of yet."""
+        return self._lost
+
+    def write(self, what: str, call: Callable[[RunWriter], _T]) -> _T | None:
+        """
+        Return what `call` returns, or None where it failed; `what` names the loss ("a step").
+
+        What was lost before is marked first. Raises if strict.
+        """
+        if self.writer is None:
+            return None
+        try:
+            self._mark_gap(self.writer)
+            return call(self.writer)
+        except Exception as error:
+            if self.strict:
+                raise
+            self._note(what, error)
+            return None
+
+    def attempt(self, what: str, call: Callable[[], _T]) -> _T | None:
+        """Do the same for the recorder's own work on hostile input (parsing, decoding), which writes by `write`."""
+        try:
+            return call()
+        except Exception as error:
+            if self.strict:
+                raise
+            self._note(what, error)
+            return None
+
+    def flush(self) -> None:
+        """Mark what was lost, if the store writes again."""
+        self.write("a gap", lambda _: None)
+
+    def _note(self, what: str, error: Exception) -> None:
+        with self._lock:
+            self._lost += 1
+            self._reason = self._reason or f"{what} could not be recorded: {type(error).__name__}: {error}"
+            first, self._warned = not self._warned, True
+        if first:
+            _log.warning("%s could not be recorded (%s); the agent goes on, the run will show a gap.", what, error)
+        _log.debug("not recorded: %s", what, exc_info=error)
+
+    def _mark_gap(self, writer: RunWriter) -> None:
+        if not self._lost:
+            return
+        with self._lock:
+            lost, reason, self._lost, self._reason = self._lost, self._reason, 0, ""
+        try:
+            if lost:
+                writer.gap(reason, lost=lost)
+        except Exception:
+            with self._lock:
+                self._lost, self._reason = self._lost + lost, reason
+            raise

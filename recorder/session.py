@@ -1,0 +1,279 @@
+"""
+A recording: one run being written, and everything that writes into it.
+
+    with footage.record(task="Add two numbers") as run:
+        client = run.attach(anthropic.Anthropic())
+        machine = run.watch(machine)
+        ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from footage.errors import StoreError, UsageError
+from footage.recorder.guard import Guard
+from footage.recorder.pictures import PictureQueue, QueuedFrame
+from footage.recorder.steps import StepBook, StepEntry
+from footage.recorder.watch import WatchedMachine
+from footage.recorder.wire import Exchange, Wire
+from footage.storage import RunWriter, Store, open_store
+from footage.trajectory import (
+    JSON,
+    Action,
+    FrameRole,
+    Instant,
+    Machine,
+    OutcomeSource,
+    Pixels,
+    RunStatus,
+    StepStatus,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["RecordedStep", "Recording", "record"]
+
+_log = logging.getLogger("footage")
+_Client = TypeVar("_Client")
+
+
+def record(
+    task: str = "",
+    *,
+    store: Store | str | Path | None = None,
+    task_id: str | None = None,
+    model: str = "",
+    machine: Machine | JSON | None = None,
+    strict: bool = False,
+    tags: Sequence[str] = (),
+) -> Recording:
+    """
+    Begin to record a run; a context manager, or end it with `Recording.end`.
+
+    `store` as for `open_store`; `machine` (or its specification) is what the agent acts on, if it is not watched.
+    A store that fails later never breaks the agent: the run goes on with a gap, unless `strict`. One that cannot be
+    used at all raises NotAStore or StoreTooNew at once; without room or rights the recording says so once and stays
+    empty, unless `strict`.
+    """
+    specification = machine.specification if isinstance(machine, Machine) else machine
+    owned: Store | None = None
+    writer: RunWriter | None = None
+    try:
+        owned = None if isinstance(store, Store) else open_store(store)
+        used = store if isinstance(store, Store) else owned
+        assert used is not None
+        writer = used.begin_run(task=task, task_id=task_id, model=model, machine=specification, layer="in process")
+        for tag in tags:
+            used.add_tag(writer.run_id, tag)
+    except (StoreError, OSError) as error:
+        if strict or getattr(error, "exit_code", 3) == UsageError.exit_code:
+            raise
+        _log.warning("This run cannot be recorded: %s The agent goes on without.", error)
+    return Recording(writer, owned, strict=strict, model=model, machine=specification)
+
+
+class Recording:
+    """One run being recorded. Thread-safe, except that a watched machine has one caller at a time."""
+
+    def __init__(
+        self,
+        writer: RunWriter | None,
+        store: Store | None = None,
+        *,
+        strict: bool = False,
+        model: str = "",
+        machine: JSON | None = None,
+    ) -> None:
+        self._store = store
+        self._machine = machine
+        self._screen: tuple[int, int] | None = _screen_of(machine)
+        self._ended = False
+        self.id = writer.run_id if writer else ""
+        """The run's id; "" where nothing can be recorded."""
+        self.guard = Guard(writer, strict=strict)
+        self.steps = StepBook(self.guard)
+        self.pictures = PictureQueue(self.guard)
+        self.wire = Wire(self.guard, self.steps, self.pictures, screen=lambda: self._screen, model=model)
+
+    @property
+    def writer(self) -> RunWriter | None:
+        """The run's pen; None where nothing can be recorded."""
+        return self.guard.writer
+
+    # --- layers ---
+
+    def attach(self, client: _Client) -> _Client:
+        """
+        Return a client like `client` whose exchanges are recorded: Anthropic or AsyncAnthropic, streaming or not.
+
+        Raises UsageError for a client without middleware.
+        """
+        from footage.recorder.attach import attach
+
+        return attach(client, self.wire)
+
+    def watch(self, machine: Machine, *, quiet: float = 0.15, limit: float = 3.0) -> WatchedMachine:
+        """
+        Return a machine like `machine` that records a frame before and after each action.
+
+        An action counts as over when the screen has not changed for `quiet` seconds, at the latest after `limit`.
+        """
+        specification = machine.specification
+        self._screen = _screen_of(specification) or self._screen
+        if specification != self._machine:
+            self._machine = specification
+            self.guard.write("the machine", lambda w: w.describe(machine=specification))
+        return WatchedMachine(machine, self.guard, self.steps, self.pictures, quiet=quiet, limit=limit)
+
+    # --- by hand ---
+
+    def turn(self, request: JSON, response: JSON | None = None) -> Exchange:
+        """
+        Record an exchange with a model, in the Messages API's form; its tool calls become intended steps.
+
+        Without `response` (the message), tell the returned exchange what comes: `reply`, or `feed` and `close`, or
+        `fail`.
+        """
+        exchange = self.wire.ask(request)
+        if response is not None:
+            exchange.reply(200, response)
+        return exchange
+
+    @contextlib.contextmanager
+    def step(self, action: Action | str, *, call: str | None = None, **arguments: Any) -> Iterator[RecordedStep]:
+        """
+        Record an action while the block carries it out: `with run.step("left_click", coordinate=[10, 20]):`.
+
+        `call` is the id of the tool call that asked for it. An exception makes the step `failed`, and goes on.
+        """
+        given = action if isinstance(action, Action) else Action(action, arguments)
+        entry = self.steps.claim(given, call)
+        recorded = RecordedStep(self, entry)
+        self.steps.start(entry, Instant.now())
+        try:
+            yield recorded
+        except BaseException as error:
+            status = StepStatus.FAILED if isinstance(error, Exception) else StepStatus.UNKNOWN
+            text = f"{type(error).__name__}: {error}"
+            self.steps.finish(entry, status, result_text=recorded.text, error=text, ended=Instant.now())
+            raise
+        self.steps.finish(entry, StepStatus.EXECUTED, result_text=recorded.text, ended=Instant.now())
+
+    def frame(
+        self,
+        picture: Pixels | bytes | Image,
+        *,
+        step: RecordedStep | int | None = None,
+        role: FrameRole | str = FrameRole.BETWEEN,
+        captured: Instant | None = None,
+        display: str = "",
+        screen: tuple[int, int] | None = None,
+    ) -> None:
+        """
+        Record a screen: pixels, an encoded picture or a PIL image; stored by another thread.
+
+        `role` is what it is to `step`. `screen` is the (width, height) of the whole screen, if that is not the
+        picture's. A picture that is none leaves a gap (BadPicture if strict, at the next call).
+        """
+        index = step.index if isinstance(step, RecordedStep) else step
+        roles = [] if index is None else [(index, FrameRole(role))]
+        found = _pixels(picture)
+        self.pictures.put(QueuedFrame(found, captured or Instant.now(), roles, display, screen))
+
+    def gap(self, reason: str, *, step: int | None = None, lost: int | None = None) -> None:
+        """Mark a stretch that is missing."""
+        self.guard.write("a gap", lambda w: w.gap(reason, step=step, lost=lost))
+
+    def outcome(self, value: str, source: OutcomeSource | str = OutcomeSource.SELF, note: str = "") -> None:
+        """Record an opinion on the task: `success`, `failure` or a number as text."""
+        said = OutcomeSource(source)
+        self.guard.write("an outcome", lambda w: w.outcome(value, said, note))
+
+    # --- the end ---
+
+    def flush(self) -> None:
+        """Wait until everything so far is stored."""
+        self.pictures.flush()
+        self.guard.flush()
+
+    def end(self, status: RunStatus = RunStatus.COMPLETED, *, error: str = "") -> None:
+        """Store what is still on its way, and end the run. A second call does nothing."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self.pictures.close()
+            self.guard.flush()
+        finally:
+            self.guard.write("the end", lambda w: w.end(status, error=error))
+            if self._store is not None:
+                self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.end()
+            return
+        status, text = _ending(error)
+        try:
+            self.end(status, error=text)
+        except Exception:  # noqa: BLE001 - the agent's own error is the one to be seen
+            _log.exception("The end of run %s could not be recorded.", self.id)
+
+
+class RecordedStep:
+    """A step that is being carried out; what `Recording.step` yields."""
+
+    def __init__(self, recording: Recording, entry: StepEntry) -> None:
+        self._recording = recording
+        self._entry = entry
+        self.text = ""
+        """What the action gave back."""
+
+    @property
+    def index(self) -> int | None:
+        """The step's number in its run; None where it could not be stored."""
+        return self._entry.index
+
+    def frame(self, picture: Pixels | bytes | Image, role: FrameRole | str) -> None:
+        """Record a screen in its role towards this step."""
+        self._recording.frame(picture, step=self, role=role)
+
+
+def _ending(error: BaseException) -> tuple[RunStatus, str]:
+    """Return how a run ends that an exception left."""
+    if isinstance(error, SystemExit) and not error.code:
+        return RunStatus.COMPLETED, ""
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    stopped = isinstance(error, KeyboardInterrupt | GeneratorExit | asyncio.CancelledError)
+    return RunStatus.INTERRUPTED if stopped else RunStatus.ERRORED, text
+
+
+def _screen_of(specification: JSON | None) -> tuple[int, int] | None:
+    screen = specification.get("screen") if specification else None
+    if isinstance(screen, list | tuple) and len(screen) == 2:
+        return int(screen[0]), int(screen[1])
+    return None
+
+
+def _pixels(picture: Pixels | bytes | Image) -> Pixels | bytes:
+    """Return a picture as the store takes it; a copy where the caller might change it later."""
+    if isinstance(picture, bytes):
+        return picture
+    import numpy as np
+
+    if hasattr(picture, "convert"):
+        return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    return np.array(picture, dtype=np.uint8, order="C")

@@ -1,0 +1,129 @@
+"""
+The steps of a run while it lasts: where the layers of a recording meet.
+
+The wire says that a step is intended; the screen layer finds it again when the action is performed; the wire adds what
+the model was told of it. All three name it by its call id, or else by its canonical action.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from footage.recorder.guard import Guard
+from footage.trajectory import Action, InputEvent, Instant, StepStatus
+
+__all__ = ["StepBook", "StepEntry"]
+
+
+@dataclass(slots=True, eq=False)
+class StepEntry:
+    """One step, as far as this process knows."""
+
+    action: Action
+    index: int | None
+    """None where the store failed to take it."""
+    turn: int | None = None
+    call_id: str = ""
+    claimed: bool = False
+    """Somebody performs it, or has performed it."""
+    status: StepStatus = StepStatus.INTENDED
+    answered: bool = False
+    """The model was told its result."""
+
+
+class StepBook:
+    """The steps of one run, and the only way they are written. Thread-safe."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._lock = threading.Lock()
+        self._open: list[StepEntry] = []
+        self._calls: dict[str, list[StepEntry]] = {}
+
+    def intend(
+        self, actions: Sequence[Action], *, turn: int | None = None, call_id: str = "", claimed: bool = False
+    ) -> list[StepEntry]:
+        """Store that one call's actions are about to be taken; a call that is known already gives its entries."""
+        with self._lock:
+            if call_id and call_id in self._calls:
+                return self._calls[call_id]
+            entries = [self._stored(action, turn, call_id, number) for number, action in enumerate(actions)]
+            for entry in entries:
+                entry.claimed = claimed
+            if call_id:
+                self._calls[call_id] = entries
+            self._open += [] if claimed else entries
+            return entries
+
+    def _stored(self, action: Action, turn: int | None, call_id: str, number: int) -> StepEntry:
+        index = self._guard.write(
+            "a step", lambda w: w.intend(action, turn=turn, call_id=call_id, call_index=number, at=Instant.now())
+        )
+        return StepEntry(action, index, turn, call_id)
+
+    def claim(self, action: Action, call_id: str | None = None) -> StepEntry:
+        """
+        Return the step that is now being performed.
+
+        By call id: its first action not yet performed, an equal one first. Else the first intended step with an equal
+        action. Else a new, scripted step.
+        """
+        with self._lock:
+            among = self._calls.get(call_id, []) if call_id else self._open
+            free = [entry for entry in among if not entry.claimed]
+            equal = [entry for entry in free if _same(entry.action, action)]
+            found = (equal or (free if call_id else []))[:1]
+            for entry in found:
+                entry.claimed = True
+                self._open.remove(entry)
+        return found[0] if found else self.intend([action], call_id=self._fresh(call_id), claimed=True)[0]
+
+    def _fresh(self, call_id: str | None) -> str:
+        """Return the call id for a step that is new: none for a call performed more often than it was asked for."""
+        return call_id if call_id and call_id not in self._calls else ""
+
+    def of_call(self, call_id: str) -> list[StepEntry]:
+        """Return the steps of a call ([] if it is not known)."""
+        return self._calls.get(call_id, [])
+
+    def abandon(self, turn: int | None, why: str) -> None:
+        """Say of a turn's steps that nobody performed that nobody will."""
+        with self._lock:
+            left = [entry for entry in self._open if turn is not None and entry.turn == turn]
+            self._open = [entry for entry in self._open if entry not in left]
+        for entry in left:
+            entry.claimed = True
+            self.finish(entry, StepStatus.NOT_EXECUTED, error=why)
+
+    def start(self, entry: StepEntry, at: Instant) -> None:
+        """Store that it is being performed from now on."""
+        index = entry.index
+        if index is not None:
+            self._guard.write("the start of a step", lambda w: w.start(index, at))
+
+    def finish(
+        self,
+        entry: StepEntry,
+        status: StepStatus,
+        *,
+        result_text: str | None = None,
+        error: str | None = None,
+        delivered: Sequence[InputEvent] | None = None,
+        ended: Instant | None = None,
+    ) -> None:
+        """Store what became of it; what is None stays as it is."""
+        entry.status = status
+        index = entry.index
+        if index is not None:
+            self._guard.write(
+                "the outcome of a step",
+                lambda w: w.finish(
+                    index, status=status, result_text=result_text, error=error, delivered=delivered, ended=ended
+                ),
+            )
+
+
+def _same(a: Action, b: Action) -> bool:
+    return a.namespace == b.namespace and a.name == b.name and dict(a.arguments) == dict(b.arguments)
