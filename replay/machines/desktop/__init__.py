@@ -1,1 +1,1 @@
-"""Part of footage."""
+"""The desktop machine: a private X display with real programs in a sandbox."""

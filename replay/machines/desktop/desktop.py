@@ -1,0 +1,203 @@
+"""The desktop machine: a private X display with real programs, and the hands and eyes to work with them."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING, Any, Self
+
+from footage.errors import MachineError, UsageError
+from footage.replay.machines.desktop import home, programs
+from footage.replay.machines.desktop.beneath import parts_of, read_beneath
+from footage.replay.machines.desktop.hands import Hands
+from footage.replay.machines.desktop.log import InputLog
+from footage.replay.machines.desktop.programs import CLOCK, SMALLEST, Program, default_programs
+from footage.replay.machines.desktop.screen import Screen
+from footage.replay.machines.desktop.session import Session, Wish
+from footage.trajectory import JSON, MACHINE_PROTOCOL
+
+if TYPE_CHECKING:
+    from footage.trajectory import Action, InputEvent, Performed, Screenshot
+
+CATCH_UP = 2.0
+"""Seconds that programs get to deal with their input before key codes change their meaning."""
+
+
+class Desktop:
+    """
+    A desktop with a calculator and a text editor, or the programs it is given. Implements `Machine`.
+
+    Fresh starts show byte-identical screens. Everything it started ends with `close()`, with this process, or when
+    nothing refers to it any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        screen: tuple[int, int] = (1280, 800),
+        programs: Sequence[Program] | None = None,
+        files: Mapping[str, str] | None = None,
+        clock: str | None = CLOCK,
+        network: bool = False,
+        isolated: bool = True,
+    ) -> None:
+        """
+        Start it: half a second on an idle machine.
+
+        `screen` is (width, height) in pixels; `files` are texts by their path below the home folder; `clock` is what
+        the programs' clock shows all the time, in UTC (None: the real time); `isolated=False` leaves the sandbox
+        away, which is also what happens, and is told by `capabilities`, where the system allows none.
+
+        Raises UsageError, MissingProgram, NoDisplay or MachineError.
+        """
+        if not all(isinstance(n, int) and least <= n <= 8192 for n, least in zip(screen, SMALLEST, strict=True)):
+            raise UsageError(f"A screen of {screen} cannot be had: 640 x 480 to 8192 x 8192 pixels can.")
+        wanted = default_programs(screen) if programs is None else tuple(programs)
+        texts = dict(files if files is not None else {"notes.txt": ""})
+        for name in texts:
+            parts_of(name)
+        self._wish = Wish(screen, wanted, texts, clock, network, isolated)
+        self._versions: dict[str, str] | None = None
+        self._start(None)
+
+    @classmethod
+    def from_specification(cls, specification: Mapping[str, Any]) -> Desktop:
+        """Start a desktop like the one whose `specification` this was. Raises UsageError where it is none."""
+        try:
+            width, height = specification["screen"]
+            return cls(
+                screen=(int(width), int(height)),
+                programs=[Program.from_json(program) for program in specification["programs"]],
+                files=specification["files"],
+                clock=specification["clock"],
+                network=bool(specification["network"]),
+                isolated=bool(specification["isolated"]),
+            )
+        except (KeyError, TypeError, ValueError) as problem:
+            raise UsageError(f"This is no specification of a desktop: {problem!r}.") from problem
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def specification(self) -> JSON:
+        """What it takes to have the same machine again, as JSON; `machines.reopen` takes it."""
+        session, wish = self._running(), self._wish
+        if self._versions is None:
+            self._versions = programs.versions(wish.programs)
+        return {
+            "driver": "desktop",
+            "protocol": MACHINE_PROTOCOL,
+            "screen": [*wish.screen],
+            "programs": [program.as_json() for program in wish.programs],
+            "files": dict(wish.files),
+            "clock": session.clock,
+            "network": wish.network or not session.isolated,
+            "isolated": session.isolated,
+            "theme": home.THEME,
+            "versions": dict(self._versions),
+        }
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The canonical actions, `pixel_exact`, and `isolated` where it is."""
+        return frozenset({*self._hands.actions, "pixel_exact", *(["isolated"] if self._running().isolated else [])})
+
+    @property
+    def input_log(self) -> Sequence[InputEvent]:
+        """Every input event delivered since it started, oldest first."""
+        return tuple(self._log.events)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """`DISPLAY` and `XAUTHORITY`, with which any process of this user can open windows on it."""
+        server = self._running().server
+        return {"DISPLAY": server.display, "XAUTHORITY": str(server.authority)}
+
+    # --- working with it --------------------------------------------------------------------------------------------
+
+    def screenshot(self) -> Screenshot:
+        """Return the whole screen, the pointer included, as it is now."""
+        self._running()
+        return self._screen.take()
+
+    def perform(self, action: Action) -> Performed:
+        """
+        Carry out one action and return once the X server has dealt with its input; its effect may show later.
+
+        Raises UnsupportedAction for what it has no action for, MachineError for arguments that make no sense.
+        """
+        self._running()
+        return self._hands.perform(action)
+
+    def clock(self) -> float:
+        """Return seconds since it started, on the host's clock: the one that programs see may stand still."""
+        self._running()
+        return time.monotonic() - self._started
+
+    def launch(self, argv: Sequence[str]) -> Callable[[], int | None]:
+        """
+        Start one more program in the same session, behind the same walls.
+
+        The function returned tells the program's exit code, or None while it runs.
+        """
+        return self._running().launch(argv)
+
+    def run(self, argv: Sequence[str], *, timeout: float = 10.0) -> CompletedProcess[bytes]:
+        """
+        Run a program in the session to its end and return exit code and output.
+
+        Raises MachineError if it takes more than `timeout` seconds.
+        """
+        return self._running().run(argv, timeout)
+
+    def read_file(self, name: str) -> bytes:
+        """
+        Return the bytes of a file below the programs' home folder.
+
+        Raises UsageError for a path that leads elsewhere, MachineError where there is no such ordinary file.
+        """
+        session = self._running()
+        try:
+            return read_beneath(session.home, name)
+        except OSError as problem:
+            raise MachineError(f"There is no file {name!r} in the home folder.") from problem
+
+    # --- its life ---------------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """End everything and start again, on the same display, from a fresh home; clears the input log."""
+        number = self._running().server.number
+        self._stop()
+        self._start(number)
+
+    def close(self) -> None:
+        """End it and everything in it. Safe to call twice."""
+        if self._session is not None:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self, number: int | None) -> None:
+        self._session: Session | None = Session(self._wish, number)
+        session = self._session
+        self._end = weakref.finalize(self, session.stop)
+        self._screen = Screen(session.server.display, session.server.authority, session.server.framebuffer)
+        self._log = InputLog()
+        self._hands = Hands(session.display, self._screen, self._log, lambda: session.rest(CATCH_UP))
+        self._started = time.monotonic()
+
+    def _stop(self) -> None:
+        self._screen.close()
+        self._session = None
+        self._end()
+
+    def _running(self) -> Session:
+        if self._session is None:
+            raise MachineError("The desktop is closed.")
+        return self._session

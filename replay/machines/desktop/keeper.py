@@ -1,0 +1,110 @@
+"""
+Keeping programs: whatever a machine starts ends with it, however its owner ends.
+
+The programs are children of a small process of their own (supervisor.py), not of the owner: a program that dies with
+its parent *thread* would die in the middle of a session when a worker thread ends, and one that dies with nobody
+would outlive a `kill -9`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from footage.errors import MachineError
+
+PATIENCE = 10.0
+"""Seconds the supervisor gets for an answer, or for ending everything."""
+
+
+class Keeper:
+    """A supervisor, the folders that vanish with it, and the programs it was asked to start."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="footage-desktop-"))
+        """Private to the user; holds home, logs and control files."""
+        self.memory = Path(tempfile.mkdtemp(prefix="footage-screen-", dir=_memory_folder()))
+        """Private to the user; in memory where the system has such a place."""
+        self._owner = os.getpid()
+        script = str(Path(__file__).with_name("supervisor.py"))
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", script, str(self._owner), str(self.folder), str(self.memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C in the owner's terminal is the owner's affair
+        )
+
+    @property
+    def pid(self) -> int:
+        """Process id of the supervisor."""
+        return self._process.pid
+
+    def start(self, argv: Sequence[str], *, name: str, stdin: Path | None = None) -> int:
+        """
+        Start a program and return its process id.
+
+        Its output goes to `<name>.out` and `<name>.err` in `folder`; `stdin` may name a fifo. Raises MachineError
+        where the program cannot be started.
+        """
+        request = {
+            "argv": [*argv],
+            "stdin": str(stdin) if stdin else None,
+            "stdout": str(self.log(name, "out")),
+            "stderr": str(self.log(name, "err")),
+        }
+        answer = self._ask(json.dumps(request).encode() + b"\n")
+        if "pid" not in answer:
+            raise MachineError(f"{argv[0]} could not be started: {answer.get('error', 'no answer')}.")
+        return int(answer["pid"])
+
+    def log(self, name: str, stream: str = "err") -> Path:
+        """Return the path that holds a program's output (`out` or `err`)."""
+        return self.folder / f"{name}.{stream}"
+
+    def said(self, name: str) -> str:
+        """Return the last lines a program wrote to stderr, on one line, for an error message."""
+        try:
+            lines = self.log(name).read_text("utf-8", "replace").split("\n")
+        except OSError:
+            return ""
+        return " / ".join(line.strip() for line in lines if line.strip())[-300:]
+
+    def stop(self) -> None:
+        """End every program, remove the folders. Safe to call twice; does nothing in a forked child."""
+        if os.getpid() != self._owner or self._process.stdin is None or self._process.stdin.closed:
+            return
+        self._process.stdin.close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        for folder in (self.folder, self.memory):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _ask(self, request: bytes) -> dict[str, str | int]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None or stdin.closed:
+            raise MachineError("The machine is closed.")
+        try:
+            stdin.write(request)
+            stdin.flush()
+            if not select.select([stdout], [], [], PATIENCE)[0]:
+                return {"error": "no answer"}
+            return dict(json.loads(stdout.readline() or b"{}"))
+        except (BrokenPipeError, ValueError):
+            return {"error": "the supervisor is gone"}
+
+
+def _memory_folder() -> str | None:
+    """Return /dev/shm where it can be written to (None: the ordinary temporary folder)."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a private folder is made in it
