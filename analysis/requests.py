@@ -1,5 +1,5 @@
 """
-Comparing two requests to a model: what of a difference is the harness's doing?
+Comparing two requests to a model, to tell what of a difference is the harness's doing.
 
 Left out are the model's name, ids of tool calls (told apart by their order), cache marks, metadata, how the reply is
 delivered, signatures, and pictures that differ in nothing that matters. What is left belongs to the harness (prompt,
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     ComparePictures = Callable[[JSON, JSON], ScreenDifference]
 
 _UNCOUNTED = frozenset({"model", "metadata", "stream", "service_tier", "messages", "system", "tools"})
-_DROPPED = frozenset({"cache_control", "signature"})
 _SCALING = frozenset({"display_width_px", "display_height_px", "enable_zoom"})
 _CAUSES = {"reply": Cause.MODEL, "result": Cause.ENVIRONMENT, "picture": Cause.ENVIRONMENT}
 
@@ -69,11 +68,12 @@ def _plain(request: JSON) -> JSON:
         if not isinstance(value, dict):
             return value
         kind = str(value.get("type", ""))
-        plain = {key: visit(item) for key, item in value.items() if item is not None and key not in _DROPPED}
+        dropped = {"cache_control", "signature"} if kind == "thinking" else {"cache_control"}
+        plain = {key: visit(item) for key, item in value.items() if item is not None and key not in dropped}
         if "tool_use" in kind or kind.endswith("tool_result"):
             for key in plain.keys() & {"id", "tool_use_id"}:
                 plain[key] = calls.setdefault(str(plain[key]), f"call {len(calls)}")
-        if isinstance(plain.get("content"), str):
+        if isinstance(plain.get("content"), str) and ("role" in plain or kind.endswith("tool_result")):
             plain["content"] = [{"type": "text", "text": plain["content"]}]
         return plain
 
@@ -93,12 +93,16 @@ def _compare(a: JSON, b: JSON, pictures: ComparePictures | None) -> Iterator[Req
     for key in sorted((a.keys() | b.keys()) - _UNCOUNTED):
         for path, one, two in _leaves(a.get(key), b.get(key), key):
             yield RequestDifference(path, "parameters", against(one, two))
-    yield from _compare_messages(a.get("messages", []), b.get("messages", []), pictures)
+    yield from _compare_messages(_objects(a.get("messages")), _objects(b.get("messages")), pictures)
 
 
 def _texts(system: Any) -> list[str]:
-    blocks = [{"text": system}] if isinstance(system, str) else system or []
-    return [str(block.get("text", "")) for block in blocks]
+    return [system] if isinstance(system, str) else [str(block.get("text", "")) for block in _objects(system)]
+
+
+def _objects(value: Any) -> list[JSON]:
+    """Return the objects of what should be a list of them; an imported request may be anything."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _leaves(a: Any, b: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
@@ -122,7 +126,7 @@ def _leaves(a: Any, b: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
 def _name(value: Any) -> Any:
     """Return a short stand-in for a tool or a block; other values as they are."""
     if isinstance(value, Mapping):
-        return value.get("name") or value.get("type") or value
+        return " ".join(str(value[key]) for key in ("type", "name") if value.get(key)) or value
     return "nothing" if value is None else value
 
 
@@ -140,20 +144,21 @@ def _compare_messages(a: list[JSON], b: list[JSON], pictures: ComparePictures | 
             if _shape(one) != _shape(two):
                 return  # the model went another way: what follows answers to other calls
         else:
-            yield from _compare_blocks(one.get("content", []), two.get("content", []), f"{path}.content", pictures)
+            yield from _compare_blocks(one, two, f"{path}.content", pictures)
     if len(a) != len(b):
         why = f"{len(a)} messages against {len(b)}"
         yield RequestDifference(f"messages[{min(len(a), len(b))}]", "history", why)
 
 
 def _shape(message: JSON) -> list[str]:
-    return [str(block.get("name", "")) for block in message.get("content", []) if "tool_use" in block.get("type", "")]
+    return [str(b.get("name", "")) for b in _objects(message.get("content")) if "tool_use" in str(b.get("type"))]
 
 
 def _compare_blocks(
-    a: list[JSON], b: list[JSON], path: str, pictures: ComparePictures | None, kind: str = "prompt"
+    holder_a: JSON, holder_b: JSON, path: str, pictures: ComparePictures | None, kind: str = "prompt"
 ) -> Iterator[RequestDifference]:
-    """Compare what the harness wrote (`kind` prompt), or what a tool answered (`kind` result)."""
+    """Compare the content of what the harness wrote (`kind` prompt), or of what a tool answered (`kind` result)."""
+    a, b = _objects(holder_a.get("content")), _objects(holder_b.get("content"))
     types = [[block.get("type") for block in blocks] for blocks in (a, b)]
     if types[0] != types[1]:
         first = next((i for i, (x, y) in enumerate(zip(*types, strict=False)) if x != y), min(len(a), len(b)))
@@ -168,8 +173,7 @@ def _compare_blocks(
             if bool(one.get("is_error")) != bool(two.get("is_error")):
                 yield RequestDifference(f"{where}.is_error", "result", "one call failed, the other did not")
             else:
-                nested = (one.get("content", []), two.get("content", []), f"{where}.content", pictures)
-                yield from _compare_blocks(*nested, kind="result")
+                yield from _compare_blocks(one, two, f"{where}.content", pictures, kind="result")
         else:
             yield from (RequestDifference(at, kind, against(x, y)) for at, x, y in _leaves(one, two, where))
 
