@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from drawn import arrow, bar, drawn_on, encoded, page, pixels, recorded_screens, text, tick
 
+from drawn import arrow, bar, drawn_on, encoded, page, pixels, recorded_screens, text, tick
 from footage.analysis.screens import ScreenVerdict, compare_screens
 from footage.trajectory import Pixels, Region
 
