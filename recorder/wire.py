@@ -9,7 +9,7 @@ then tell the `Exchange` what came back, as it comes. What completes a tool call
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from footage.recorder.actions import TOOLSET, PointerTracker, actions_of
@@ -58,6 +58,16 @@ class Wire:
         exchange = Exchange(self)
         self.guard.attempt("a request", lambda: self._open(exchange, body))
         return exchange
+
+    def adopt(self, conversation: int, messages: Sequence[JSON]) -> None:
+        """
+        Go on in a conversation of this run that somebody else recorded up to `messages`.
+
+        A request that begins with them, or repeats them, belongs to it.
+        """
+        with self.lock:
+            talk = self.conversations.begin(conversation)
+            talk.prints, talk.outcome = [text_print(message) for message in messages], "failed"
 
     def _open(self, exchange: Exchange, body: JSON) -> None:
         with self.lock:

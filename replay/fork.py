@@ -1,0 +1,178 @@
+"""
+Fork: everything up to a step again, then another way, live.
+
+The steps before are re-executed anchored, as in a replay; if they do not lead to the recorded screens, the fork stops
+there, since what followed would prove nothing. From the step on, another action, another system prompt or another model
+goes on in the reference loop, with the very history the model had at that step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from footage.recorder.agent import AgentEvent, AgentResult, run_agent
+from footage.recorder.session import Recording
+from footage.replay.engine import OnStep, ReplayReport, check_replayable, divergence_json, play_steps
+from footage.replay.history import continuation
+from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer
+from footage.storage import RunWriter, Store
+from footage.trajectory import (
+    JSON,
+    Action,
+    Divergence,
+    Guarantee,
+    Machine,
+    Parent,
+    Run,
+    RunKind,
+    Step,
+    StepVerdict,
+    Turn,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    import anthropic
+
+__all__ = ["ForkReport", "fork_run"]
+
+DEFAULT_TOOL = "computer_20251124"  # for a history whose requests declare no computer tool (message threads)
+
+
+@dataclass(slots=True)
+class ForkReport:
+    """What a fork came to."""
+
+    source: str
+    run: str
+    at: int
+    """The step of the source from which on it goes another way."""
+    model: str
+    replayed: list[StepVerdict] = field(default_factory=list)
+    """Verdicts of the steps before it."""
+    divergence: Divergence | None = None
+    """Why it never came to the step; None where it did."""
+    result: AgentResult | None = None
+    """How the live part ended; None where it was not reached."""
+    dropped_thinking: int = 0
+    """Thinking blocks left out of the replaced reply: they are bound to the conversation they were made in."""
+
+    @property
+    def forked(self) -> bool:
+        """Whether the live part was reached."""
+        return self.result is not None
+
+    def as_json(self) -> JSON:
+        """Return the document of `footage fork --json`."""
+        steps = [{"index": i, "verdict": step.verdict, "why": step.why} for i, step in enumerate(self.replayed)]
+        result = self.result
+        head = {"format": 1, "run": self.run, "source": self.source, "at": self.at, "model": self.model}
+        ended = {"reason": result.reason, "text": result.text} if result else None
+        rest = {"dropped_thinking": self.dropped_thinking, "divergence": divergence_json(self.divergence)}
+        return {**head, "forked": self.forked, "ended": ended, **rest, "steps": steps}
+
+
+def fork_run(
+    store: Store,
+    reference: str,
+    at: int,
+    machine: Machine,
+    client: anthropic.Anthropic,
+    *,
+    action: Action | None = None,
+    model: str | None = None,
+    system: str | None = None,
+    max_steps: int = 50,
+    timeout: float = DEFAULT_TIMEOUT,
+    on_step: OnStep | None = None,
+    on_event: Callable[[AgentEvent], None] | None = None,
+) -> ForkReport:
+    """
+    Fork a run at step `at` on a freshly started machine; the result is a run of kind `fork` in the same family.
+
+    With `action` that is done in the step's place; else `model` (by default the run's own) is asked anew, under another
+    `system` prompt where one is given. Raises RunNotFound, UsageError (the run cannot be forked there), MachineError,
+    ModelError.
+    """
+    source = store.run(reference)
+    check_replayable(source)
+    step, turns = store.step(source.id, at), store.turns(source.id)
+    onward = continuation(store, turns, step, action)
+    chosen = model or source.model
+    writer = store.begin_run(
+        kind=RunKind.FORK,
+        task=source.task,
+        task_id=source.task_id,
+        model=chosen,
+        machine=machine.specification,
+        parent=Parent(source.id, at),
+        guarantee=Guarantee.ANCHORED,
+        layer="fork",
+    )
+    report = ForkReport(source.id, writer.run_id, at, chosen, dropped_thinking=onward.dropped_thinking)
+    with Recording(writer, machine=machine.specification, model=chosen) as recording:
+        copies = _copy_turns(store, source, turns, step, writer)
+        player = StepPlayer(store, source, writer, machine, timeout=timeout, turns=copies)
+        verdict = _replay(player, at, report, on_step)
+        if report.divergence is None and verdict in {Verdict.REPRODUCED, Verdict.COSMETIC}:
+            conversation = next((turn.conversation for turn in turns if turn.number == step.turn), 0)
+            recording.wire.adopt(conversation, onward.messages)
+            report.result = run_agent(
+                source.task,
+                recording.watch(machine),
+                client,
+                model=chosen,
+                recording=recording,
+                max_steps=max_steps,
+                system=onward.system if system is None else system,
+                tool_version=onward.version or DEFAULT_TOOL,
+                messages=onward.messages,
+                on_event=on_event,
+            )
+        recording.flush()
+        writer.end(verdict=verdict, divergence=report.divergence)
+    return report
+
+
+def _replay(player: StepPlayer, at: int, report: ForkReport, on_step: OnStep | None) -> Verdict:
+    """Play the steps before the fork; return the worst verdict."""
+    replay = ReplayReport(report.source, report.run)
+    play_steps(player, range(at), replay, on_step)
+    report.replayed, report.divergence = replay.steps, replay.divergence
+    return replay.verdict
+
+
+def _copy_turns(store: Store, source: Run, turns: Sequence[Turn], step: Step, writer: RunWriter) -> dict[int, int]:
+    """
+    Copy the turns whose replies the replayed part carries out; return {number in the source: number in the fork}.
+
+    Texts and pictures are shared within the family, so that a copy costs a few rows.
+    """
+    for conversation in store.conversations(source.id):
+        writer.conversation(conversation.label)
+    copies: dict[int, int] = {}
+    wanted = {other.turn for other in store.steps(source.id)[: step.index]}
+    for turn in turns:
+        if turn.number not in wanted:
+            continue
+        request = store.request(turn.id)
+        number = writer.begin_turn(
+            conversation=turn.conversation,
+            model=turn.model,
+            started=turn.started,
+            request=request,
+            copied_from=turn.id,
+        )
+        writer.end_turn(
+            number,
+            content=turn.content,
+            ended=turn.ended or turn.started,
+            stop_reason=turn.stop_reason,
+            usage=turn.usage,
+            response_id=turn.response_id,
+            status=turn.status,
+        )
+        copies[turn.number] = number
+    return copies

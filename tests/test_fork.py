@@ -1,0 +1,132 @@
+"""What a fork does, on a small painted machine and a model that answers by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from footage.errors import UsageError
+from footage.recorder.agent import run_agent
+from footage.recorder.session import record
+from footage.replay.engine import replay_run
+from footage.replay.fork import fork_run
+from footage.storage import Store, open_store, verify_store
+from footage.trajectory import Action, Cause, RunKind, RunStatus, Verdict
+from painted import Painted
+from scripted_model import ScriptedModel, call, text
+
+TASK = "Tick the box and write"
+REPLIES = (
+    [
+        {"type": "thinking", "thinking": "first the box", "signature": "x"},
+        call("left_click", "c0", coordinate=[90, 117]),
+    ],
+    [text("now write"), call("type", "c1", text="he"), call("type", "c2", text="llo")],
+    [call("type", "c3", text="!")],
+    [text("done")],
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "runs.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def missed(store: Store) -> str:
+    """A run whose first click misses the box."""
+    with ScriptedModel(*REPLIES) as model, record(TASK, store=store, model="scripted") as recording:
+        result = run_agent(TASK, Painted(), model.client, model="scripted", recording=recording)
+    assert result.reason == "done"
+    assert recording.id
+    return recording.id
+
+
+def test_another_action_replaces_the_step_and_the_model_goes_on_live(store: Store, missed: str) -> None:
+    machine = Painted()
+    with ScriptedModel(*REPLIES) as model:
+        report = fork_run(
+            store, missed, 0, machine, model.client, action=Action("left_click", {"coordinate": [47, 117]})
+        )
+        asked = model.requests[0]
+    assert report.forked
+    assert report.dropped_thinking == 1
+    assert report.result is not None
+    assert (report.result.reason, report.result.text, machine.text) == ("done", "done", "hello!")
+    fork = store.run(report.run)
+    assert (fork.kind, fork.status, fork.verdict) == (RunKind.FORK, RunStatus.COMPLETED, Verdict.REPRODUCED)
+    assert fork.parent is not None
+    assert (fork.parent.run, fork.parent.step) == (missed, 0)
+    assert [step.action.name for step in store.steps(report.run)] == ["left_click", "type", "type", "type"]
+    assert asked["messages"][1]["content"][-1]["input"]["coordinate"] == [47, 117]
+    assert asked["messages"][2]["content"][0]["type"] == "tool_result"
+    assert verify_store(store).ok
+
+
+def test_a_fork_in_the_middle_re_executes_what_came_before_and_copies_its_turns(store: Store, missed: str) -> None:
+    machine = Painted()
+    with ScriptedModel(*REPLIES) as model:
+        report = fork_run(store, missed, 3, machine, model.client, model="other")
+        asked = model.requests[0]
+    assert [step.verdict for step in report.replayed] == [Verdict.REPRODUCED] * 3
+    assert machine.text == "hello!"
+    assert asked["model"] == "other"
+    recorded = store.request(store.turns(missed)[2].id, pictures=True)
+    assert recorded is not None
+    assert asked["messages"] == recorded["messages"]
+    turns = store.turns(report.run)
+    assert [turn.copied_from is not None for turn in turns] == [True, True, False, False]
+    assert {turn.conversation for turn in turns} == {0}
+    assert [step.turn for step in store.steps(report.run)] == [0, 1, 1, 2]
+
+
+def test_a_fork_between_the_calls_of_one_reply_keeps_those_before_it_with_their_results(
+    store: Store, missed: str
+) -> None:
+    machine = Painted()
+    with ScriptedModel(*REPLIES) as model:
+        fork_run(store, missed, 2, machine, model.client, action=Action("type", {"text": "y"}))
+        asked = model.requests[0]["messages"]
+    roles = [message["role"] for message in asked]
+    assert roles == ["user", "assistant", "user", "assistant", "user", "assistant", "user"]
+    assert asked[3]["content"][-1]["id"] == "c1"
+    assert asked[4]["content"][0]["tool_use_id"] == "c1"
+    assert asked[5]["content"][0]["input"] == {"action": "type", "text": "y"}
+    assert machine.text.startswith("hey")
+
+
+def test_a_fork_can_be_replayed_and_forked_again(store: Store, missed: str) -> None:
+    with ScriptedModel(*REPLIES) as model:
+        first = fork_run(
+            store, missed, 0, Painted(), model.client, action=Action("left_click", {"coordinate": [47, 117]})
+        )
+        assert replay_run(store, first.run, Painted(), timeout=0.5).verdict is Verdict.REPRODUCED
+        second = fork_run(store, first.run, 3, Painted(), model.client, action=Action("type", {"text": "?"}))
+    assert second.forked
+    assert store.run(second.run).family == store.run(missed).family
+    assert [run.kind for run in store.family(missed)] == ["recorded", "fork", "replay", "fork"]
+
+
+def test_a_fork_whose_world_cannot_be_restored_asks_no_model(store: Store, missed: str) -> None:
+    machine = Painted(spoil=lambda _action: None)
+    with ScriptedModel(*REPLIES) as model:
+        report = fork_run(store, missed, 3, machine, model.client, timeout=0.2)
+        assert model.requests == []
+    assert not report.forked
+    assert report.divergence is not None
+    assert report.divergence.cause is Cause.EXECUTION
+    assert store.run(report.run).verdict is Verdict.DIVERGED
+
+
+def test_a_step_that_does_not_exist_or_was_never_asked_for_is_refused(store: Store, missed: str) -> None:
+    with record("by hand", store=store) as recording:
+        recording.watch(Painted()).perform(Action("type", {"text": "x"}))
+    with ScriptedModel(*REPLIES) as model:
+        with pytest.raises(UsageError, match="no step 40"):
+            fork_run(store, missed, 40, Painted(), model.client)
+        with pytest.raises(UsageError, match="no recorded request"):
+            fork_run(store, recording.id, 0, Painted(), model.client)
+    assert store.runs(kind="fork") == []
