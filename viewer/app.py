@@ -1,0 +1,70 @@
+"""The Flask application: its guard, its error pages, what templates can use. The pages themselves are in routes.py."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from footage.errors import FootageError, UsageError
+from footage.storage import Store
+from footage.viewer import formats
+from footage.viewer.pictures import picture_url, thumbnail_url
+from footage.viewer.routes import Viewer, pages
+from footage.viewer.security import HEADERS, Guard, Refused
+from footage.viewer.text import clip, one_line, plain, pretty_json, visible
+
+__all__ = ["create_app"]
+
+
+def create_app(store: Store, *, token: str | None, machine: str | None = None) -> Flask:
+    """
+    Return the viewer of one store.
+
+    `token` None asks for none (tests only: anyone on this machine can then read the pages). `machine` is named in the
+    commands that the pages show.
+    """
+    app = Flask("footage.viewer")
+    app.jinja_options = {**app.jinja_options, "finalize": plain, "trim_blocks": True, "lstrip_blocks": True}
+    app.extensions["footage"] = Viewer(store, machine)
+    guard = Guard(token)
+    app.before_request(lambda: guard.check(request))
+    app.after_request(_with_headers)
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(FootageError, _failed)
+    app.register_error_handler(HTTPException, _not_served)
+    app.register_blueprint(pages)
+    app.jinja_env.filters.update(
+        visible=visible, one_line=one_line, pretty_json=pretty_json, when=formats.when, span=formats.span
+    )
+    app.jinja_env.globals.update(
+        clip=clip,
+        picture_url=picture_url,
+        thumbnail_url=thumbnail_url,
+        action_line=formats.action_line,
+        token_rows=formats.token_rows,
+        elapsed_ms=formats.elapsed_ms,
+        run_duration_ms=formats.run_duration_ms,
+    )
+    return app
+
+
+def _with_headers(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
+
+
+def _refused(error: Refused) -> Response:
+    """Say why in plain text: a page would ask for a style sheet, and be refused again."""
+    return Response(f"{error.message} {error.hint}".strip() + "\n", status=error.status, mimetype="text/plain")
+
+
+def _failed(error: FootageError) -> tuple[str, int]:
+    status = 404 if isinstance(error, UsageError) else 500
+    return render_template("error.html", status=status, message=error.message, hint=error.hint), status
+
+
+def _not_served(error: HTTPException) -> tuple[str, int]:
+    status = error.code or 500
+    message = "There is no such page." if status == 404 else (error.description or error.name)
+    return render_template("error.html", status=status, message=message, hint=""), status

@@ -1,0 +1,55 @@
+"""The commands for what a page shows, ready to be pasted into a shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from footage.storage import Store
+from footage.trajectory import Run
+
+__all__ = ["Command", "diff_command", "recording_commands", "run_commands"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line and what it is for."""
+
+    purpose: str
+    line: str
+
+
+def run_commands(store: Store, run: Run, *, step: int | None = None, machine: str | None = None) -> list[Command]:
+    """Return what can be done with a run, and at one of its steps."""
+    on = ["--machine", machine] if machine else []
+    found = [Command("Replay it", _line(store, "replay", run.id, *on))]
+    if step is not None:
+        found.append(Command(f"Fork it at step {step}", _line(store, "fork", run.id, "--at", str(step), *on)))
+    if run.parent is not None:
+        found.append(diff_command(store, run.parent.run, run.id))
+    found.append(Command("Show it as text", _line(store, "show", run.id)))
+    found.append(Command("Hand it to a colleague", _line(store, "export", run.id, "-o", f"{run.id}.footage")))
+    return found
+
+
+def diff_command(store: Store, a: str, b: str) -> Command:
+    """Return the command that compares two runs."""
+    return Command("Compare the two", _line(store, "diff", a, b))
+
+
+def recording_commands(store: Store) -> list[Command]:
+    """Return the commands that put a first run into a store."""
+    return [
+        Command("Record a sample task, replayed, forked and compared", _line(store, "demo")),
+        Command("Record any agent", _line(store, "record", after=["--", "python", "my_agent.py"])),
+        Command("Bring in trajectories from elsewhere", _line(store, "import", "PATH")),
+    ]
+
+
+def _line(store: Store, *words: str, after: Sequence[str] = ()) -> str:
+    """Name the store unless it is the one that commands use by themselves."""
+    from footage.storage.database import default_path
+
+    named = [] if store.path == default_path() else ["--store", str(store.path)]
+    return shlex.join(["footage", *words, *named, *after])

@@ -1,0 +1,177 @@
+"""What one page of the flipbook shows: the screens of a step, what was drawn on them, and what was said and done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from footage.errors import UsageError
+from footage.storage import Store
+from footage.trajectory import Frame, FrameRole, Gap, Note, Run, Step, Turn, Verdict
+from footage.viewer.formats import action_line
+from footage.viewer.overlay import draw
+
+__all__ = ["Book", "Shot", "StepView", "Tile", "shots_of"]
+
+_ORDER = (FrameRole.BEFORE, FrameRole.BETWEEN, FrameRole.AFTER, FrameRole.OBSERVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One screen of a step. `key` names it in addresses: `before`, `between-1`, `after`, `observed` …."""
+
+    key: str
+    label: str
+    frame: Frame
+    overlay: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One picture of the film strip. `frame` is None where the step has no screen."""
+
+    step: Step
+    frame: Frame | None
+    line: str
+    gaps: tuple[Gap, ...]
+    begins_turn: bool
+    """Whether a line is drawn before it: turns are told apart where one of them has several steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """Everything the page of one step shows."""
+
+    step: Step
+    shots: list[Shot]
+    shown: Shot | None
+    turn: Turn | None
+    position: int
+    """Which of its turn's steps this is, from 1."""
+    siblings: int
+    """How many steps its turn has."""
+    closing: list[Turn]
+    """Turns after this step that asked for no action."""
+    gaps: tuple[Gap, ...]
+    notes: tuple[Note, ...]
+    evidence: list[Shot]
+    """Of a replay's verdict: the recorded screen and the one that was seen."""
+
+
+class Book:
+    """A run, read once, to make its pages from."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self.run = run
+        self._store = store
+        self.steps: Sequence[Step] = store.steps(run.id)
+        self.turns: Mapping[int, Turn] = {turn.number: turn for turn in store.turns(run.id)}
+        self.gaps: Sequence[Gap] = store.gaps(run.id)
+        self.notes: Sequence[Note] = store.notes(run.id)
+
+    @property
+    def whole_run_gaps(self) -> list[Gap]:
+        """Gaps that belong to no step."""
+        return [gap for gap in self.gaps if gap.step is None]
+
+    @property
+    def whole_run_notes(self) -> list[Note]:
+        """Notes that belong to no step."""
+        return [note for note in self.notes if note.step is None]
+
+    @property
+    def opening(self) -> list[Turn]:
+        """Turns before the first step that asked for no action; all turns of a run without steps."""
+        first = min((step.turn for step in self.steps if step.turn is not None), default=None)
+        return [turn for number, turn in self.turns.items() if first is None or number < first]
+
+    def tiles(self) -> list[Tile]:
+        """Return the film strip."""
+        tiles = []
+        per_turn = Counter(step.turn for step in self.steps)
+        previous: Step | None = None
+        for step in self.steps:
+            gaps = tuple(gap for gap in self.gaps if gap.step == step.index)
+            begins = previous is not None and step.turn != previous.turn
+            begins = begins and max(per_turn[one.turn] for one in (step, previous or step)) > 1
+            tiles.append(Tile(step, _face(step), action_line(step.action, 40), gaps, begins))
+            previous = step
+        return tiles
+
+    def view(self, index: int, shown: str = "") -> StepView:
+        """Return the page of step `index` with the shot named `shown` (else the first). Raises UsageError."""
+        if not 0 <= index < len(self.steps):
+            hint = f"Its steps are 0 to {len(self.steps) - 1}." if self.steps else "It has no steps."
+            raise UsageError(f"Run {self.run.id} has no step {index}.", hint=hint)
+        step = self.steps[index]
+        shots, evidence = _merge(shots_of(step), self._evidence(step))
+        group = [other.index for other in self.steps if other.turn == step.turn and step.turn is not None]
+        return StepView(
+            step=step,
+            shots=shots,
+            shown=next((shot for shot in shots if shot.key == shown), shots[0] if shots else None),
+            turn=None if step.turn is None else self.turns.get(step.turn),
+            position=group.index(index) + 1 if group else 1,
+            siblings=len(group),
+            closing=self._closing(step),
+            gaps=tuple(gap for gap in self.gaps if gap.step == index),
+            notes=tuple(note for note in self.notes if note.step == index),
+            evidence=evidence,
+        )
+
+    def _closing(self, step: Step) -> list[Turn]:
+        """Return the turns between this step's and the next step's, if this is the last step of its turn."""
+        until = max(self.turns, default=0) + 1
+        if step.index + 1 < len(self.steps):
+            until = self.steps[step.index + 1].turn or 0
+        return [turn for number, turn in self.turns.items() if step.turn is not None and step.turn < number < until]
+
+    def _evidence(self, step: Step) -> list[Shot]:
+        """Return the screens that a verdict compared, where they differ outlined: as recorded, and this time."""
+        verdict, shots = step.verdict, list[Shot]()
+        if verdict is None or verdict.verdict is Verdict.REPRODUCED:
+            return shots
+        for key, label, frame_id in (
+            ("expected", "as recorded", verdict.expected_frame),
+            ("actual", "this time", verdict.actual_frame),
+        ):
+            if frame_id is not None:
+                frame = self._store.frame(frame_id)
+                shots.append(Shot(key, label, frame, draw(step.action, frame, verdict.regions)))
+        return shots
+
+
+def shots_of(step: Step) -> list[Shot]:
+    """Return a step's screens in the order of time; the action is drawn on the one before it."""
+    shots = []
+    for role in _ORDER:
+        frames = step.frames.get(role, ())
+        for number, frame in enumerate(frames, start=1):
+            key = role.value if len(frames) == 1 else f"{role.value}-{number}"
+            label = role.value if len(frames) == 1 else f"{role.value} {number}"
+            overlay = draw(step.action, frame) if role is FrameRole.BEFORE else Markup()
+            shots.append(Shot(key, label, frame, overlay))
+    return shots
+
+
+def _merge(shots: list[Shot], evidence: list[Shot]) -> tuple[list[Shot], list[Shot]]:
+    """Return all shots and the evidence; evidence whose picture is among the step's own is that shot, outlined."""
+    merged = []
+    for proof in evidence:
+        own = next((shot for shot in shots if shot.frame.picture == proof.frame.picture), None)
+        if own is None or proof.key == "expected":
+            shots = [*shots, proof]
+            merged.append(proof)
+            continue
+        outlined = replace(own, overlay=proof.overlay)
+        shots = [outlined if shot is own else shot for shot in shots]
+        merged.append(replace(outlined, label=proof.label))
+    return shots, merged
+
+
+def _face(step: Step) -> Frame | None:
+    """Return the screen that stands for a step in the film strip."""
+    return next((frames[0] for role in _ORDER if (frames := step.frames.get(role))), None)

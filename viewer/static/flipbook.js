@@ -1,0 +1,152 @@
+// A run as a flipbook. The server renders every step; this puts the next one in place of this one.
+
+import { FilmStrip } from "./filmstrip.js";
+import { helpDialog, listen } from "./keys.js";
+import { keepFresh, takeParts } from "./page.js";
+import { Player } from "./player.js";
+import { Stage } from "./stage.js";
+import { Steps } from "./steps.js";
+
+const book = document.querySelector(".book");
+const find = (selector) => book.querySelector(selector);
+const base = book.dataset.base;
+const state = { index: Number(book.dataset.index), count: Number(book.dataset.count), shot: "", asked: 0 };
+state.shot = new URLSearchParams(location.search).get("show") ?? "";
+
+const steps = new Steps(base);
+const stage = new Stage(find("[data-stage]"), (label) => (find("[data-level]").textContent = label));
+const strip = new FilmStrip(find(".strip"), (index) => flip(index));
+const player = new Player(find("[data-play]"), find("[data-speed]"), {
+  start: () => (state.index >= state.count - 1 ? flip(0, "before") : Promise.resolve()),
+  next: playNext,
+  recorded: () => strip.pause(state.index),
+});
+
+/** Show a step; a faster key press overtakes a slower answer. */
+async function flip(index, shot = state.shot) {
+  index = Math.min(Math.max(index, 0), state.count - 1);
+  if (state.count === 0) return;
+  const turn = ++state.asked;
+  const { page } = await steps.load(index).catch(() => ({ page: null }));
+  if (turn !== state.asked) return;
+  if (!page) {
+    location.assign(`${base}/steps/${index}`); // the server says itself what is wrong
+    return;
+  }
+  const open = new Map([...book.querySelectorAll("[data-keep]")].map((part) => [part.dataset.keep, part.open]));
+  takeParts(page, ["tabs", "shots", "panel"]);
+  for (const part of book.querySelectorAll("[data-keep]")) part.open = open.get(part.dataset.keep) ?? part.open;
+  state.index = index;
+  show(shot);
+  mark();
+  steps.ahead([index + 1, index + 2, index - 1, index + 3].filter((other) => other >= 0 && other < state.count));
+}
+
+/** Show one of the step's screens, or the first where it has none of that name. */
+function show(shot) {
+  const canvases = [...book.querySelectorAll(".stage .canvas")];
+  const chosen = canvases.find((canvas) => canvas.dataset.shot === shot) ?? canvases[0];
+  state.shot = shot;
+  for (const canvas of canvases) canvas.hidden = canvas !== chosen;
+  for (const tab of book.querySelectorAll("[data-show]")) {
+    if (tab.dataset.show === chosen?.dataset.shot) tab.setAttribute("aria-current", "true");
+    else tab.removeAttribute("aria-current");
+  }
+  stage.apply();
+  address(chosen && chosen !== canvases[0] ? `?show=${encodeURIComponent(chosen.dataset.shot)}` : "");
+}
+
+function address(query) {
+  history.replaceState(null, "", `${base}/steps/${state.index}${query}`);
+  document.title = `${state.index} · ${book.dataset.task} · footage`;
+}
+
+/** Bring toolbar and film strip to the current step. */
+function mark() {
+  find("[data-position]").textContent = state.index;
+  find("[data-last]").textContent = state.count - 1;
+  const targets = { first: 0, previous: state.index - 1, next: state.index + 1, last: state.count - 1 };
+  for (const link of book.querySelectorAll("[data-go]")) {
+    const target = targets[link.dataset.go];
+    const there = target >= 0 && target < state.count;
+    if (there) link.href = `${base}/steps/${target}`;
+    else link.removeAttribute("href");
+    link.toggleAttribute("aria-disabled", false);
+    if (!there) link.setAttribute("aria-disabled", "true");
+  }
+  strip.mark(state.index);
+}
+
+async function playNext() {
+  if (state.index < state.count - 1) {
+    await flip(state.index + 1, "before");
+    return true;
+  }
+  show("after"); // where it all led to
+  return false;
+}
+
+/** What the person does: playing stops. */
+const by = (act) => () => {
+  player.pause();
+  act();
+};
+const go = {
+  first: by(() => flip(0)),
+  previous: by(() => flip(state.index - 1)),
+  next: by(() => flip(state.index + 1)),
+  last: by(() => flip(state.count - 1)),
+};
+const zoom = { in: () => stage.step(1), out: () => stage.step(-1), fit: () => stage.zoom(stage.level === "fit" ? 1 : "fit") };
+
+book.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const part = event.target.closest("[data-go], [data-show], [data-zoom]");
+  if (!part) return;
+  event.preventDefault();
+  if (part.dataset.go) go[part.dataset.go]();
+  else if (part.dataset.show) show(part.dataset.show);
+  else zoom[part.dataset.zoom]();
+});
+
+const arrow = (act, x) => (event) => (event.shiftKey ? stage.pan(x, 0) : act());
+listen({
+  ArrowLeft: arrow(go.previous, -80),
+  ArrowRight: arrow(go.next, 80),
+  ArrowUp: () => stage.pan(0, -80),
+  ArrowDown: () => stage.pan(0, 80),
+  Home: go.first,
+  End: go.last,
+  " ": () => player.toggle(),
+  "<": () => player.change(-1),
+  ">": () => player.change(1),
+  b: () => show("before"),
+  a: () => show("after"),
+  o: () => show("observed"),
+  h: () => stage.element.classList.toggle("undrawn"),
+  "+": zoom.in,
+  "=": zoom.in,
+  "-": zoom.out,
+  0: () => stage.zoom("fit"),
+  1: () => stage.zoom(1),
+  "?": helpDialog(),
+});
+
+if (state.count > 0) {
+  strip.mark(state.index);
+  steps.ahead([state.index + 1, state.index + 2, state.index - 1].filter((i) => i >= 0 && i < state.count));
+}
+
+// A run that is being recorded grows; whoever looks at its last step goes along.
+if ("live" in book.dataset) {
+  const isLive = (page) => "live" in page.querySelector(".book").dataset;
+  keepFresh(isLive, (page) => {
+    const count = Number(page.querySelector(".book").dataset.count);
+    const following = state.index >= state.count - 1 && !player.playing;
+    takeParts(page, ["head", "strip"]);
+    if (count > 0 && state.count === 0) location.reload();
+    state.count = count;
+    steps.forget(state.index);
+    if (count > 0) flip(following ? count - 1 : state.index);
+  });
+}

@@ -1,0 +1,51 @@
+// What every page does: reveal what needs scripts, copy commands, read pages of this server.
+
+document.documentElement.classList.add("scripted");
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.classList.add("done");
+  setTimeout(() => button.classList.remove("done"), 1200);
+});
+
+/**
+ * Read a page of this server as a document that runs nothing. The browser parses what the server escaped: no string
+ * is made into HTML here.
+ * @param {string} url
+ * @returns {Promise<Document>} rejected where the server does not answer with a page
+ */
+export function readPage(url) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", url);
+    request.responseType = "document";
+    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(request.status));
+    request.onerror = () => reject(0);
+    request.send();
+  });
+}
+
+/** Put the named parts of a page that was read in the place of this page's. */
+export function takeParts(page, names) {
+  for (const name of names) {
+    const fresh = page.querySelector(`[data-part="${name}"]`);
+    const here = document.querySelector(`main [data-part="${name}"], .top [data-part="${name}"]`);
+    if (fresh && here) here.replaceChildren(...document.importNode(fresh, true).childNodes);
+  }
+}
+
+/** Read this page again every few seconds while it is looked at and `isLive(page)`; hand each reading to `take`. */
+export function keepFresh(isLive, take, every = 2000) {
+  const timer = setInterval(async () => {
+    if (document.hidden) return;
+    try {
+      const page = await readPage(location.href);
+      take(page);
+      if (!isLive(page)) clearInterval(timer);
+    } catch {
+      clearInterval(timer); // the viewer was stopped
+    }
+  }, every);
+}
