@@ -17,7 +17,7 @@ from footage.recorder.images import image_block
 from footage.recorder.scaling import encode_png, fitting_size, fitting_space
 from footage.recorder.session import Recording
 from footage.recorder.watch import WatchedMachine
-from footage.trajectory import JSON, Action, Machine, Performed, Pixels, Space
+from footage.trajectory import JSON, Action, Machine, Pixels, Space
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -209,27 +209,21 @@ class _Loop:
                 performed = self._machine.perform(action, str(block.get("id") or ""))
             except MachineError as error:
                 self._tell(AgentEvent("error", str(error), action, self._done))
-                return self._screen_result(f"{action.name} failed: {error}", None, failed=True)
-            text, picture = _spoken(action, performed), performed.picture
-        return self._screen_result(text, picture, failed=False)
+                return _text_result(f"{action.name} failed: {error}", failed=True)
+            text, picture = performed.text or f"Done: {action.name}.", performed.picture
+        return {"content": [{"type": "text", "text": text}, image_block(self._png(picture))]}
 
-    def _screen_result(self, text: str, picture: Pixels | None, *, failed: bool) -> JSON:
-        shot = self._machine.rested or self._machine.screenshot()
+    def _png(self, picture: Pixels | None) -> bytes:
+        """Return the picture that answers a call: a zoom's own, else the screen at rest."""
         if picture is None:
-            png = encode_png(shot.pixels, fitting_size(*shot.size))
-        else:
-            png = encode_png(picture, fitting_size(picture.shape[1], picture.shape[0]))
-        blocks = [{"type": "text", "text": text}, image_block(png)]
-        return {"content": blocks, **({"is_error": True} if failed else {})}
+            shot = self._machine.rested or self._machine.screenshot()
+            picture = shot.pixels
+        return encode_png(picture, fitting_size(picture.shape[1], picture.shape[0]))
 
 
 def _text_result(text: str, *, failed: bool) -> JSON:
+    # The API takes nothing but text in a result that is an error.
     return {"content": [{"type": "text", "text": text}], **({"is_error": True} if failed else {})}
-
-
-def _spoken(action: Action, performed: Performed) -> str:
-    """Return a short sentence for the model: the machine's own, or that it is done."""
-    return performed.text or f"Done: {action.name}."
 
 
 def _said(body: object) -> str:

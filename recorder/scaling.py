@@ -31,7 +31,7 @@ def fitting_size(width: int, height: int) -> tuple[int, int]:
     Return the largest size of the same shape that the API takes as it is; the size itself if it does.
 
     >>> fitting_size(1280, 800), fitting_size(2560, 1600)
-    ((1280, 800), (1397, 873))
+    ((1280, 800), (1389, 868))
     """
     if fits(width, height):
         return width, height
