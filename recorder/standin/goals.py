@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Character", "Goal", "Move", "goal_of"]
+__all__ = ["SUM", "Character", "Goal", "Move", "Sample", "goal_of"]
 
 _CALCULATION = re.compile(r"(\d{1,6})\s*([×x*+])\s*(\d{1,6})")
 _WRITING = re.compile(
@@ -48,6 +48,18 @@ class Goal:
     moves: tuple[Move, ...]
     done: str
     """What it says at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A task for demos and tests."""
+
+    task: str
+    expected: str
+    """What stands in the notes if it was done right."""
+
+
+SUM = Sample("Work out 12 × 34 with the calculator, then write the answer in the notes and save them.", "12 × 34 = 408")
 
 
 @dataclass(frozen=True, slots=True)

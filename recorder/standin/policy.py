@@ -100,7 +100,7 @@ class _Turn:
         slip = self._character.slip(self._goal)
         if slip and slip[0] == at:
             beside = self._sight.find(f"key-{slip[1]}")
-            x, y = (beside.x, beside.y) if beside.sure else (x, y)
+            x, y = (beside.x + TARGET_OFFSET[0], beside.y + TARGET_OFFSET[1]) if beside.sure else (x, y)
         return Decision(self._seen(found), f"I press {_spoken(move.what)}.", _click(x, y))
 
     def _focus(self) -> Decision:
