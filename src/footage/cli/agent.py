@@ -1,0 +1,103 @@
+"""`footage agent`: the reference agent loop, recorded."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from footage.cli.opening import open_for, print_json
+from footage.cli.options import (
+    json_option,
+    max_steps_option,
+    store_option,
+    system_option,
+    think_option,
+    with_examples,
+)
+from footage.cli.terminal import action_text, console
+from footage.cli.text import shortened
+
+if TYPE_CHECKING:
+    from footage.recorder.agent import AgentEvent
+
+__all__ = ["command", "print_event"]
+
+
+@with_examples(
+    'footage agent "Work out 17 * 23 with the calculator" --model stand-in/careful',
+    'footage agent "Write a shopping list in the editor" --machine desktop --max-steps 30',
+    'footage agent "Rename the file" --system prompt.txt --tag nightly --json',
+)
+@click.argument("task")
+@click.option("--machine", default="desktop", show_default=True, help="What it acts on; see `footage machine list`.")
+@click.option(
+    "--model", help="Claude by default (needs ANTHROPIC_API_KEY); stand-in/careful and stand-in/hasty need none."
+)
+@max_steps_option
+@system_option
+@think_option
+@click.option("--task-id", help="Runs of the same task id are compared with each other; by default: the same text.")
+@click.option("--tag", "tags", multiple=True, help="Put a tag on the run; may be given several times.")
+@store_option
+@json_option
+def command(
+    task: str,
+    machine: str,
+    model: str | None,
+    max_steps: int,
+    system: str | None,
+    think: float,
+    task_id: str | None,
+    tags: tuple[str, ...],
+    store: Path | None,
+    as_json: bool,
+) -> int:
+    """Let a model work on TASK with a machine, and record it.
+
+    Exit code 1 where it stopped before the model said it was done.
+    """
+    from footage.recorder.agent import run_agent
+    from footage.recorder.client import DEFAULT_MODEL, make_client
+    from footage.recorder.session import record
+    from footage.replay.machines import open_machine
+
+    chosen = model or DEFAULT_MODEL
+    client = make_client(chosen, think=think)
+    with (
+        open_for(store, create=True) as opened,
+        closing(open_machine(machine)) as started,
+        record(task, store=opened, task_id=task_id, model=chosen, machine=started, strict=True, tags=tags) as run,
+    ):
+        if not as_json:
+            click.echo(f"run {run.id} · {chosen} · {machine}")
+        result = run_agent(
+            task,
+            started,
+            client,
+            model=chosen,
+            recording=run,
+            max_steps=max_steps,
+            system=system,
+            on_event=None if as_json else print_event,
+        )
+    if as_json:
+        ended = {"reason": result.reason, "text": result.text, "steps": result.steps}
+        print_json({"run": run.id, "model": chosen, **ended})
+    else:
+        click.echo(f"{result.reason}: {result.steps} steps.  footage show {run.id}")
+    return 0 if result.reason == "done" else 1
+
+
+def print_event(event: AgentEvent) -> None:
+    """Print what the agent does as it does it."""
+    out = console()
+    if event.kind == "error":
+        out.print(f"     ✗ {shortened(event.text, 100)}", style="red")
+    elif event.action is not None:
+        out.print(Text.assemble((f"{event.step:>4} ", "dim"), action_text(event.action)))
+    elif event.text:
+        out.print(f"     {shortened(event.text, 100)}", style="italic dim")

@@ -1,0 +1,93 @@
+"""`footage diff`: two runs, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from footage.analysis.actions import ActionVerdict
+from footage.analysis.diff import DiffVerdict, RunDiff, StepPair, diff_runs
+from footage.analysis.screens import ScreenVerdict
+from footage.cli.opening import open_for, print_json
+from footage.cli.options import json_option, sample_option, store_option, with_examples
+from footage.cli.terminal import action_text, console, counting, plain_table, print_divergence, styled, verdict_mark
+from footage.cli.text import shortened
+from footage.trajectory import Run, Step, Verdict
+
+__all__ = ["command"]
+
+
+@with_examples(
+    "footage diff @2 @1",
+    "footage diff 7f3k 9x2m --store runs.db",
+    "footage diff @2 @1 --json | jq .divergence",
+)
+@click.argument("a")
+@click.argument("b")
+@sample_option
+@store_option
+@json_option
+def command(a: str, b: str, store: Path | None, sample: bool, as_json: bool) -> int:
+    """Compare the runs A and B: where they part first, whose doing it is, and where they rejoin.
+
+    A is the run to compare against, B the one that may have changed. Exit code 1 where they diverge.
+    """
+    with open_for(store, sample=sample) as opened:
+        with counting("comparing", hidden=as_json) as tick:
+            found = diff_runs(opened, a, b, on_progress=tick)
+        if as_json:
+            print_json(found.as_json())
+        else:
+            _print_head(found, opened.run(found.a), opened.run(found.b))
+            _print_steps(found, opened.steps(found.a), opened.steps(found.b))
+    return 1 if found.verdict is DiffVerdict.DIVERGED else 0
+
+
+def _print_head(found: RunDiff, a: Run, b: Run) -> None:
+    out = console()
+    out.print(styled(found.verdict))
+    if found.divergence:
+        print_divergence(found.divergence, found.divergence.a_step)
+    for i, j in found.rejoined:
+        out.print(f"on the same screen again at steps {i} and {j}", style="dim")
+    if found.ended_alike is not None:
+        out.print("They ended on " + ("the same screen." if found.ended_alike else "different screens."), style="dim")
+    for name, run in (("A", a), ("B", b)):
+        out.print(Text.assemble((f"{name} ", "dim"), (run.id, "bold"), f"  {run.kind}  {shortened(run.model, 60)}"))
+
+
+def _print_steps(found: RunDiff, a: Sequence[Step], b: Sequence[Step]) -> None:
+    table = plain_table()
+    table.add_column("")
+    for name in ("A", "B"):
+        table.add_column(name, justify="right", style="dim")
+        table.add_column("", no_wrap=True)
+    table.add_column("differs", style="dim")
+    for pair in found.steps:
+        one, two = (None if pair.a is None else a[pair.a]), (None if pair.b is None else b[pair.b])
+        table.add_row(_mark(pair), *_cells(one), *_cells(two), _why(pair))
+    console().print(table)
+
+
+def _cells(step: Step | None) -> tuple[str, Text]:
+    return ("", Text("")) if step is None else (str(step.index), action_text(step.action))
+
+
+def _mark(pair: StepPair) -> Text:
+    """Return ✓ for equal, ≈ for what does not matter, ✗ for what does, - and + for a step that only A or B has."""
+    if pair.a is None or pair.b is None:
+        return Text("-" if pair.b is None else "+", style="yellow")
+    screen = pair.screen.kind if pair.screen else ScreenVerdict.IDENTICAL
+    action = pair.action.kind if pair.action else ActionVerdict.SAME
+    if screen is ScreenVerdict.MATERIAL or action is ActionVerdict.DIFFERENT:
+        return verdict_mark(Verdict.DIVERGED)
+    same = screen is ScreenVerdict.IDENTICAL and action is ActionVerdict.SAME
+    return verdict_mark(Verdict.REPRODUCED if same else Verdict.COSMETIC)
+
+
+def _why(pair: StepPair) -> str:
+    parts = (pair.screen.why if pair.screen else "", pair.action.why if pair.action else "")
+    return shortened("; ".join(part for part in parts if part), 70)

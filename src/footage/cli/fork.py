@@ -1,0 +1,134 @@
+"""`footage fork`: everything up to a step again, then another way."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+from footage.cli.agent import print_event
+from footage.cli.opening import machine_like, open_for, print_json
+from footage.cli.options import (
+    json_option,
+    max_steps_option,
+    store_option,
+    system_option,
+    think_option,
+    with_examples,
+)
+from footage.cli.replay import step_printer
+from footage.cli.terminal import console, print_divergence, styled
+from footage.cli.text import shortened
+
+if TYPE_CHECKING:
+    from footage.replay.fork import ForkReport
+    from footage.trajectory import Action
+
+__all__ = ["command", "parse_action"]
+
+
+@with_examples(
+    'footage fork @1 --at 3 --action \'{"action": "left_click", "coordinate": [640, 400]}\'',
+    "footage fork 7f3k --at 3 --model stand-in/careful",
+    "footage fork 7f3k --at 0 --system prompt.txt --json",
+)
+@click.argument("run")
+@click.option(
+    "--at", type=click.IntRange(min=0), required=True, metavar="STEP", help="The step to go another way from."
+)
+@click.option("--action", "document", metavar="JSON", help="Do this in the step's place; points in screen pixels.")
+@click.option("--model", help="Ask this model from there on; by default the run's own.")
+@system_option
+@click.option("--machine", help="The kind of machine; by default one like the recorded.")
+@max_steps_option
+@think_option
+@store_option
+@json_option
+def command(
+    run: str,
+    at: int,
+    document: str | None,
+    model: str | None,
+    system: str | None,
+    machine: str | None,
+    max_steps: int,
+    think: float,
+    store: Path | None,
+    as_json: bool,
+) -> int:
+    """Re-execute RUN up to step STEP, then go another way, live.
+
+    With --action that is done in the step's place; else the model is asked anew, with the history it had there.
+    The result is a run of its own. Exit code 1 where the step was not reached.
+    """
+    from footage.recorder.client import make_client
+    from footage.replay.engine import check_replayable
+    from footage.replay.fork import fork_run
+
+    action = parse_action(document) if document else None
+    with open_for(store, write=True) as opened:
+        source = opened.run(run)
+        check_replayable(source)
+        opened.step(source.id, at)
+        client = make_client(model or source.model, think=think)
+        with closing(machine_like(source, machine)) as started:
+            report = fork_run(
+                opened,
+                source.id,
+                at,
+                started,
+                client,
+                action=action,
+                model=model,
+                system=system,
+                max_steps=max_steps,
+                on_step=None if as_json else step_printer(opened.steps(source.id)),
+                on_event=None if as_json else print_event,
+            )
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _print_end(report)
+    return 0 if report.forked else 1
+
+
+def parse_action(document: str) -> Action:
+    """
+    Read `--action`: {"action": name, …} as on the wire, or {"name", "arguments"} as `footage show --json` has it.
+
+    Raises BadAction.
+    """
+    from footage.errors import BadAction
+    from footage.recorder.actions import actions_of, problem
+
+    hint = 'For example: --action \'{"action": "left_click", "coordinate": [640, 400]}\''
+    try:
+        given: Any = json.loads(document)
+    except ValueError as error:
+        raise BadAction(f"--action is no JSON: {error}.", hint=hint) from error
+    if not isinstance(given, dict):
+        raise BadAction("--action must be a JSON object.", hint=hint)
+    if "name" in given and isinstance(given.get("arguments", {}), dict):
+        given = {"action": given["name"], **given.get("arguments", {})}
+    action = actions_of({"type": "tool_use", "name": "computer", "input": given})[0]
+    if wrong := problem(action):
+        raise BadAction(wrong, hint=hint)
+    return action
+
+
+def _print_end(report: ForkReport) -> None:
+    out = console()
+    if report.result is None:
+        out.print(Text.assemble("\n", styled("diverged"), f": step {report.at} was not reached"))
+        if report.divergence:
+            print_divergence(report.divergence, report.divergence.b_step)
+    else:
+        said = f": {shortened(report.result.text, 100)}" if report.result.text else ""
+        out.print(f"\n{report.result.reason} after {report.result.steps} more steps{said}")
+    if report.dropped_thinking:
+        out.print(f"{report.dropped_thinking} thinking blocks of the replaced reply were left out.", style="dim")
+    out.print(f"footage show {report.run}    footage diff {report.source} {report.run}", style="dim")

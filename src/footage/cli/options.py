@@ -1,0 +1,81 @@
+"""What the commands share: their class, with examples in its help, and their common options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = [
+    "ExampleCommand",
+    "ExampleGroup",
+    "json_option",
+    "max_steps_option",
+    "sample_option",
+    "store_option",
+    "system_option",
+    "think_option",
+    "with_examples",
+]
+
+
+def _read_text(_context: click.Context, _option: click.Parameter, path: Path | None) -> str | None:
+    try:
+        return path.read_text("utf-8") if path else None
+    except UnicodeDecodeError as error:
+        raise click.BadParameter(f"{path} is no text in UTF-8.") from error
+
+
+store_option = click.option("--store", type=click.Path(path_type=Path), help="The store (an SQLite file).")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+sample_option = click.option("--sample", is_flag=True, help="Look at the sample store that comes with footage.")
+max_steps_option = click.option(
+    "--max-steps",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Stop after so many live actions.",
+)
+think_option = click.option(
+    "--think", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="How long a stand-in model thinks."
+)
+system_option = click.option(
+    "--system",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_read_text,
+    metavar="FILE",
+    help="A file with the system prompt.",
+)
+
+
+class _WithExamples(click.Command):
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, one a line, never wrapped."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{' ' * formatter.current_indent}{example}\n")
+
+
+class ExampleCommand(_WithExamples):
+    """A command whose help ends with examples."""
+
+
+class ExampleGroup(_WithExamples, click.Group):
+    """A group of commands whose help ends with examples."""
+
+
+def with_examples(*examples: str) -> Callable[[Callable[..., int | None]], ExampleCommand]:
+    """
+    Make a function a command with these examples.
+
+    Its docstring is the help, and what it returns is the exit code (None: 0).
+    """
+    return click.command(cls=ExampleCommand, examples=examples)

@@ -1,0 +1,84 @@
+"""`footage replay`: a recorded run's actions again, each after its recorded screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from footage.cli.opening import machine_like, open_for, print_json
+from footage.cli.options import json_option, store_option, with_examples
+from footage.cli.terminal import action_text, console, print_divergence, styled, verdict_mark
+from footage.cli.text import shortened
+from footage.trajectory import Step, StepVerdict, Verdict
+
+if TYPE_CHECKING:
+    from footage.replay.engine import OnStep, ReplayReport
+
+__all__ = ["command", "step_printer"]
+
+_SAME = {Verdict.REPRODUCED, Verdict.COSMETIC}
+
+
+@with_examples(
+    "footage replay @1",
+    "footage replay 7f3k --machine desktop --timeout 30",
+    "footage replay @1 --json | jq -r .verdict",
+)
+@click.argument("run")
+@click.option("--machine", help="The kind of machine to replay on; by default one like the recorded.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a recorded screen before an action.",
+)
+@store_option
+@json_option
+def command(run: str, machine: str | None, timeout: float, store: Path | None, as_json: bool) -> int:
+    """Re-execute RUN on a machine and say for every step whether it came out the same.
+
+    Before each action it waits until the screen is the recorded one; where it is not, the replay stops and shows why.
+    The result is a run of its own. Exit code 1 where it diverged.
+    """
+    from footage.replay.engine import check_replayable, replay_run
+
+    with open_for(store, write=True) as opened:
+        source = opened.run(run)
+        check_replayable(source)
+        printer = None if as_json else step_printer(opened.steps(source.id))
+        with closing(machine_like(source, machine)) as started:
+            report = replay_run(opened, source.id, started, timeout=timeout, on_step=printer)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _print_end(report)
+    return 0 if report.verdict in _SAME else 1
+
+
+def step_printer(steps: Sequence[Step]) -> OnStep:
+    """Return a function that prints a line for each step as it is played."""
+    out = console()
+
+    def tell(index: int, _total: int, verdict: StepVerdict) -> None:
+        why = "" if verdict.verdict is Verdict.REPRODUCED else f"  {shortened(verdict.why, 90)}"
+        number = (f"{index:>4} ", "dim")
+        out.print(Text.assemble(verdict_mark(verdict.verdict), number, action_text(steps[index].action), (why, "dim")))
+
+    return tell
+
+
+def _print_end(report: ReplayReport) -> None:
+    out = console()
+    same = sum(step.verdict in _SAME for step in report.steps)
+    said = f": {same} of {len(report.steps)} steps came out the same ({report.guarantee})"
+    out.print(Text.assemble("\n", styled(report.verdict), said))
+    if report.divergence:
+        print_divergence(report.divergence, report.divergence.b_step)
+    out.print(f"footage show {report.run}    footage diff {report.source} {report.run}", style="dim")

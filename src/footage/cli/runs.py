@@ -1,0 +1,113 @@
+"""`footage runs`: the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from footage.cli.documents import runs_json
+from footage.cli.opening import open_for, print_json
+from footage.cli.options import json_option, sample_option, store_option, with_examples
+from footage.cli.terminal import console, plain_table, styled, verdict_mark
+from footage.cli.text import ago, shortened
+from footage.trajectory import Run, RunKind
+
+__all__ = ["command", "in_families"]
+
+
+@with_examples(
+    "footage runs",
+    "footage runs --status interrupted",
+    "footage runs --model stand-in/hasty --limit 5",
+    "footage runs --json | jq -r '.runs[].id'",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, metavar="N", help="How many runs.")
+@click.option("--before", metavar="RUN", help="Go on after this run: the page that follows.")
+@click.option(
+    "--kind",
+    type=click.Choice(["recorded", "imported", "replay", "tape", "fork", "probe"]),
+    help="Only runs that came to be in this way.",
+)
+@click.option(
+    "--status",
+    type=click.Choice(["recording", "completed", "interrupted", "errored"]),
+    help="Only runs that stand like this.",
+)
+@click.option("--model", help="Only runs of this model.")
+@click.option("--task-id", help="Only runs of this task.")
+@click.option("--tag", help="Only runs with this tag.")
+@click.option("--text", help="Only runs whose task has this text in it.")
+@sample_option
+@store_option
+@json_option
+def command(limit: int, store: Path | None, sample: bool, as_json: bool, **only: str | None) -> None:
+    """List the runs, newest first.
+
+    Replays and forks stand below the run they were made from.
+    """
+    with open_for(store, sample=sample) as opened:
+        found = opened.runs(limit=limit + 1, **only)
+    page = found[:limit]
+    following = page[-1].id if len(found) > limit else None
+    if as_json:
+        print_json(runs_json(page, following))
+    elif page:
+        _print_table(page, following)
+    else:
+        click.echo("No run fits." if any(only.values()) else "No runs yet. `footage demo` records some.")
+
+
+def in_families(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
+    """Yield each run with its branch ("├ ", "└ " or ""), children oldest first below the run they were made from."""
+    shown = {run.id for run in runs}
+    children: dict[str, list[Run]] = {}
+    for run in reversed(runs):
+        if run.parent and run.parent.run in shown:
+            children.setdefault(run.parent.run, []).append(run)
+
+    def below(run: Run, indent: str) -> Iterator[tuple[Run, str]]:
+        born = children.get(run.id, [])
+        for child in born:
+            last = child is born[-1]
+            yield child, indent + ("└ " if last else "├ ")
+            yield from below(child, indent + ("  " if last else "│ "))
+
+    for run in runs:
+        if not (run.parent and run.parent.run in shown):
+            yield run, ""
+            yield from below(run, "")
+
+
+def _print_table(runs: Sequence[Run], following: str | None) -> None:
+    table = plain_table()
+    for name in ("run", "kind", "task", "model", "status"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("steps", justify="right")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("when", no_wrap=True, style="dim")
+    for run, branch in in_families(runs):
+        step = run.parent.step if run.parent else None
+        table.add_row(
+            Text(run.id, style="bold"),
+            Text.assemble((branch, "dim"), run.kind if step is None else f"{run.kind} at {step}"),
+            Text("" if branch else shortened(run.task, 60)),
+            Text(shortened(run.model, 32)),
+            styled(run.status),
+            str(run.steps),
+            _outcome(run),
+            ago(run.started),
+        )
+    out = console()
+    out.print(table)
+    if following:
+        out.print(f"More: footage runs --before {following}", style="dim")
+
+
+def _outcome(run: Run) -> Text:
+    """Return what a replay came to, else the last opinion on whether the task succeeded."""
+    if run.kind is RunKind.REPLAY and run.verdict is not None:
+        return Text.assemble(verdict_mark(run.verdict), " ", styled(run.verdict))
+    return styled(run.outcomes[-1].value) if run.outcomes else Text("")

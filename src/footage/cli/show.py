@@ -1,0 +1,137 @@
+"""`footage show`: one run, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from footage.cli.documents import show_json
+from footage.cli.opening import open_for, print_json
+from footage.cli.options import json_option, sample_option, store_option, with_examples
+from footage.cli.terminal import console, described, labelled, place, plain_table, styled, verdict_mark
+from footage.cli.text import ago, clean, duration, shortened
+from footage.trajectory import Gap, Note, Run, Step, StepStatus, Turn, Verdict
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["command"]
+
+
+@with_examples(
+    "footage show",
+    "footage show 7f3k --said",
+    "footage show @1 --json | jq '.steps[].action.name'",
+)
+@click.argument("run", default="@1")
+@click.option("--said", is_flag=True, help="Also what the model thought and said before its steps.")
+@sample_option
+@store_option
+@json_option
+def command(run: str, said: bool, store: Path | None, sample: bool, as_json: bool) -> None:
+    """Show what happened in RUN, step by step; by default in the newest recorded run."""
+    with open_for(store, sample=sample) as opened:
+        found = opened.run(run)
+        if as_json:
+            print_json(show_json(opened, found))
+            return
+        steps, turns = opened.steps(found.id), opened.turns(found.id)
+        remarks = [_gap(gap) for gap in opened.gaps(found.id)] + [_note(note) for note in opened.notes(found.id)]
+    out = console()
+    out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]), "")
+    out.print(_table(steps, {turn.number: turn for turn in turns} if said else {}))
+    for remark in remarks:
+        out.print(remark)
+
+
+def _head(run: Run) -> list[Text]:
+    took = duration((run.ended.monotonic_ns - run.started.monotonic_ns) / 1e6) if run.ended else ""
+    parts = [Text(run.kind), styled(run.status), Text(shortened(run.model, 60)), Text(took), Text(ago(run.started))]
+    line = Text(" · ", style="dim").join(part for part in parts if part)
+    return [Text.assemble((run.id, "bold"), "  ", line), Text(clean(run.task) or "(no task)", style="bold")]
+
+
+def _facts(run: Run, turns: Sequence[Turn]) -> list[Text]:
+    lines = []
+    if run.machine:
+        screen = run.machine.get("screen")
+        size = f", {screen[0]}x{screen[1]}" if screen else ""
+        lines.append(labelled("machine", f"{run.machine.get('driver')}{size}"))
+    tokens = [sum(int(turn.usage.get(f"{way}_tokens") or 0) for turn in turns) for way in ("input", "output")]
+    if turns:
+        lines.append(labelled("turns", f"{run.turns}; tokens: {tokens[0]:,} in, {tokens[1]:,} out"))
+    if run.parent:
+        where = "" if run.parent.step is None else f", another way from step {run.parent.step} on"
+        lines.append(labelled("made from", run.parent.run + where))
+    if run.tags:
+        lines.append(labelled("tags", ", ".join(run.tags)))
+    return lines
+
+
+def _judgements(run: Run) -> list[Text]:
+    lines = []
+    if run.verdict:
+        lines.append(Text.assemble(("verdict: ", "dim"), styled(run.verdict)))
+    if run.divergence:
+        step = run.divergence.a_step if run.divergence.a_step is not None else run.divergence.b_step
+        lines.append(labelled("parted", f"at step {step}, {run.divergence.cause}: {run.divergence.why}"))
+    for outcome in run.outcomes:
+        note = f" - {outcome.note}" if outcome.note else ""
+        lines.append(labelled("outcome", f"{outcome.value} ({outcome.source}){note}"))
+    if run.error:
+        lines.append(Text(clean(run.error), style="red"))
+    return lines
+
+
+def _table(steps: Sequence[Step], said: Mapping[int | None, Turn]) -> Table:
+    """One row a step; before the first step of a turn in `said`, what the model said."""
+    table = plain_table()
+    table.add_column("step", justify="right", style="dim")
+    for name in ("action", "at", "with", "result"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("took", justify="right", style="dim", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    last: int | None = None
+    for step in steps:
+        turn = said.get(step.turn)
+        words = f"{turn.thinking} {turn.text}".strip() if turn and step.turn != last else ""
+        if words:
+            table.add_row("", "", "", "", Text(shortened(words, 80), style="italic dim"))
+        last = step.turn
+        action = step.action
+        table.add_row(
+            str(step.index),
+            Text(shortened(action.title, 40), style="" if action.looks_only else "bold"),
+            place(action),
+            described(action),
+            _result(step),
+            duration(step.duration_ms),
+            _verdict(step),
+        )
+    return table
+
+
+def _result(step: Step) -> Text:
+    status = styled("" if step.status is StepStatus.EXECUTED else step.status)
+    detail = Text(shortened(step.error or step.result_text, 44), style="red" if step.error else "dim")
+    return Text(" ").join(part for part in (status, detail) if part)
+
+
+def _verdict(step: Step) -> Text:
+    if step.verdict is None:
+        return Text("")
+    why = "" if step.verdict.verdict is Verdict.REPRODUCED else " " + shortened(step.verdict.why, 60)
+    return Text.assemble(verdict_mark(step.verdict.verdict), why)
+
+
+def _gap(gap: Gap) -> Text:
+    where = "gap" if gap.step is None else f"gap at step {gap.step}"
+    return labelled(where, gap.reason if gap.lost is None else f"{gap.reason} ({gap.lost} events)")
+
+
+def _note(note: Note) -> Text:
+    return labelled("note" if note.step is None else f"note at step {note.step}", note.text)

@@ -1,0 +1,24 @@
+"""`footage tag`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from footage.cli.opening import open_for
+from footage.cli.options import store_option, with_examples
+
+__all__ = ["command"]
+
+
+@with_examples("footage tag @1 nightly", "footage tag 7f3k baseline calculator")
+@click.argument("run")
+@click.argument("tags", nargs=-1, required=True)
+@store_option
+def command(run: str, tags: tuple[str, ...], store: Path | None) -> None:
+    """Put TAGS on RUN; a tag it has already stays. `footage runs --tag TAG` finds them again."""
+    with open_for(store, write=True) as opened:
+        found = opened.run(run)
+        for tag in tags:
+            opened.add_tag(found.id, tag)

@@ -1,0 +1,125 @@
+"""
+Printing for people with rich: colours on terminals only (`NO_COLOR` is respected), plain lines elsewhere.
+
+Whatever was recorded goes through `clean` or `shortened` first, and is never read as markup.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from footage.cli.text import clean, shortened
+from footage.trajectory import Action, Divergence, Verdict
+
+__all__ = [
+    "action_text",
+    "console",
+    "counting",
+    "described",
+    "labelled",
+    "place",
+    "plain_table",
+    "print_divergence",
+    "styled",
+    "verdict_mark",
+]
+
+_STYLES = {
+    "recording": "yellow",
+    "completed": "green",
+    "interrupted": "magenta",
+    "errored": "red",
+    "failed": "red",
+    "not_executed": "dim",
+    "intended": "yellow",
+    "unknown": "magenta",
+    "success": "green",
+    "failure": "red",
+    "reproduced": "green",
+    "identical": "green",
+    "cosmetic": "cyan",
+    "diverged": "red",
+    "unreached": "dim",
+}
+_MARKS = {Verdict.REPRODUCED: "✓", Verdict.COSMETIC: "≈", Verdict.DIVERGED: "✗", Verdict.UNREACHED: "·"}
+
+
+def console(*, error: bool = False) -> Console:
+    """Return a console on standard output (or error). Where that is no terminal, lines have room for 160 columns."""
+    stream = sys.stderr if error else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 160
+    return Console(file=stream, width=width, highlight=False, markup=False)
+
+
+def plain_table() -> Table:
+    """Return a table without a frame: dim headings, a line below them."""
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+
+
+def styled(word: str) -> Text:
+    """Return one of the vocabulary's words in its colour."""
+    return Text(clean(word), style=_STYLES.get(word, ""))
+
+
+def labelled(label: str, text: str) -> Text:
+    """Return `label: text`, the label dim."""
+    return Text.assemble((f"{label}: ", "dim"), clean(text))
+
+
+def verdict_mark(verdict: Verdict | None) -> Text:
+    """Return ✓, ≈, ✗ or · in its colour; nothing for None."""
+    return Text(_MARKS[verdict], style=_STYLES[verdict]) if verdict else Text("")
+
+
+def described(action: Action) -> str:
+    """Return an action's arguments other than its points as one short line: `"12 + 30"`, `ctrl+s`, `down 3`."""
+    given = {k: v for k, v in action.arguments.items() if k not in {"coordinate", "start_coordinate"}}
+    text = given.pop("text", None)
+    words = [f'"{text}"' if action.name == "type" else str(text)] if text is not None else []
+    words += [f"{value} s" if name == "duration" else str(value) for name, value in given.items()]
+    return shortened(" ".join(words), 48)
+
+
+def place(action: Action) -> str:
+    """Return where an action lands: `640,400`, `10,20 → 30,40` for a drag, "" for an action without a position."""
+    if action.point is None:
+        return ""
+    start = action.arguments.get("start_coordinate")
+    first = f"{start[0]},{start[1]} → " if start else ""
+    return f"{first}{action.point[0]},{action.point[1]}"
+
+
+def action_text(action: Action) -> Text:
+    """Return an action on one line, as in `left_click 640,400`."""
+    parts = (shortened(action.title, 40), place(action), described(action))
+    return Text(" ".join(part for part in parts if part), style="" if action.looks_only else "bold")
+
+
+def print_divergence(divergence: Divergence, step: int | None) -> None:
+    """Print where two runs part, whose doing it is, and why; `step` as the reader knows it."""
+    cause = (f"{divergence.cause} ({divergence.kind})", "bold")
+    where = f"at step {step}: " if step is not None else "at the end: "
+    console().print(Text.assemble(where, cause, f", {clean(divergence.why)}"))
+
+
+@contextmanager
+def counting(title: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """
+    Show a progress bar on standard error while the block runs; yields the function to call with (done, total).
+
+    Nothing is shown with `hidden`, nor where standard error is no terminal.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    shown = console(error=True)
+    with Progress(*columns, console=shown, transient=True, disable=hidden or not shown.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,42 @@
+"""`footage verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from footage.cli.opening import open_for, print_json
+from footage.cli.options import json_option, sample_option, store_option, with_examples
+from footage.cli.terminal import console, counting
+from footage.cli.text import clean
+from footage.storage import VerifyReport, verify_store
+
+__all__ = ["command"]
+
+
+@with_examples("footage verify", "footage verify --store runs.db --json")
+@sample_option
+@store_option
+@json_option
+def command(store: Path | None, sample: bool, as_json: bool) -> int:
+    """Check every picture, request and event of the store.
+
+    Exit code 1 where something is damaged. A gap is known, and so no damage.
+    """
+    with open_for(store, sample=sample) as opened, counting("checking", hidden=as_json) as tick:
+        report = verify_store(opened, on_progress=tick)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _print(report)
+    return 0 if report.ok else 1
+
+
+def _print(report: VerifyReport) -> None:
+    out = console()
+    for bad in report.bad:
+        out.print(clean(f"✗ {bad.kind} {bad.id}: {bad.why}"), style="red")
+    for gap in report.gaps:
+        where = "" if gap["step"] is None else f", step {gap['step']}"
+        out.print(clean(f"gap in run {gap['run']}{where}: {gap['reason']}"), style="yellow")
+    said = f"{report.pictures} pictures and {report.requests} requests checked"
+    out.print(f"ok: {said}" if report.ok else f"damaged: {said}", style="green" if report.ok else "red")

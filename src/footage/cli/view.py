@@ -1,0 +1,41 @@
+"""`footage view`: the viewer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from footage.cli.opening import open_for
+from footage.cli.options import sample_option, store_option, with_examples
+
+__all__ = ["command"]
+
+
+@with_examples("footage view", "footage view @1", "footage view --sample", "footage view --port 8765 --store runs.db")
+@click.argument("run", required=False)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="The port to listen on; any free one by default.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="127.0.0.1 or ::1; nothing else is served.")
+@sample_option
+@store_option
+def command(run: str | None, port: int, host: str, store: Path | None, sample: bool) -> None:
+    """Open the viewer, at RUN where one is named; prints the address to open in a browser.
+
+    Served to this machine only, until Ctrl-C.
+    """
+    from footage.viewer.server import serve
+
+    with open_for(store, sample=sample) as opened:
+        page = f"/runs/{opened.run(run).id}" if run else "/"
+
+        def tell(url: str) -> None:
+            click.echo(url.replace("/?", f"{page}?", 1))
+            click.echo("Ctrl-C stops the viewer.", err=True)
+
+        serve(opened, host=host, port=port, on_ready=tell)
