@@ -99,10 +99,16 @@ def _action_costs(a: Sequence[Action], b: Sequence[Action]) -> Callable[[int, in
     def cost(i: int, j: int) -> float:
         key = one[i], two[j]
         if key not in known:
-            known[key] = 1.0 if a[i].title != b[j].title else compare_actions(a[i], b[j]).cost
+            known[key] = _action_cost(a[i], b[j])
         return known[key]
 
     return cost
+
+
+def _action_cost(a: Action, b: Action) -> float:
+    if a.looks_only != b.looks_only:
+        return math.inf  # to look is no other way of acting
+    return 1.0 if a.title != b.title else compare_actions(a, b).cost
 
 
 # --- how screens differ, roughly ------------------------------------------------------------------

@@ -91,12 +91,12 @@ def _one_colour(pixels: Pixels) -> bool:
     return bool((pixels == pixels[0, 0]).all())
 
 
-def is_pointer(blob: Blob, pointers: Sequence[tuple[int, int]]) -> bool:
+def is_pointer(blob: Blob, pointers: Sequence[tuple[int, int]], *, narrow: bool = False) -> bool:
     """
     Tell whether a blob is a mouse pointer drawn at one of `pointers` (its hot spot), or at two close by each other.
 
-    An arrow or a hand hangs from its hot spot; an I-beam is narrow and centred on it. A tick or a letter is neither:
-    it is smaller, or reaches above the point that was clicked.
+    An arrow or a hand hangs from its hot spot. A tick or a letter does not: it is smaller, or reaches above the point
+    that was clicked. An I-beam (`narrow`) is centred on it, as are two carets close by each other.
     """
     box = blob.box
     for (x0, y0), (x1, y1) in combinations_with_replacement(pointers, 2):
@@ -104,10 +104,10 @@ def is_pointer(blob: Blob, pointers: Sequence[tuple[int, int]]) -> bool:
         if max(dx, dy) > 32:
             continue
         hangs = -12 <= box.x - x <= 2 and -2 <= box.y - y <= 2
-        if hangs and 6 <= box.width <= 32 + dx and 12 <= box.height <= 40 + dy and blob.fill < 0.85:
+        if hangs and 6 <= box.width - dx <= 32 and 12 <= box.height - dy <= 40 and blob.fill < 0.85:
             return True
-        centred = abs(2 * x + dx - box.x - box.right) <= 6 and abs(2 * y + dy - box.y - box.bottom) <= 6
-        if centred and 5 <= box.width <= 9 + dx and 14 <= box.height <= 32 + dy and blob.fill < 0.6:
+        centred = narrow and abs(2 * x + dx - box.x - box.right) <= 6 and abs(2 * y + dy - box.y - box.bottom) <= 6
+        if centred and 5 <= box.width - dx <= 9 and 14 <= box.height - dy <= 32 and blob.fill < 0.6:
             return True
     return False
 

@@ -214,7 +214,8 @@ def _compare_loosely(
     blobs, count = find_blobs(mask)
     coarse = [blob for blob in blobs if blob.cells > CELL_BLOB]
     fine = _fine(grey_a, grey_b, focus)
-    close = [blob for blob in find_blobs(fine)[0] if blob.pixels >= FINE_PIXELS and not is_pointer(blob, pointers)]
+    close = [blob for blob in find_blobs(fine)[0] if blob.pixels >= FINE_PIXELS]
+    close = [blob for blob in close if not is_pointer(blob, pointers, narrow=True)]
     carets = [blob for blob in close if is_caret(blob, a, b, spread=1)]
     close = [blob for blob in close if len(carets) != 1 or blob != carets[0]]
     if coarse or close:

@@ -69,6 +69,11 @@ def test_a_caret_that_stands_elsewhere_is_material() -> None:
     assert compare_screens(here, there).is_material
 
 
+def test_two_carets_where_the_pointer_is_are_no_pointer() -> None:
+    here, there = drawn_on(page(), bar(340, 330, 1, 16)), drawn_on(page(), bar(347, 330, 1, 16))
+    assert compare_screens(here, there, pointers=[(340, 338), (347, 338)]).is_material
+
+
 def test_a_caret_that_moved_with_a_typed_letter_is_material() -> None:
     before = drawn_on(page(), bar(340, 330, 1, 16))
     after = drawn_on(page(), text((340, 330), "l"), bar(344, 330, 1, 16))

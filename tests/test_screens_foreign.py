@@ -49,6 +49,13 @@ def test_a_caret_or_a_pointer_at_the_focus_is_cosmetic_through_jpeg() -> None:
     assert compare_screens(pixels(page()), pointed, exact_source=False, focus=[FIELD]).is_material
 
 
+def test_an_i_beam_at_the_focus_is_cosmetic_where_it_may_be() -> None:
+    beam = encoded(drawn_on(page(), bar(340, 322, 1, 17), bar(337, 322, 7, 1), bar(337, 338, 7, 1)))
+    screen = pixels(page())
+    assert not compare_screens(screen, beam, exact_source=False, focus=[FIELD], pointers=[(340, 330)]).is_material
+    assert compare_screens(screen, beam, exact_source=False, focus=[FIELD], pointers=[(380, 330)]).is_material
+
+
 def test_a_toast_is_material_anywhere() -> None:
     toast = drawn_on(page(), bar(400, 340, 200, 40, (60, 60, 60)), text((410, 350), "Saved", ink=(255, 255, 255)))
     difference = compare_screens(pixels(page()), encoded(toast), exact_source=False)

@@ -1,0 +1,215 @@
+"""The two runs of a diff: what each step's screen is, and how a screen of one compares with a screen of the other."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from footage.analysis.blobs import touches
+from footage.analysis.screens import IDENTICAL, ScreenDifference, compare_screens, focus_regions
+from footage.analysis.volatile import learn_volatile
+from footage.storage import Store
+from footage.trajectory import JSON, Action, Frame, FrameRole, Pixels, Region, Step, Turn
+
+_KEPT_PICTURES = 12
+_REACH = 48
+
+
+class Side:
+    """One run: its steps, the screens between them, and the turns they belong to."""
+
+    def __init__(self, store: Store, reference: str) -> None:
+        self.run = store.run(reference)
+        self.steps = store.steps(self.run.id)
+        self.turns = {turn.number: turn for turn in store.turns(self.run.id)}
+
+    def before(self, index: int) -> Frame | None:
+        """Return the screen a step began with, from its own frames or those of the steps before it; None if unknown.
+
+        `index` may be the number of steps: the screen the run ended with.
+        """
+        if index < len(self.steps):
+            step = self.steps[index]
+            frame = _whole(step, FrameRole.BEFORE)
+            if frame is None and step.action.looks_only:
+                frame = _whole(step, FrameRole.OBSERVED)
+            if frame is not None:
+                return frame
+        for step in reversed(self.steps[:index]):
+            frame = _whole(step, FrameRole.AFTER) or _whole(step, FrameRole.OBSERVED)
+            if frame is not None or not step.action.looks_only:
+                return frame
+        return None
+
+    def after(self, index: int) -> Frame | None:
+        """Return the screen once a step's effect had come to rest; None where it was not captured."""
+        return _whole(self.steps[index], FrameRole.AFTER)
+
+    def action(self, index: int) -> Action | None:
+        """Return a step's action; None past the end."""
+        return self.steps[index].action if index < len(self.steps) else None
+
+    def turn(self, index: int) -> Turn | None:
+        """Return the turn that asked for a step; past the end, the reply that asked for none; None if unknown."""
+        if index < len(self.steps):
+            number = self.steps[index].turn
+            return None if number is None else self.turns.get(number)
+        last = max((step.turn for step in self.steps if step.turn is not None), default=-1)
+        thread = self.turns[last].conversation if last in self.turns else 0
+        later = [turn for turn in self.turns.values() if turn.number > last and turn.conversation == thread]
+        return next((turn for turn in later if turn.status == "completed"), None)
+
+    def pointers(self, index: int) -> list[tuple[int, int]]:
+        """Return where the mouse pointer is before a step, as far as the actions tell."""
+        for step in reversed(self.steps[:index]):
+            if step.action.point is not None:
+                return [step.action.point]
+        return []
+
+    def idle(self) -> Iterator[tuple[Frame, Frame]]:
+        """Yield the screens at both ends of the times in which nobody acted."""
+        for index, step in enumerate(self.steps):
+            first, last = _whole(step, FrameRole.BEFORE), self.after(index)
+            if step.action.looks_only and first and last:
+                yield first, last
+            following = _whole(self.steps[index + 1], FrameRole.BEFORE) if index + 1 < len(self.steps) else None
+            if last and following and last.id != following.id:
+                yield last, following
+
+
+def _whole(step: Step, role: FrameRole) -> Frame | None:
+    """Return a step's frame that shows the whole screen."""
+    return next((frame for frame in step.frames.get(role, ()) if frame.region is None), None)
+
+
+class Screens:
+    """Compares screens of two runs; loads pictures only where their hashes differ."""
+
+    def __init__(self, store: Store, a: Side, b: Side, volatile: Sequence[Region] = ()) -> None:
+        self._store = store
+        self._sides = (a, b)
+        drivers = [(side.run.machine or {}).get("driver") for side in (a, b)]
+        self._same_machine = drivers[0] is not None and drivers[0] == drivers[1]
+        self._volatile = tuple(volatile)
+        self._learned = False
+        self._pictures: OrderedDict[str, Pixels] = OrderedDict()
+
+    def pixels(self, frame: Frame) -> Pixels:
+        """Return a frame in the size of its screen."""
+        key = f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
+        if key not in self._pictures:
+            pixels = self._store.pixels(frame.picture)
+            if pixels.shape[:2] != (frame.screen_height, frame.screen_width):
+                size = (frame.screen_width, frame.screen_height)
+                pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+            self._pictures[key] = pixels
+            if len(self._pictures) > _KEPT_PICTURES:
+                self._pictures.popitem(last=False)
+        self._pictures.move_to_end(key)
+        return self._pictures[key]
+
+    def before(self, i: int, j: int, last: tuple[int, int] | None = None) -> ScreenDifference | None:
+        """Compare the screens before two steps; `last` is the pair of acting steps whose effect they show."""
+        a, b = self._sides
+        frames = a.before(i), b.before(j)
+        pointers = [*a.pointers(i), *b.pointers(j)]
+
+        def focus() -> list[Region]:
+            regions = [*_around(a.action(i)), *_around(b.action(j))]
+            return regions if last is None else regions + self._effect_regions(last, frames)
+
+        return self.compare(*frames, focus=focus, pointers=pointers)
+
+    def after(self, i: int, j: int) -> ScreenDifference | None:
+        """Compare the screens after two steps, where both were captured."""
+        a, b = self._sides
+        frames = a.after(i), b.after(j)
+
+        pointers = [*a.pointers(i + 1), *b.pointers(j + 1)]
+        return self.compare(*frames, focus=lambda: self._effect_regions((i, j), frames), pointers=pointers)
+
+    def _effect_regions(self, steps: tuple[int, int], after: Sequence[Frame | None]) -> list[Region]:
+        """
+        Return where two steps took effect: around their points, and where both changed their screens.
+
+        What only one of them changed may be a stray pixel; it counts only for typing that did nothing in the other.
+        """
+        changed: list[list[Region]] = []
+        around: list[Region] = []
+        for side, index, frame in zip(self._sides, steps, after, strict=True):
+            before, action = side.before(index), side.steps[index].action
+            known = (None, None) if before is None or frame is None else (self.pixels(before), self.pixels(frame))
+            near = focus_regions(action)
+            around += near
+            changed.append(list(focus_regions(action, *known)[len(near) :]))
+        one, two = changed
+        if self._sides[0].steps[steps[0]].action.name == "type" and not (one and two):
+            return [*around, *one, *two]
+        return around + [r for r in one if touches(r, two)] + [r for r in two if touches(r, one)]
+
+    def effect(self, side: Side, index: int) -> ScreenDifference | None:
+        """Return what a step changed on its own run's screen; None where that is unknown."""
+        pointers = [*side.pointers(index), *side.pointers(index + 1)]
+        before, after = side.before(index), side.after(index) or side.before(index + 1)
+
+        def focus() -> list[Region]:
+            around = _around(side.action(index))
+            if before is None or (around and not before.lossy):
+                return around
+            return [Region(0, 0, before.screen_width, before.screen_height)]
+
+        return self.compare(before, after, focus=focus, pointers=pointers, one_run=True)
+
+    def acted_there(self, side: Side, index: int, effect: ScreenDifference, *, entirely: bool = False) -> bool:
+        """Tell whether a change (all its regions: `entirely`) is around an action; without a point it always is."""
+        around = _around(side.action(index))
+        touching = [touches(region, around) for region in effect.regions]
+        return not around or (all(touching) if entirely else any(touching))
+
+    def compare(
+        self,
+        a: Frame | None,
+        b: Frame | None,
+        *,
+        focus: Callable[[], Sequence[Region]] = list,
+        pointers: Sequence[tuple[int, int]] = (),
+        one_run: bool = False,
+    ) -> ScreenDifference | None:
+        """Compare two frames; None where one is missing. A material difference is looked at again without clocks."""
+        if a is None or b is None:
+            return None
+        sizes = [(f.screen_width, f.screen_height) for f in (a, b)]
+        if a.sha256 == b.sha256 and sizes[0] == sizes[1]:
+            return IDENTICAL
+        scaled = [size != (f.width, f.height) for size, f in zip(sizes, (a, b), strict=True)]
+        exact = (one_run or self._same_machine) and not (a.lossy or b.lossy or any(scaled))
+        near = focus() if scaled[0] == scaled[1] else ()
+        one, two = self.pixels(a), self.pixels(b)
+        while True:
+            ignored = self._volatile
+            difference = compare_screens(one, two, exact_source=exact, focus=near, pointers=pointers, volatile=ignored)
+            if not difference.is_material or self._learned:
+                return difference
+            self._learn()
+
+    def compare_pictures(self, a: JSON, b: JSON) -> ScreenDifference:
+        """Compare two images of requests, as `Store.request` names them."""
+        one, two = (self._store.pixels(int(source["picture"])) for source in (a, b))
+        exact = self._same_machine and a.get("media_type") == b.get("media_type") == "image/png"
+        return compare_screens(one, two, exact_source=exact, volatile=self._volatile)
+
+    def _learn(self) -> None:
+        """Learn what changes by itself in either run; once, and only when there is a difference to explain."""
+        self._learned = True
+        for side in self._sides:
+            stretches = list(side.idle())
+            changed = [(one, two) for one, two in stretches if one.sha256 != two.sha256]
+            pairs = ((self.pixels(one), self.pixels(two)) for one, two in changed)
+            self._volatile += learn_volatile(pairs, unchanged=len(stretches) - len(changed))
+
+
+def _around(action: Action | None) -> list[Region]:
+    return [] if action is None else list(focus_regions(action, reach=_REACH))
