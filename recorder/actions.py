@@ -48,7 +48,7 @@ _MEMBERS = {TOOL_VERSIONS[0]: frozenset(_EARLY.split()), TOOL_VERSIONS[1]: COMPU
 _FARTHEST = 1_000_000
 """No screen has a pixel farther out than this; a larger number is no point."""
 
-_DIRECTIONS = frozenset({"up", "down", "left", "right"})
+_DIRECTIONS = ("up", "down", "left", "right")
 _NEEDED = {
     "left_click_drag": ("start_coordinate", "coordinate"),
     "mouse_move": ("coordinate",),

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footage.recorder.actions import TOOLSET, tool_version
+from footage.recorder.blocks import content_of, objects, tool_results
 from footage.recorder.images import image_bytes, picture_size
 from footage.trajectory import JSON, Space
 
-__all__ = ["Conversations", "Talk", "tool_results"]
+__all__ = ["Conversations", "Talk", "full_print", "label_of", "text_print"]
 
 _LABEL_LENGTH = 60
 
@@ -44,15 +45,15 @@ class Talk:
 
     def learn(self, body: JSON, zooms: Container[str]) -> None:
         """Take note of the tools and of the newest picture of the whole screen; `zooms` are calls that show a part."""
-        tools = [tool for tool in body.get("tools") or [] if isinstance(tool, dict)]
+        tools = objects(body.get("tools"))
         if tools:
             self.version = tool_version(tools)
         for tool in tools:
             width, height = tool.get("display_width_px"), tool.get("display_height_px")
             if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
                 self.declared = (width, height)
-        for message in reversed(_messages(body)):
-            blocks = _images(message.get("content"), zooms)
+        for message in reversed(objects(body.get("messages"))):
+            blocks = _images(content_of(message), zooms)
             image = next((data for block in blocks if (data := image_bytes(block))), None)
             size = picture_size(image) if image else None
             if size:
@@ -83,12 +84,14 @@ class Conversations:
     def find(self, body: JSON) -> Talk | None:
         """Return the conversation a request belongs to; None if it begins a new one."""
         thread = body.get("thread")
-        if isinstance(thread, dict) and thread.get("previous_message_id") in self._by_response:
-            return self._by_response[thread["previous_message_id"]]
-        messages = _messages(body)
+        previous = str(thread.get("previous_message_id")) if isinstance(thread, dict) else ""
+        if previous in self._by_response:
+            return self._by_response[previous]
+        messages = objects(body.get("messages"))
         for block in tool_results(messages[-1:]):
-            if block.get("tool_use_id") in self._by_call:
-                return self._by_call[block["tool_use_id"]]
+            asked = self._by_call.get(str(block.get("tool_use_id")))
+            if asked is not None:
+                return asked
         return self._by_prefix([text_print(message) for message in messages])
 
     def _by_prefix(self, prints: list[int]) -> Talk | None:
@@ -125,22 +128,11 @@ class Conversations:
 
 def label_of(body: JSON) -> str:
     """Return the beginning of the first user message, on one line, as a name for a conversation."""
-    for message in _messages(body)[:1]:
-        content = message.get("content")
-        blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
-        for block in blocks:
-            if isinstance(block, dict) and isinstance(block.get("text"), str):
+    for message in objects(body.get("messages"))[:1]:
+        for block in content_of(message):
+            if isinstance(block.get("text"), str):
                 return " ".join(block["text"].split())[:_LABEL_LENGTH]
     return ""
-
-
-def tool_results(messages: list[JSON]) -> Iterator[JSON]:
-    """Yield the results of tool calls in messages, in their order."""
-    for message in messages:
-        content = message.get("content")
-        for block in content if isinstance(content, list) else []:
-            if isinstance(block, dict) and block.get("type") == "tool_result":
-                yield block
 
 
 def text_print(value: Any) -> int:
@@ -163,15 +155,10 @@ def full_print(value: Any) -> int:
     return hash(value if isinstance(value, str | int | float | None) else repr(value))
 
 
-def _messages(body: JSON) -> list[JSON]:
-    messages = body.get("messages")
-    return [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
-
-
-def _images(content: Any, skipped: Container[str]) -> Iterator[JSON]:
-    """Yield image blocks from the last to the first, those inside tool results included."""
-    for block in reversed(content) if isinstance(content, list) else ():
-        if isinstance(block, dict) and block.get("type") == "image":
+def _images(content: list[JSON], skipped: Container[str]) -> Iterator[JSON]:
+    """Yield image blocks from the last to the first, those inside tool results included, but for `skipped` calls'."""
+    for block in reversed(content):
+        if block.get("type") == "image":
             yield block
-        elif isinstance(block, dict) and str(block.get("tool_use_id")) not in skipped:
-            yield from _images(block.get("content"), skipped)
+        elif block.get("type") == "tool_result" and str(block.get("tool_use_id")) not in skipped:
+            yield from _images(content_of(block), skipped)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from footage.recorder.blocks import content_of
 from footage.recorder.images import image_bytes
 from footage.recorder.pictures import PictureQueue, QueuedFrame
 from footage.recorder.steps import StepBook, StepEntry
@@ -89,17 +90,15 @@ def _shares(block: JSON, count: int) -> tuple[list[_Part], int | None]:
     By labels where the tool sets them; else all of it belongs to the last step, or one picture to each where the
     numbers agree.
     """
-    content = block.get("content")
-    blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
     parts, images = [_Part() for _ in range(count)], list[bytes]()
     at, label = count - 1, None
-    for item in blocks:
-        if isinstance(item, dict) and item.get("type") == "image":
+    for item in content_of(block):
+        if item.get("type") == "image":
             data = image_bytes(item)
             if data is not None:
                 parts[at].images.append(data)
                 images.append(data)
-        elif isinstance(item, dict) and isinstance(item.get("text"), str):
+        elif isinstance(item.get("text"), str):
             found = _LABEL.match(item["text"]) if count > 1 else None
             if found and int(found[1]) < count:
                 at = label = int(found[1])

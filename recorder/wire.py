@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from footage.recorder.actions import TOOLSET, PointerTracker, actions_of
-from footage.recorder.conversations import Conversations, Talk, full_print, label_of, text_print, tool_results
+from footage.recorder.blocks import objects, tool_results
+from footage.recorder.conversations import Conversations, Talk, full_print, label_of, text_print
 from footage.recorder.guard import Guard
 from footage.recorder.pictures import PictureQueue
 from footage.recorder.results import ResultReader
@@ -77,7 +78,7 @@ class Wire:
             talk.prints = talk.prints if retried else self._prints(talk, body)
             talk.request, talk.outcome = fingerprint, ""
             talk.learn(body, self.conversations.zooms)
-            for block in tool_results([m for m in body.get("messages") or [] if isinstance(m, dict)]):
+            for block in tool_results(objects(body.get("messages"))):
                 self.results.take(block)
             if retried:
                 talk.attempts += 1
@@ -89,7 +90,7 @@ class Wire:
 
     def _prints(self, talk: Talk, body: JSON) -> list[int]:
         """Return fingerprints of all messages so far; a thread's request brings only the new ones."""
-        messages = [text_print(m) for m in body.get("messages") or []]
+        messages = [text_print(m) for m in objects(body.get("messages"))]
         thread = body.get("thread")
         continues = isinstance(thread, dict) and "previous_message_id" in thread
         return [*talk.prints, *messages] if continues else messages
@@ -156,7 +157,7 @@ class Exchange:
         if status >= 400 or message.get("type") == "error":
             self._fail(_error_text(body), status)
             return
-        content = [block for block in message.get("content") or [] if isinstance(block, dict)]
+        content = objects(message.get("content"))
         for block in content:
             self._block(block)
         self._status = status

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footage.recorder.actions import TOOL_VERSIONS, TOOLSET, actions_of, tool_version
+from footage.recorder.blocks import content_of, objects
 from footage.recorder.images import image_bytes
 from footage.trajectory import JSON, Action
 
@@ -49,8 +50,8 @@ class History:
 
 def read_history(body: JSON) -> History:
     """Return what a request (its JSON body) tells. Never raises on odd messages: what is odd is passed over."""
-    messages = [m for m in body.get("messages") or [] if isinstance(m, dict)]
-    tools = [t for t in body.get("tools") or [] if isinstance(t, dict)]
+    messages = objects(body.get("messages"))
+    tools = objects(body.get("tools"))
     version = tool_version(tools)
     if not version and any(tool.get("name") == "computer" for tool in tools):
         version = TOOL_VERSIONS[1]
@@ -67,14 +68,14 @@ def _calls(messages: list[JSON], *, toolset: bool) -> list[PastCall]:
     failed = {
         str(block.get("tool_use_id"))
         for message in messages
-        for block in _blocks(message)
+        for block in content_of(message)
         if block.get("type") == "tool_result" and block.get("is_error")
     }
     found: list[PastCall] = []
     for message in messages:
         if message.get("role") == "assistant":
             text = "\n".join(_texts(message))
-            for block in _blocks(message):
+            for block in content_of(message):
                 if block.get("type") == "tool_use":
                     actions = actions_of(block, toolset=toolset)
                     found += [PastCall(action, text, str(block.get("id")) in failed) for action in actions]
@@ -82,7 +83,7 @@ def _calls(messages: list[JSON], *, toolset: bool) -> list[PastCall]:
 
 
 def _last_picture(messages: list[JSON]) -> bytes | None:
-    pictures = [data for m in messages for block in _flat(_blocks(m)) if (data := image_bytes(block))]
+    pictures = [data for m in messages for block in _flat(content_of(m)) if (data := image_bytes(block))]
     return pictures[-1] if pictures else None
 
 
@@ -90,20 +91,13 @@ def _flat(blocks: list[JSON]) -> Iterator[JSON]:
     """Yield blocks, those inside tool results included."""
     for block in blocks:
         if block.get("type") == "tool_result":
-            yield from _flat(_blocks(block))
+            yield from _flat(content_of(block))
         else:
             yield block
 
 
-def _blocks(message: JSON) -> list[JSON]:
-    content = message.get("content")
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
-
-
 def _texts(message: JSON) -> list[str]:
-    return [str(block.get("text") or "") for block in _blocks(message) if block.get("type") == "text"]
+    return [str(block.get("text") or "") for block in content_of(message) if block.get("type") == "text"]
 
 
 def _declared(tool: JSON) -> tuple[int, int] | None:

@@ -1,0 +1,29 @@
+"""Reading messages of whatever shape: what is not as it should be is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from footage.trajectory import JSON
+
+__all__ = ["content_of", "objects", "tool_results"]
+
+
+def objects(value: Any) -> list[JSON]:
+    """Return the JSON objects in a list; [] for anything that is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def content_of(holder: JSON) -> list[JSON]:
+    """Return the content blocks of a message or of a tool result; content given as a string is one text block."""
+    content = holder.get("content")
+    return [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+
+
+def tool_results(messages: list[JSON]) -> Iterator[JSON]:
+    """Yield the results of tool calls in messages, in their order."""
+    for message in messages:
+        for block in content_of(message):
+            if block.get("type") == "tool_result":
+                yield block
