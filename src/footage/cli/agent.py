@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +19,13 @@ from footage.cli.options import (
     think_option,
     with_examples,
 )
-from footage.cli.terminal import action_text, console
+from footage.cli.terminal import action_text, console, print_next
 from footage.cli.text import shortened
 
 if TYPE_CHECKING:
     from footage.recorder.agent import AgentEvent
 
-__all__ = ["command", "print_event"]
+__all__ = ["command", "event_printer"]
 
 
 @with_examples(
@@ -82,22 +83,27 @@ def command(
             recording=run,
             max_steps=max_steps,
             system=system,
-            on_event=None if as_json else print_event,
+            on_event=None if as_json else event_printer(),
         )
     if as_json:
         ended = {"reason": result.reason, "text": result.text, "steps": result.steps}
         print_json({"run": run.id, "model": chosen, **ended})
     else:
-        click.echo(f"{result.reason}: {result.steps} steps.  footage show {run.id}")
+        click.echo(f"{result.reason} after {result.steps} steps")
+        print_next(store, f"show {run.id}", f"view {run.id}")
     return 0 if result.reason == "done" else 1
 
 
-def print_event(event: AgentEvent) -> None:
-    """Print what the agent does as it does it."""
+def event_printer(*, first: int = 0) -> Callable[[AgentEvent], None]:
+    """Return a function that prints what the agent does as it does it; `first` is the number of its first step."""
     out = console()
-    if event.kind == "error":
-        out.print(f"     ✗ {shortened(event.text, 100)}", style="red")
-    elif event.action is not None:
-        out.print(Text.assemble((f"{event.step:>4} ", "dim"), action_text(event.action)))
-    elif event.text:
-        out.print(f"     {shortened(event.text, 100)}", style="italic dim")
+
+    def tell(event: AgentEvent) -> None:
+        if event.kind == "error":
+            out.print(f"     ✗ {shortened(event.text, 100)}", style="red")
+        elif event.action is not None:
+            out.print(Text.assemble((f"{first + event.step:>5} ", "dim"), action_text(event.action)))
+        elif event.text:
+            out.print(f"      {shortened(event.text, 100)}", style="italic dim")
+
+    return tell

@@ -13,7 +13,7 @@ from footage.analysis.diff import DiffVerdict, RunDiff, StepPair, diff_runs
 from footage.analysis.screens import ScreenVerdict
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
-from footage.cli.terminal import action_text, console, counting, plain_table, print_divergence, styled, verdict_mark
+from footage.cli.terminal import action_text, console, counting, divergence_text, plain_table, styled, verdict_mark
 from footage.cli.text import shortened
 from footage.trajectory import Run, Step, Verdict
 
@@ -48,15 +48,15 @@ def command(a: str, b: str, store: Path | None, sample: bool, as_json: bool) -> 
 
 def _print_head(found: RunDiff, a: Run, b: Run) -> None:
     out = console()
-    out.print(styled(found.verdict))
-    if found.divergence:
-        print_divergence(found.divergence, found.divergence.a_step)
+    head = styled(found.verdict)
+    out.print(Text.assemble(head, " ", divergence_text(found.divergence)) if found.divergence else head)
     for i, j in found.rejoined:
         out.print(f"on the same screen again at steps {i} and {j}", style="dim")
     if found.ended_alike is not None:
         out.print("They ended on " + ("the same screen." if found.ended_alike else "different screens."), style="dim")
     for name, run in (("A", a), ("B", b)):
         out.print(Text.assemble((f"{name} ", "dim"), (run.id, "bold"), f"  {run.kind}  {shortened(run.model, 60)}"))
+    out.print()
 
 
 def _print_steps(found: RunDiff, a: Sequence[Step], b: Sequence[Step]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from footage.cli.agent import print_event
+from footage.cli.agent import event_printer
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import (
     json_option,
@@ -21,7 +21,7 @@ from footage.cli.options import (
     with_examples,
 )
 from footage.cli.replay import step_printer
-from footage.cli.terminal import console, print_divergence, styled
+from footage.cli.terminal import console, divergence_text, print_next, styled
 from footage.cli.text import shortened
 
 if TYPE_CHECKING:
@@ -87,12 +87,12 @@ def command(
                 system=system,
                 max_steps=max_steps,
                 on_step=None if as_json else step_printer(opened.steps(source.id)),
-                on_event=None if as_json else print_event,
+                on_event=None if as_json else event_printer(first=at),
             )
     if as_json:
         print_json(report.as_json())
     else:
-        _print_end(report)
+        _print_end(report, store)
     return 0 if report.forked else 1
 
 
@@ -120,15 +120,15 @@ def parse_action(document: str) -> Action:
     return action
 
 
-def _print_end(report: ForkReport) -> None:
+def _print_end(report: ForkReport, store: Path | None) -> None:
     out = console()
     if report.result is None:
         out.print(Text.assemble("\n", styled("diverged"), f": step {report.at} was not reached"))
         if report.divergence:
-            print_divergence(report.divergence, report.divergence.b_step)
+            out.print(divergence_text(report.divergence))
     else:
         said = f": {shortened(report.result.text, 100)}" if report.result.text else ""
         out.print(f"\n{report.result.reason} after {report.result.steps} more steps{said}")
     if report.dropped_thinking:
         out.print(f"{report.dropped_thinking} thinking blocks of the replaced reply were left out.", style="dim")
-    out.print(f"footage show {report.run}    footage diff {report.source} {report.run}", style="dim")
+    print_next(store, f"show {report.run}", f"diff {report.source} {report.run}")

@@ -64,4 +64,4 @@ command.add_command(check, "check")
 
 def _print_result(result: CheckResult) -> None:
     mark = ("✓ ", "green") if result.ok else ("✗ ", "red")
-    console().print(Text.assemble(mark, f"{result.name:<18}", (shortened(result.detail, 90), "dim")))
+    console().print(Text.assemble(mark, f"{result.name:<30} ", (shortened(result.detail, 90), "dim")))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
-from footage.cli.terminal import action_text, console, print_divergence, styled, verdict_mark
+from footage.cli.terminal import action_text, console, divergence_text, print_next, styled, verdict_mark
 from footage.cli.text import shortened
 from footage.trajectory import Step, StepVerdict, Verdict
 
@@ -58,7 +58,7 @@ def command(run: str, machine: str | None, timeout: float, store: Path | None, a
     if as_json:
         print_json(report.as_json())
     else:
-        _print_end(report)
+        _print_end(report, store)
     return 0 if report.verdict in _SAME else 1
 
 
@@ -74,11 +74,11 @@ def step_printer(steps: Sequence[Step]) -> OnStep:
     return tell
 
 
-def _print_end(report: ReplayReport) -> None:
+def _print_end(report: ReplayReport, store: Path | None) -> None:
     out = console()
     same = sum(step.verdict in _SAME for step in report.steps)
     said = f": {same} of {len(report.steps)} steps came out the same ({report.guarantee})"
     out.print(Text.assemble("\n", styled(report.verdict), said))
     if report.divergence:
-        print_divergence(report.divergence, report.divergence.b_step)
-    out.print(f"footage show {report.run}    footage diff {report.source} {report.run}", style="dim")
+        out.print(divergence_text(report.divergence))
+    print_next(store, f"show {report.run}", f"diff {report.source} {report.run}")

@@ -13,9 +13,12 @@ from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
 from footage.cli.terminal import console, plain_table, styled, verdict_mark
 from footage.cli.text import ago, shortened
-from footage.trajectory import Run, RunKind
+from footage.trajectory import Run, RunKind, RunStatus
 
 __all__ = ["command", "in_families"]
+
+SHORT = 8
+"""How much of an id is shown: enough of 32 to the 8th that no two runs of a store begin alike."""
 
 
 @with_examples(
@@ -82,32 +85,37 @@ def in_families(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
 
 
 def _print_table(runs: Sequence[Run], following: str | None) -> None:
-    table = plain_table()
-    for name in ("run", "kind", "task", "model", "status"):
+    out, known = console(), {run.id: run for run in runs}
+    table = plain_table(expand=True)
+    for name in ("run", "kind"):
         table.add_column(name, no_wrap=True)
+    table.add_column("task", no_wrap=True, ratio=1)
+    table.add_column("model", no_wrap=True)
     table.add_column("steps", justify="right")
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("when", no_wrap=True, style="dim")
+    table.add_column("status", no_wrap=True)
+    table.add_column("age", no_wrap=True, style="dim")
     for run, branch in in_families(runs):
+        mother = known.get(run.parent.run) if run.parent else None
         step = run.parent.step if run.parent else None
         table.add_row(
-            Text(run.id, style="bold"),
+            Text(run.id[:SHORT], style="bold"),
             Text.assemble((branch, "dim"), run.kind if step is None else f"{run.kind} at {step}"),
-            Text("" if branch else shortened(run.task, 60)),
-            Text(shortened(run.model, 32)),
-            styled(run.status),
+            Text("" if mother and mother.task == run.task else shortened(run.task, 200)),
+            Text("" if mother and mother.model == run.model else shortened(run.model, 24)),
             str(run.steps),
-            _outcome(run),
-            ago(run.started),
+            _standing(run),
+            ago(run.started).removesuffix(" ago"),
         )
-    out = console()
     out.print(table)
     if following:
-        out.print(f"More: footage runs --before {following}", style="dim")
+        out.print(f"More: footage runs --before {following[:SHORT]}", style="dim")
 
 
-def _outcome(run: Run) -> Text:
-    """Return what a replay came to, else the last opinion on whether the task succeeded."""
+def _standing(run: Run) -> Text:
+    """Return where a run stands, and what it came to: a replay's verdict, else the last opinion on its task."""
     if run.kind is RunKind.REPLAY and run.verdict is not None:
-        return Text.assemble(verdict_mark(run.verdict), " ", styled(run.verdict))
-    return styled(run.outcomes[-1].value) if run.outcomes else Text("")
+        came_to = Text.assemble(verdict_mark(run.verdict), " ", styled(run.verdict))
+    else:
+        came_to = styled(run.outcomes[-1].value) if run.outcomes else Text("")
+    stands = Text("") if came_to and run.status is RunStatus.COMPLETED else styled(run.status)
+    return Text(" ").join(part for part in (stands, came_to) if part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ __all__ = ["command"]
     "footage show @1 --json | jq '.steps[].action.name'",
 )
 @click.argument("run", default="@1")
-@click.option("--said", is_flag=True, help="Also what the model thought and said before its steps.")
+@click.option("--said", is_flag=True, help="What the model thought and said before its steps, instead of verdicts.")
 @sample_option
 @store_option
 @json_option
@@ -42,8 +42,9 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
         steps, turns = opened.steps(found.id), opened.turns(found.id)
         remarks = [_gap(gap) for gap in opened.gaps(found.id)] + [_note(note) for note in opened.notes(found.id)]
     out = console()
-    out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]), "")
-    out.print(_table(steps, {turn.number: turn for turn in turns} if said else {}))
+    out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]))
+    out.print()
+    out.print(_table(steps, turns, said=said))
     for remark in remarks:
         out.print(remark)
 
@@ -87,20 +88,17 @@ def _judgements(run: Run) -> list[Text]:
     return lines
 
 
-def _table(steps: Sequence[Step], said: Mapping[int | None, Turn]) -> Table:
-    """One row a step; before the first step of a turn in `said`, what the model said."""
-    table = plain_table()
+def _table(steps: Sequence[Step], turns: Sequence[Turn], *, said: bool) -> Table:
+    """Return a table with one row a step; with `said`, what the model thought and said before it."""
+    table, by_number = plain_table(expand=said), {turn.number: turn for turn in turns}
     table.add_column("step", justify="right", style="dim")
     for name in ("action", "at", "with", "result"):
         table.add_column(name, no_wrap=True)
     table.add_column("took", justify="right", style="dim", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("said", ratio=1) if said else table.add_column("", no_wrap=True)
     last: int | None = None
     for step in steps:
-        turn = said.get(step.turn)
-        words = f"{turn.thinking} {turn.text}".strip() if turn and step.turn != last else ""
-        if words:
-            table.add_row("", "", "", "", Text(shortened(words, 80), style="italic dim"))
+        turn = by_number.get(-1 if step.turn is None or step.turn == last else step.turn)
         last = step.turn
         action = step.action
         table.add_row(
@@ -110,9 +108,15 @@ def _table(steps: Sequence[Step], said: Mapping[int | None, Turn]) -> Table:
             described(action),
             _result(step),
             duration(step.duration_ms),
-            _verdict(step),
+            _said(turn) if said else _verdict(step),
         )
     return table
+
+
+def _said(turn: Turn | None) -> Text:
+    if turn is None:
+        return Text("")
+    return Text.assemble((shortened(turn.thinking, 400), "italic dim"), " ", shortened(turn.text, 400))
 
 
 def _result(step: Step) -> Text:

@@ -7,9 +7,11 @@ Whatever was recorded goes through `clean` or `shortened` first, and is never re
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -25,10 +27,11 @@ __all__ = [
     "console",
     "counting",
     "described",
+    "divergence_text",
     "labelled",
     "place",
     "plain_table",
-    "print_divergence",
+    "print_next",
     "styled",
     "verdict_mark",
 ]
@@ -60,9 +63,11 @@ def console(*, error: bool = False) -> Console:
     return Console(file=stream, width=width, highlight=False, markup=False)
 
 
-def plain_table() -> Table:
-    """Return a table without a frame: dim headings, a line below them."""
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+def plain_table(*, expand: bool = False) -> Table:
+    """Return a table without a frame: dim headings, a line below them; as wide as the terminal with `expand`."""
+    return Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 1, 0, 0), expand=expand
+    )
 
 
 def styled(word: str) -> Text:
@@ -104,11 +109,19 @@ def action_text(action: Action) -> Text:
     return Text(" ".join(part for part in parts if part), style="" if action.looks_only else "bold")
 
 
-def print_divergence(divergence: Divergence, step: int | None) -> None:
-    """Print where two runs part, whose doing it is, and why; `step` as the reader knows it."""
+def divergence_text(divergence: Divergence) -> Text:
+    """Return where two runs part, whose doing it is, and why: `at step 5: model (changed), left_click 71 px apart`."""
+    a, b = ("the end" if step is None else f"step {step}" for step in (divergence.a_step, divergence.b_step))
+    where = f"at {a}" if a == b else f"at {a} (here {b})"
     cause = (f"{divergence.cause} ({divergence.kind})", "bold")
-    where = f"at step {step}: " if step is not None else "at the end: "
-    console().print(Text.assemble(where, cause, f", {clean(divergence.why)}"))
+    return Text.assemble(f"{where}: ", cause, f", {clean(divergence.why)}")
+
+
+def print_next(store: Path | None, *commands: str) -> None:
+    """Print what can be looked at next, ready to be pasted: `footage show …`, with the store where one was named."""
+    named = f" --store {shlex.quote(str(store))}" if store else ""
+    for words in commands:
+        console().print(f"  footage {words}{named}", style="dim")
 
 
 @contextmanager
