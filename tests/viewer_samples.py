@@ -84,40 +84,32 @@ def click(point: tuple[int, int], name: str = "left_click", **more: Any) -> Acti
     return Action(name, {"coordinate": list(point), **more}, raw={"action": name, "coordinate": list(point)})
 
 
-_NOTE = "27 + 15 = 42\nchecked"
-_DONE = screen("42", _NOTE)
-STORY: list[tuple[str, str, Action, Pixels, Pixels]] = [
-    ("I take a look at the screen first.", "", Action("screenshot"), screen(), screen()),
-    (
-        "The calculator is open. I click 2.",
-        "The task wants 27 + 15. The key 2 stands in the third row.",
-        click(CLICKED),
-        screen(),
-        screen("2"),
-    ),
-    ("Now 7.", "", click(key("7")), screen("2"), screen("27")),
-    ("", "", click(key("+")), screen("27"), screen("27 +")),
-    ("The second number I type.", "", Action("type", {"text": "15"}), screen("27 +"), screen("15")),
-    ("", "", Action("key", {"text": "Return"}), screen("15"), screen("42")),
-    (
-        "It shows 42. I go to the editor.",
-        "Double-click, to see that it has the focus.",
-        click((760, 146), "double_click"),
-        screen("42"),
-        screen("42"),
-    ),
-    ("", "", Action("type", {"text": _NOTE}), screen("42"), _DONE),
-    ("", "", Action("left_click_drag", {"start_coordinate": [900, 105], "coordinate": [760, 420]}), _DONE, _DONE),
-    (
-        "",
-        "",
-        Action("scroll", {"coordinate": [960, 400], "scroll_direction": "down", "scroll_amount": 5}),
-        _DONE,
-        _DONE,
-    ),
-    ("I save.", "", Action("key", {"text": "ctrl+s"}), _DONE, _DONE),
-]
+Scene = tuple[str, str, Action, Pixels, Pixels]
 """What was said, thought and done, and the screens before and after."""
+
+
+@cache
+def story(number: str = "27") -> tuple[Scene, ...]:
+    """The whole task; with another `number` than 27, by clicking its last digit instead of 7."""
+    total = str(int(number) + 15)
+    note = f"27 + 15 = {total}\nchecked"
+    done = screen(total, note)
+    drag = Action("left_click_drag", {"start_coordinate": [900, 105], "coordinate": [760, 420]})
+    scroll = Action("scroll", {"coordinate": [960, 400], "scroll_direction": "down", "scroll_amount": 5})
+    thought = "The task wants 27 + 15. The key 2 stands in the third row."
+    return (
+        ("I take a look at the screen first.", "", Action("screenshot"), screen(), screen()),
+        ("The calculator is open. I click 2.", thought, click(CLICKED), screen(), screen("2")),
+        ("Now 7.", "", click(key(number[1])), screen("2"), screen(number)),
+        ("", "", click(key("+")), screen(number), screen(f"{number} +")),
+        ("The second number I type.", "", Action("type", {"text": "15"}), screen(f"{number} +"), screen("15")),
+        ("", "", Action("key", {"text": "Return"}), screen("15"), screen(total)),
+        (f"It shows {total}.", "", click((760, 146), "double_click"), screen(total), screen(total)),
+        ("", "", Action("type", {"text": note}), screen(total), done),
+        ("", "", drag, done, done),
+        ("", "", scroll, done, done),
+        ("I save.", "", Action("key", {"text": "ctrl+s"}), done, done),
+    )
 
 
 def later(start: Instant, milliseconds: float) -> Instant:
@@ -171,11 +163,11 @@ def say_goodbye(writer: RunWriter, text: str) -> None:
     writer.end_turn(turn, content=[{"type": "text", "text": text}], stop_reason="end_turn", ended=later(now, 400))
 
 
-def record_story(store: Store, *, model: str = "stand-in/careful") -> str:
-    """A completed run of the whole story."""
+def record_story(store: Store, *, model: str = "stand-in/careful", number: str = "27") -> str:
+    """A completed run of the whole task."""
     writer = store.begin_run(task=TASK, model=model, machine={"driver": "desktop", "protocol": 1, "screen": list(SIZE)})
     start = Instant.now()
-    for said, thought, action, before, after in STORY:
+    for said, thought, action, before, after in story(number):
         write_step(writer, start, said, thought, action, (before, after), result="done" if action.name == "key" else "")
         start = later(start, 2400)
     say_goodbye(writer, "The result, 42, is in notes.txt, and the file is saved.")
@@ -192,7 +184,7 @@ def replay_story(store: Store, parent: str, *, diverge_at: int | None = None) ->
     start = Instant.now()
     popup = Region(440, 300, 407, 159)
     recorded = store.steps(parent)
-    for index, (_, _, action, before, after) in enumerate(STORY):
+    for index, (_, _, action, before, after) in enumerate(story()):
         if index != diverge_at:
             write_step(
                 writer, start, "", "", action, (before, after), verdict=StepVerdict(Verdict.REPRODUCED), source=index
@@ -222,7 +214,7 @@ def fork_story(store: Store, parent: str, at: int) -> str:
         kind=RunKind.FORK, task=TASK, model="stand-in/hasty", machine={"driver": "desktop"}, parent=Parent(parent, at)
     )
     start = Instant.now()
-    for index, (said, thought, action, before, after) in enumerate(STORY[:at]):
+    for index, (said, thought, action, before, after) in enumerate(story()[:at]):
         write_step(writer, start, said, thought, action, (before, after), source=index)
         start = later(start, 1800)
     other = click((540, 380), "right_click", text="shift")

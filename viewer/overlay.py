@@ -23,6 +23,8 @@ __all__ = ["Lens", "draw", "outline"]
 CELL = 7.8
 """Width of one character of a caption, in CSS pixels."""
 CAPTION_CELLS = 64
+OUTSET = 4
+"""Pixels of the screen between a changed region and the line around it."""
 
 _RINGS = {"double_click": 2, "triple_click": 3}
 _LABELS = {
@@ -50,8 +52,10 @@ class Lens:
     @classmethod
     def of(cls, frame: Frame) -> Lens:
         """Return the lens of a frame's picture."""
-        whole = Region(0, 0, frame.screen_width or frame.width, frame.screen_height or frame.height)
-        return cls(frame.region or whole, frame.width, frame.height)
+        part = frame.region or Region(0, 0, frame.screen_width, frame.screen_height)
+        if part.width < 1 or part.height < 1:  # not recorded: take the picture for the screen
+            part = Region(part.x, part.y, frame.width, frame.height)
+        return cls(part, frame.width, frame.height)
 
     def centre(self, point: tuple[float, float]) -> tuple[float, float]:
         """Return where the centre of the screen pixel `point` lies, in picture pixels."""
@@ -148,10 +152,10 @@ def _scroll(action: Action, lens: Lens) -> list[str]:
 
 
 def _zoom(action: Action, lens: Lens) -> list[str]:
-    box = action.arguments.get("region")
-    if not isinstance(box, (list, tuple)) or len(box) != 4:
+    box = _numbers(action.arguments.get("region"), 4)
+    if box is None:
         return _caption(action, lens)
-    x0, y0, x1, y1 = (int(value) for value in box)
+    (x0, x1), (y0, y1) = sorted((box[0], box[2])), sorted((box[1], box[3]))
     return [_rectangle(lens.rectangle(Region(x0, y0, x1 - x0, y1 - y0)), "looked"), *_caption(action, lens)]
 
 
@@ -190,14 +194,24 @@ def _svg(lens: Lens, parts: list[str], label: str) -> Markup:
 
 
 def _outlines(lens: Lens, regions: Iterable[Region]) -> list[str]:
-    return [_rectangle(lens.rectangle(region), "region") for region in regions]
+    """Outline regions a little outside of them, so that what changed is not covered."""
+    wider = (Region(r.x - OUTSET, r.y - OUTSET, r.width + 2 * OUTSET, r.height + 2 * OUTSET) for r in regions)
+    return [_rectangle(lens.rectangle(region), "region") for region in wider]
 
 
 def _start(action: Action) -> tuple[int, int] | None:
-    given = action.arguments.get("start_coordinate")
-    if action.name != "left_click_drag" or given is None:
+    given = _numbers(action.arguments.get("start_coordinate"), 2)
+    return None if given is None or action.name != "left_click_drag" else (given[0], given[1])
+
+
+def _numbers(value: object, count: int) -> list[int] | None:
+    """Return `count` whole numbers; None where a recorded value is something else."""
+    if not isinstance(value, (list, tuple)) or len(value) != count:
         return None
-    return int(given[0]), int(given[1])
+    try:
+        return [int(one) for one in value]
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _mark(lens: Lens, point: tuple[int, int], parts: list[str], kind: str) -> str:

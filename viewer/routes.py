@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, send_from_directory, url_for
@@ -10,7 +10,8 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage import Store
 from footage.trajectory import RunKind, RunStatus
-from footage.viewer.commands import recording_commands, run_commands
+from footage.viewer.commands import diff_command, recording_commands, run_commands
+from footage.viewer.comparison import Comparisons
 from footage.viewer.flipbook import Book
 from footage.viewer.listing import list_runs
 from footage.viewer.pictures import as_png, as_thumbnail, thumbnail_url
@@ -28,6 +29,10 @@ class Viewer:
 
     store: Store
     machine: str | None
+    comparisons: Comparisons = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "comparisons", Comparisons(self.store))
 
 
 def _viewer() -> Viewer:
@@ -110,6 +115,20 @@ def pick() -> Response:
         )
     a, b = sorted((_viewer().store.run(reference) for reference in picked), key=lambda run: run.started.wall_ns)
     return _found(f"/diff/{a.id}/{b.id}")
+
+
+@pages.get("/diff/<a>/<b>")
+def diff(a: str, b: str) -> str | Response:
+    """Show two runs side by side, from where they part; with `part=row` only what changes from row to row."""
+    viewer = _viewer()
+    one, two = viewer.store.run(a).id, viewer.store.run(b).id
+    if (one, two) != (a, b):
+        return _found(f"/diff/{one}/{two}")
+    comparison = viewer.comparisons.get(one, two)
+    wanted = request.args.get("row", "")
+    view = comparison.view(int(wanted) if wanted.isdecimal() else comparison.first)
+    template = "_row.html" if request.args.get("part") == "row" else "diff.html"
+    return render_template(template, comparison=comparison, view=view, command=diff_command(viewer.store, one, two))
 
 
 @pages.get("/favicon.ico")

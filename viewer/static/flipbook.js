@@ -13,7 +13,7 @@ const base = book.dataset.base;
 const state = { index: Number(book.dataset.index), count: Number(book.dataset.count), shot: "", asked: 0 };
 state.shot = new URLSearchParams(location.search).get("show") ?? "";
 
-const steps = new Steps(base);
+const steps = new Steps((index) => `${base}/steps/${index}?part=step`);
 const stage = new Stage(find("[data-stage]"), (label) => (find("[data-level]").textContent = label));
 const strip = new FilmStrip(find(".strip"), (index) => flip(index));
 const player = new Player(find("[data-play]"), find("[data-speed]"), {
@@ -71,8 +71,8 @@ function mark() {
     const there = target >= 0 && target < state.count;
     if (there) link.href = `${base}/steps/${target}`;
     else link.removeAttribute("href");
-    link.toggleAttribute("aria-disabled", false);
-    if (!there) link.setAttribute("aria-disabled", "true");
+    if (there) link.removeAttribute("aria-disabled");
+    else link.setAttribute("aria-disabled", "true");
   }
   strip.mark(state.index);
 }

@@ -1,4 +1,4 @@
-// The steps of a run as the server renders them, read ahead so that flipping is instant.
+// Steps of a run, or rows of a comparison, as the server renders them; read ahead so that flipping is instant.
 
 import { readPage } from "./page.js";
 
@@ -6,9 +6,9 @@ const KEPT = 48;
 
 /** Reads steps, keeps the latest, and has their pictures decoded before they are shown. */
 export class Steps {
-  /** @param {string} base address of the run, without a slash at the end */
-  constructor(base) {
-    this.base = base;
+  /** @param {(index: number) => string} address of a step's part of the page */
+  constructor(address) {
+    this.address = address;
     this.known = new Map();
   }
 
@@ -32,8 +32,8 @@ export class Steps {
 
   async #read(index) {
     try {
-      const page = await readPage(`${this.base}/steps/${index}?part=step`);
-      const pictures = [...page.querySelectorAll('[data-part="shots"] img')].map((image) => {
+      const page = await readPage(this.address(index));
+      const pictures = [...page.querySelectorAll(".canvas img")].map((image) => {
         const picture = new Image();
         picture.src = image.getAttribute("src");
         return picture;

@@ -1,0 +1,181 @@
+"""What the page of a comparison shows: two runs, step beside step, and where they part."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from footage.analysis.diff import RunDiff, StepPair, diff_runs
+from footage.analysis.sides import Side
+from footage.errors import UsageError
+from footage.storage import Store
+from footage.trajectory import Region, Step, Turn
+from footage.viewer.flipbook import Shot
+from footage.viewer.formats import action_line
+from footage.viewer.overlay import draw, outline
+
+__all__ = ["Comparison", "Comparisons", "Half", "Row", "RowView"]
+
+KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list: a pair of steps, a lone step, or the ends of both runs."""
+
+    number: int
+    a: int | None
+    b: int | None
+    lines: tuple[str, ...]
+    """What was done: one line where both did the same, else one for each side that has a step."""
+    mark: str
+    """`identical`, `cosmetic` or `diverged` (screen or action), `alone`, or `unknown` where a screen is missing."""
+    is_divergence: bool
+    rejoins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One side of the shown row. `step` is None where that side takes none, `shot` where it has no screen."""
+
+    letter: str
+    side: Side
+    step: Step | None
+    shot: Shot | None
+    turn: Turn | None
+    is_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """The row that the page shows."""
+
+    row: Row
+    halves: tuple[Half, Half]
+    screen: str
+    """How the screens differ, or which side is alone, in words; empty where both are the same."""
+    action: str
+    """How the actions differ, in words; empty where they do not."""
+
+
+class Comparison:
+    """Two runs of a store, compared once, to make the pages of their rows from."""
+
+    def __init__(self, store: Store, a: str, b: str) -> None:
+        self.sides = (Side(store, a), Side(store, b))
+        self.diff: RunDiff = diff_runs(store, a, b)
+        self.rows: Sequence[Row] = [self._row(number, pair) for number, pair in enumerate(self._pairs())]
+
+    def _pairs(self) -> list[StepPair]:
+        """Return the aligned steps, and after them the ends of both runs."""
+        one, two = self.sides
+        return [*self.diff.steps, StepPair(len(one.steps), len(two.steps), self.diff.end)]
+
+    def _row(self, number: int, pair: StepPair) -> Row:
+        if number == len(self.diff.steps):
+            return Row(number, None, None, ("the end",), _mark(pair), self._parts_at_end(), rejoins=False)
+        lines = [
+            action_line(s.steps[i].action, 48)
+            for s, i in zip(self.sides, (pair.a, pair.b), strict=True)
+            if i is not None
+        ]
+        parts = self.diff.divergence
+        here = parts is not None and number == self._divergence_row()
+        rejoins = (pair.a, pair.b) in self.diff.rejoined
+        return Row(number, pair.a, pair.b, tuple(dict.fromkeys(lines)), _mark(pair), here, rejoins)
+
+    def _parts_at_end(self) -> bool:
+        return self.diff.divergence is not None and self._divergence_row() == len(self.diff.steps)
+
+    def _divergence_row(self) -> int:
+        """Return the number of the row where the runs part; 0 where they do not."""
+        found = self.diff.divergence
+        if found is None:
+            return 0
+        wanted = (found.a_step, found.b_step)
+        for agree in (all, any):
+            for number, pair in enumerate(self.diff.steps):
+                if agree(
+                    step is not None and step == other for step, other in zip(wanted, (pair.a, pair.b), strict=True)
+                ):
+                    return number
+        return len(self.diff.steps)
+
+    @property
+    def first(self) -> int:
+        """Return the number of the row to begin with: where the runs part."""
+        return self._divergence_row()
+
+    def view(self, number: int) -> RowView:
+        """Return the page of one row. Raises UsageError where there is none of that number."""
+        if not 0 <= number < len(self.rows):
+            raise UsageError(f"This comparison has no row {number}.", hint=f"Its rows are 0 to {len(self.rows) - 1}.")
+        row, pair, found = self.rows[number], self._pairs()[number], self.diff.divergence
+        regions = pair.screen.regions if pair.screen is not None else ()
+        steps = (pair.a, pair.b)
+        if row.is_divergence and found is not None:
+            steps = (pair.a if found.a_step is None else found.a_step, pair.b if found.b_step is None else found.b_step)
+            regions = found.regions or regions
+        halves = [
+            self._half(letter, side, step, self._reached(number, which), regions)
+            for which, (letter, side, step) in enumerate(zip("AB", self.sides, steps, strict=True))
+        ]
+        return RowView(row, (halves[0], halves[1]), _words(pair), pair.action.why if pair.action else "")
+
+    def _reached(self, number: int, which: int) -> int:
+        """Return how many steps a side has taken before a row."""
+        done = (pair.a if which == 0 else pair.b for pair in self.diff.steps[:number])
+        return sum(step is not None for step in done)
+
+    @staticmethod
+    def _half(letter: str, side: Side, index: int | None, reached: int, regions: Sequence[Region]) -> Half:
+        """Return one side of a row; where it takes no step, the screen it stands on meanwhile."""
+        at = reached if index is None else index
+        is_end = at >= len(side.steps)
+        step = None if is_end or index is None else side.steps[at]
+        frame, shot = side.before(at), None
+        if frame is not None:
+            drawn = draw(step.action, frame, regions) if step else outline(regions, frame)
+            shot = Shot("before", "at the end" if is_end else f"before step {at}", frame, drawn)
+        return Half(letter, side, step, shot, None if index is None else side.turn(at), is_end)
+
+
+def _mark(pair: StepPair) -> str:
+    if pair.a is None or pair.b is None:
+        return "alone"
+    if (pair.screen is not None and pair.screen.is_material) or (
+        pair.action is not None and pair.action.kind != "same"
+    ):
+        return "diverged"
+    if pair.screen is None:
+        return "unknown"
+    return pair.screen.kind.value
+
+
+def _words(pair: StepPair) -> str:
+    if pair.a is None or pair.b is None:
+        return f"only {'A' if pair.b is None else 'B'} does this"
+    return "one of the two is not known" if pair.screen is None else pair.screen.why
+
+
+class Comparisons:
+    """Keeps the latest comparisons: stepping through one must not compare the runs again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: OrderedDict[tuple[object, ...], Comparison] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def get(self, a: str, b: str) -> Comparison:
+        """Return the comparison of two runs. Raises RunNotFound, and StoreCorrupt for a damaged picture."""
+        one, two = self._store.run(a), self._store.run(b)
+        key = (one.id, one.status, one.steps, two.id, two.status, two.steps)
+        with self._turn:  # one at a time: a second reader waits for the first and takes what it found
+            if key not in self._known:
+                self._known[key] = Comparison(self._store, one.id, two.id)
+                while len(self._known) > KEPT:
+                    self._known.popitem(last=False)
+            self._known.move_to_end(key)
+            return self._known[key]
