@@ -1,8 +1,7 @@
 """
-The SQLite file: opening it safely, and the one way to write to it.
+The SQLite file: opening it safely, and SQLite's errors as footage's.
 
-Acknowledged means durable: WAL with synchronous=FULL, one transaction an event, `BEGIN IMMEDIATE` under the writers'
-lock. Readers open the file read-only, so that they never checkpoint, and keep their transactions to one query.
+A file is looked at before SQLite is, so that one which is no store is refused without a trace.
 """
 
 from __future__ import annotations
@@ -10,22 +9,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
-from collections.abc import Iterator
+import stat
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
-from footage.errors import NotAStore, StoreCorrupt, StoreError, StoreFull, StoreTooNew
-from footage.storage.locks import WriterLock
+from footage.errors import NotAStore, StoreCorrupt, StoreError, StoreFull, StoreTooNew, UsageError
+from footage.storage.connections import Connections
 
 __all__ = ["Database", "default_path"]
 
 APPLICATION_ID = 0x464F4F54  # "FOOT", in the header of the SQLite file
 SCHEMA_VERSION = 1  # in user_version; one more for each migration in schema.py
-CHECKPOINT_BYTES = 4 << 20  # of WAL; a reader never waits for a checkpoint
-WAL_LIMIT_BYTES = (
-    1 << 20
-)  # what the WAL is cut back to once checkpointed; below CHECKPOINT_BYTES, so that one is due once
+_HEADER_BYTES = 100
+_MAGIC = b"SQLite format 3\0"
 
 
 def default_path() -> Path:
@@ -39,137 +36,138 @@ def default_path() -> Path:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into footage's, with the path and what to do."""
+    """Turn the errors of SQLite and of the file system into footage's, with the path and what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", None) or 0
-        if code & 0xFF == sqlite3.SQLITE_NOTADB:
-            raise NotAStore(f"{path} is not a store of footage.", hint="Name another file with --store.") from error
-        if code & 0xFF == sqlite3.SQLITE_CORRUPT:
-            raise StoreCorrupt(
-                f"{path} is damaged: {error}.", hint="Copy it aside, then see `footage verify`."
-            ) from error
-        if code & 0xFF == sqlite3.SQLITE_FULL:
-            raise StoreFull(f"No room left on the disk of {path}.", hint="Free some space; nothing is lost.") from error
-        raise StoreError(f"{path}: {error}.") from error
+        raise _of_sqlite(path, error) from error
+    except OverflowError as error:
+        raise UsageError(f"A number is too large for a store: {error}.") from error
+
+
+def _of_sqlite(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return NotAStore(f"{path} is not a store of footage.", hint="Name another file with --store.")
+    if code == sqlite3.SQLITE_CORRUPT or "Could not decode to UTF-8" in str(error):
+        return StoreCorrupt(f"{path} is damaged: {error}.", hint="Copy it aside, then see `footage verify`.")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(f"No room left on the disk of {path}.", hint="Free some space; nothing is lost.")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreError(
+            f"{path} cannot be opened: {error}.", hint="Copy it, with its -wal file, to a folder you can write to."
+        )
+    return StoreError(f"{path}: {error}.")
 
 
 class Database:
     """
     One store's file. Reads run on a connection of the calling thread; writes take turns on one connection.
 
-    Raises NotAStore, StoreTooNew or StoreError where the file cannot be opened.
+    `create` makes the file where there is none (or an empty one). Raises NotAStore, StoreTooNew or StoreError where the
+    file cannot be opened.
     """
 
     def __init__(self, path: Path, *, create: bool = True, readonly: bool = False) -> None:
-        self.path = path
-        self.readonly = readonly or (path.exists() and not os.access(path, os.W_OK))
-        self._local = threading.local()
-        self._readers: dict[threading.Thread, sqlite3.Connection] = {}
-        self._turn = threading.RLock()
-        self._depth = 0
-        self._writer: sqlite3.Connection | None = None
-        self._lock: WriterLock | None = None
-        self._process = os.getpid()
-        if path.is_dir():
-            raise NotAStore(f"{path} is a folder, not a store.", hint="Name a file with --store.")
-        if not path.exists() and (readonly or not create):
-            raise NotAStore(f"There is no store at {path}.", hint="Record a run first, or name a store with --store.")
-        if self.readonly:
+        self.path = Path(os.path.realpath(path))  # one file, one name: its lock and its WAL are found by it
+        size = self._size()
+        if not size and (readonly or not create):
+            if size is None:
+                hint = "Record a run first, or name a store with --store."
+                raise NotAStore(f"There is no store at {self.path}.", hint=hint)
+            raise NotAStore(f"{self.path} is an empty file, not a store.", hint="Name another file with --store.")
+        self.readonly = readonly or (size is not None and not os.access(self.path, os.W_OK))
+        if size:
             self._check_header()
-        else:
-            self._open_for_writing()
+        self._connections = Connections(self.path, readonly=self.readonly)
+        self._finalizer = weakref.finalize(self, self._connections.close)
+        try:
+            with translated(self.path):
+                if not size:
+                    self._create()
+                self._check_version()
+        except BaseException:
+            self.close()
+            raise
 
     # --- opening ---
 
-    def _open_for_writing(self) -> None:
+    def _size(self) -> int | None:
+        """Return the file's size in bytes, or None where there is none."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            raise StoreError(f"The folder {self.path.parent} cannot be made: {error.strerror}.") from error
-        if self.path.exists() and self.path.stat().st_size:
-            self._check_header()
-        self._lock = WriterLock(self.path)
-        with translated(self.path):
-            self._writer = self._connect_writer()
-            with self._turn, self._lock.held():
-                self._migrate(self._writer)
-
-    def _connect_writer(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA wal_autocheckpoint=0")
-        connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
-        connection.execute("PRAGMA foreign_keys=ON")
-        return connection
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version >= SCHEMA_VERSION:
-            return
-        import sqlite_utils
-
-        from footage.storage.schema import migrations
-
-        connection.execute("PRAGMA journal_mode=WAL")
-        migrations.apply(sqlite_utils.Database(connection))
+            raise StoreError(f"{self.path} cannot be opened: {error.strerror}.") from error
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
+            raise NotAStore(f"{self.path} is {kind}, not a store.", hint="Name a file with --store.")
+        return found.st_size
 
     def _check_header(self) -> None:
-        """Refuse a file that is no store, before anything is written to it."""
-        with translated(self.path):
-            connection = self._connect_reader()
-            try:
-                (application,) = connection.execute("PRAGMA application_id").fetchone()
-                (version,) = connection.execute("PRAGMA user_version").fetchone()
-                (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            finally:
-                connection.close()
-        if application != APPLICATION_ID and (tables or self.readonly):
-            raise NotAStore(
-                f"{self.path} is an SQLite file, but not a store of footage.", hint="Name another file with --store."
-            )
+        """Refuse a file that is no store, without opening it as a database."""
+        try:
+            with self.path.open("rb") as file:
+                header = file.read(_HEADER_BYTES)
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be opened: {error.strerror}.") from error
+        hint = "Name another file with --store."
+        if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
+            raise NotAStore(f"{self.path} is not a store of footage.", hint=hint)
+        if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+            raise NotAStore(f"{self.path} is an SQLite file, but not a store of footage.", hint=hint)
+
+    def _create(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # screenshots are private
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be made: {error.strerror}.") from error
+        with self._connections.exclusive() as writer:
+            writer.execute(f"PRAGMA application_id={APPLICATION_ID}")  # in the file's header, before there is a WAL
+            (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != "wal":
+            raise StoreError(f"{self.path} is on a file system that cannot hold a store.", hint="Use a local disk.")
+
+    def _check_version(self) -> None:
+        version = self._version()
         if version > SCHEMA_VERSION:
             raise StoreTooNew(
                 f"{self.path} was written by a newer footage (store version {version}, known: {SCHEMA_VERSION}).",
                 hint="Upgrade: pip install --upgrade footage",
             )
+        if version < SCHEMA_VERSION and self.readonly:
+            raise StoreError(
+                f"{self.path} was written by an older footage, or never finished.", hint="Record into it once."
+            )
+        if version < SCHEMA_VERSION:
+            self._migrate()
 
-    def _connect_reader(self) -> sqlite3.Connection:
-        uri = f"file:{quote(str(self.path.resolve()))}?mode=ro"
-        wal = self.path.with_name(self.path.name + "-wal")
-        if self.readonly and not os.access(self.path.parent, os.W_OK) and not wal.exists():
-            uri += "&immutable=1"  # nobody can be writing, and the folder has no room for SQLite's own files
-        connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA query_only=ON")
-        return connection
+    def _version(self) -> int:
+        return int(self._connections.reader.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        import sqlite_utils
+
+        from footage.storage.schema import migrations
+
+        with self.transaction() as connection:
+            if self._version() < SCHEMA_VERSION:  # nobody else did it meanwhile
+                migrations.apply(sqlite_utils.Database(connection))
 
     # --- using ---
 
     @property
     def reader(self) -> sqlite3.Connection:
         """The calling thread's read-only connection."""
-        if self._process != os.getpid():  # SQLite connections must not cross a fork
-            self._local, self._process = threading.local(), os.getpid()
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            with translated(self.path):
-                connection = self._connect_reader()
-            self._local.connection = connection
-            with self._turn:
-                self._forget_ended_threads()
-                self._readers[threading.current_thread()] = connection
-        return connection
-
-    def _forget_ended_threads(self) -> None:
-        for thread in [thread for thread in self._readers if not thread.is_alive()]:
-            self._readers.pop(thread).close()
+        with translated(self.path):
+            return self._connections.reader
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Run one query and return all its rows."""
         with translated(self.path):
-            return self.reader.execute(sql, parameters).fetchall()
+            return self._connections.reader.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:
         """Run one query and return its first row, or None."""
@@ -183,45 +181,15 @@ class Database:
 
         A block inside a block joins it. Raises StoreFull, StoreCorrupt or StoreError.
         """
-        if self._writer is None or self._lock is None:
+        if self.readonly:
             raise StoreError(f"{self.path} is open for reading only.")
-        with self._turn, translated(self.path):
-            if self._depth:
-                yield self._writer
-                return
-            with self._lock.held():
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._depth += 1
-                try:
-                    yield self._writer
-                except BaseException:
-                    self._depth -= 1
-                    if self._writer.in_transaction:
-                        self._writer.execute("ROLLBACK")
-                    raise
-                self._depth -= 1
-                try:
-                    self._writer.execute("COMMIT")
-                except sqlite3.Error:
-                    if self._writer.in_transaction:
-                        self._writer.execute("ROLLBACK")
-                    raise
-                self._checkpoint_if_due(self._writer)
+        with translated(self.path), self._connections.transaction() as connection:
+            yield connection
 
-    def _checkpoint_if_due(self, connection: sqlite3.Connection) -> None:
-        wal = self.path.with_name(self.path.name + "-wal")
-        with contextlib.suppress(OSError, sqlite3.Error):  # the transaction is safe either way
-            if wal.stat().st_size > CHECKPOINT_BYTES:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
+        self._connections.after_commit(callback)
 
     def close(self) -> None:
-        """Close all connections; the last one to leave moves the WAL into the file, under the writers' lock."""
-        for connection in self._readers.values():
-            connection.close()
-        self._readers = {}
-        self._local = threading.local()
-        if self._writer is not None and self._lock is not None and self._process == os.getpid():
-            with self._turn, self._lock.held():
-                self._writer.close()
-            self._lock.close()
-        self._writer = None
+        """Close all connections. Safe to call twice."""
+        self._finalizer()

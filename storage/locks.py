@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from footage.errors import StoreError
+from footage.storage.forks import watch_forks
 
-__all__ = ["RunLock", "WriterLock", "files_folder", "run_is_live"]
+__all__ = ["RunLock", "WriterLock", "files_folder", "live_runs", "run_is_live"]
 
 
 def files_folder(store: Path) -> Path:
@@ -26,10 +27,35 @@ def files_folder(store: Path) -> Path:
     return store.with_name(store.name + "-files")
 
 
-def _open(path: Path) -> int:
+class _LockFile:
+    """An open file to lock. A child of `fork()` closes its copy, with which it would share the lock."""
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self._descriptor: int | None = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        watch_forks(self)
+
+    @property
+    def is_open(self) -> bool:
+        return self._descriptor is not None
+
+    def lock(self, operation: int) -> None:
+        """Do as `fcntl.flock` does."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, operation)
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def after_fork(self) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        yield
     except OSError as error:
         raise StoreError(
             f"The lock file {path} cannot be opened: {error.strerror}.",
@@ -37,73 +63,111 @@ def _open(path: Path) -> int:
         ) from error
 
 
+def _make_folder(path: Path) -> None:
+    if not path.is_dir():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
 class WriterLock:
     """The lock that every write transaction and every checkpoint of a store holds."""
 
     def __init__(self, store: Path) -> None:
         self._path = files_folder(store) / "writer.lock"
-        self._descriptor = _open(self._path)
-        self._process = os.getpid()
+        self._file: _LockFile | None = None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock, waiting for other processes. Not reentrant; threads must take turns before."""
-        if self._process != os.getpid():  # a flock taken over from a parent process would be shared with it
-            self._descriptor, self._process = _open(self._path), os.getpid()
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        if self._file is None or not self._file.is_open:
+            with _translated(self._path):
+                _make_folder(self._path.parent)
+                self._file = _LockFile(self._path, os.O_RDWR | os.O_CREAT)
+        self._file.lock(fcntl.LOCK_EX)
         try:
             yield
         finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self._file.lock(fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Give the file descriptor back."""
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+        """Give the file descriptor back; the next use opens it again."""
+        if self._file is not None:
+            self._file.close()
+
+
+@contextlib.contextmanager
+def _registry(store: Path) -> Iterator[Path]:
+    """
+    Hold the folder that has a file for each live run, to look at a run's lock or to change it; gives its path.
+
+    Telling whether a lock is held means taking it for a moment, which must not look like a recorder to others.
+    """
+    folder = files_folder(store) / "live"
+    held = _LockFile(folder, os.O_RDONLY | os.O_DIRECTORY)
+    held.lock(fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        held.lock(fcntl.LOCK_UN)
+        held.close()
 
 
 class RunLock:
     """Held, shared, by every process that records into a run."""
 
     def __init__(self, store: Path, run: str) -> None:
+        self._store = store
         self._path = files_folder(store) / "live" / run
-        self._descriptor: int | None = _open(self._path)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-        os.register_at_fork(after_in_child=self._forget)
-
-    def _forget(self) -> None:
-        # A child of fork() shares the open file, and would keep the run alive after its recorder died.
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        with _translated(self._path):
+            _make_folder(self._path.parent)
+            with _registry(store):
+                self._file = _LockFile(self._path, os.O_RDWR | os.O_CREAT)
+                self._file.lock(fcntl.LOCK_SH)
 
     @property
     def released(self) -> bool:
-        """Whether this process has let go."""
-        return self._descriptor is None
+        """Whether this process has let go (or is a child of the one that holds it)."""
+        return not self._file.is_open
 
     def release(self) -> None:
         """Let go; the file goes too where no other process holds it."""
-        if self._descriptor is None:
+        if self.released:
             return
-        with contextlib.suppress(OSError):
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(OSError), _registry(self._store):
+            self._file.lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-        self._descriptor = None
+        self._file.close()
 
 
 def run_is_live(store: Path, run: str) -> bool:
     """Tell whether some process records into this run at this moment."""
     try:
-        descriptor = os.open(files_folder(store) / "live" / run, os.O_RDONLY | os.O_CLOEXEC)
+        with _registry(store) as folder:
+            return _is_held(folder / run)
+    except OSError:
+        return False
+
+
+def live_runs(store: Path) -> set[str]:
+    """Return the names of all runs that some process records into at this moment."""
+    try:
+        with _registry(store) as folder:
+            return {path.name for path in folder.iterdir() if _is_held(path)}
+    except OSError:
+        return set()
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        file = _LockFile(path, os.O_RDONLY)
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     else:
+        file.lock(fcntl.LOCK_UN)
         return False
     finally:
-        os.close(descriptor)
+        file.close()

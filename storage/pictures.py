@@ -1,29 +1,30 @@
 """
 Storing and loading pictures: lossless, checked, and shared within a family only.
 
-Bytes that arrive lossy (JPEG, lossy WebP) are kept as they came, since decoding and storing them again would cost
-more and prove less. The hash of the pixels is checked on every read: a wrong picture is never shown.
+Bytes that arrive lossy (JPEG, lossy WebP), or hold more than 8-bit RGB, are kept as they came. They are checked by the
+hash of the bytes, since another version of a decoder may round differently; all others by the hash of their pixels.
+Either way a wrong picture is never shown.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import sqlite3
 import threading
-import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from footage.errors import BadPicture, StoreCorrupt
 from footage.storage.database import Database
+from footage.storage.decoding import check_size, decode_picture
+from footage.storage.tileindex import Placement, TileIndex
 from footage.storage.tiles import (
     Layout,
-    TileIndex,
     Tiles,
     atlas_columns,
+    count_tiles,
     decode_atlas,
     encode_atlas,
     join,
@@ -32,51 +33,9 @@ from footage.storage.tiles import (
 )
 from footage.trajectory import Pixels
 
-if TYPE_CHECKING:
-    from PIL import Image
+__all__ = ["Encoded", "PictureReader", "PictureWriter", "Prepared", "prepare"]
 
-__all__ = ["MAX_PIXELS", "PictureReader", "PictureWriter", "Prepared", "decode_picture", "prepare"]
-
-MAX_PIXELS = 36_000_000  # a little more than 8K; larger pictures are refused before they are decoded
 CACHE_BYTES = 256 << 20  # decoded atlases kept by a reader
-
-
-def decode_picture(data: bytes) -> tuple[Pixels, bool]:
-    """
-    Decode PNG, JPEG, WebP or GIF (first picture) bytes.
-
-    Returns (pixels, lossy). Raises BadPicture for what is no picture or has more than `MAX_PIXELS`.
-    """
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own size warning: our limit stands below it
-            with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "GIF"]) as opened:
-                _check_size(opened.width, opened.height)
-                return _rgb(opened), opened.format == "JPEG" or (opened.format == "WEBP" and _is_lossy_webp(data))
-    except BadPicture:
-        raise
-    except Exception as error:
-        raise BadPicture(f"These {len(data):,} bytes are no picture: {error}.") from error
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise BadPicture(f"A picture of {width}x{height} pixels is too large (limit: {MAX_PIXELS:,} pixels).")
-
-
-def _rgb(opened: Image.Image) -> Pixels:
-    if opened.mode in {"RGBA", "LA", "PA"} or "transparency" in opened.info:
-        from PIL import Image
-
-        clear = opened.convert("RGBA")
-        return np.asarray(Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB"))
-    return np.asarray(opened.convert("RGB"))
-
-
-def _is_lossy_webp(data: bytes) -> bool:
-    return data[12:16] == b"VP8 " or (data[12:16] == b"VP8X" and b"VP8L" not in data[:64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +44,40 @@ class Prepared:
 
     pixels: Pixels
     sha256: str
+    lossy: bool = False
     original: bytes | None = None
-    """The bytes as they came, where they were lossy."""
+    """The bytes as they came, where they are kept."""
+    original_sha256: str | None = None
 
 
 def prepare(picture: Pixels | bytes) -> Prepared:
     """Decode (bytes) or check (pixels) a picture and hash it. Raises BadPicture."""
-    if isinstance(picture, bytes):
-        pixels, lossy = decode_picture(picture)
-        return Prepared(pixels, picture_hash(pixels), picture if lossy else None)
+    if isinstance(picture, bytes | bytearray | memoryview):
+        data = bytes(picture)
+        decoded = decode_picture(data)
+        sha256 = picture_hash(decoded.pixels)
+        if decoded.complete and not decoded.lossy:
+            return Prepared(decoded.pixels, sha256)
+        return Prepared(decoded.pixels, sha256, decoded.lossy, data, hashlib.sha256(data).hexdigest())
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
         raise BadPicture(
             f"Pixels of shape {picture.shape} and type {picture.dtype} are no picture.",
             hint="Pass an array of shape (height, width, 3), dtype uint8, RGB.",
         )
-    _check_size(picture.shape[1], picture.shape[0])
+    check_size(picture.shape[1], picture.shape[0])
     return Prepared(picture, picture_hash(picture))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A picture ready to be inserted."""
+
+    prepared: Prepared
+    placement: Placement | None = None
+    """None where the store had the picture already, or keeps the original."""
+    columns: int = 0
+    atlas: bytes = b""
+    """The image of its new tiles."""
 
 
 class PictureWriter:
@@ -114,46 +91,76 @@ class PictureWriter:
 
     def store(self, prepared: Prepared) -> int:
         """Store the picture, unless the family has it; return its id."""
-        with self._turn:
-            known = self._database.row(
-                "SELECT id FROM picture WHERE family = ? AND sha256 = ? AND (original IS NULL) = ?",
-                self._family,
-                prepared.sha256,
-                prepared.original is None,
-            )
-            if known:
-                return int(known["id"])
-            if prepared.original is not None:
-                with self._database.transaction() as connection:
-                    return self._insert(connection, prepared, None)
-            return self._store_tiles(prepared)
-
-    def _store_tiles(self, prepared: Prepared) -> int:
-        width = prepared.pixels.shape[1]
-        tiles = split(prepared.pixels)
-        where, new, keys = self._index.place(tiles)
-        columns = atlas_columns(width, len(new))
-        image = encode_atlas(tiles[new], columns) if new else b""
-        new_keys = [keys[i] for i in new]
+        encoded = self.encode(prepared)
         with self._database.transaction() as connection:
-            atlas = 0
-            if new:
-                cursor = connection.execute(
-                    "INSERT INTO atlas (family, columns, count, image) VALUES (?, ?, ?, ?)",
-                    (self._family, columns, len(new), image),
-                )
-                atlas = int(cursor.lastrowid or 0)
-            slots = {key: slot for slot, key in enumerate(new_keys)}
-            places = [found or (atlas, slots[key]) for found, key in zip(where, keys, strict=True)]
-            picture = self._insert(connection, prepared, _layout(places).pack())
-        if new:
-            self._index.learn(atlas, new_keys)
-        return picture
+            return self.insert(connection, encoded)
+
+    def encode(self, prepared: Prepared) -> Encoded:
+        """Do the slow part: find out which tiles are new, and compress those."""
+        known = self._find(self._database.reader, prepared)
+        if known is not None:
+            self._see(prepared, known)
+        return Encoded(prepared) if known is not None or prepared.original is not None else self._encode(prepared)
+
+    def _encode(self, prepared: Prepared) -> Encoded:
+        tiles = split(prepared.pixels)
+        with self._turn:
+            placement = self._index.find(tiles)
+        if not placement.new:
+            return Encoded(prepared, placement)
+        columns = atlas_columns(prepared.pixels.shape[1], len(placement.new))
+        return Encoded(prepared, placement, columns, encode_atlas(tiles[placement.new], columns))
+
+    def insert(self, connection: sqlite3.Connection, encoded: Encoded) -> int:
+        """Insert the picture within the caller's transaction, unless the family has it by now; return its id."""
+        prepared = encoded.prepared
+        known = self._find(connection, prepared)
+        if known is not None:
+            return known
+        if prepared.original is not None:
+            return self._insert(connection, prepared, None)
+        if encoded.placement is None:  # the store had it before, and it was removed meanwhile
+            encoded = self._encode(prepared)
+        placement, atlas = encoded.placement, 0
+        assert placement is not None
+        if placement.new:
+            cursor = connection.execute(
+                "INSERT INTO atlas (family, columns, count, image) VALUES (?, ?, ?, ?)",
+                (self._family, encoded.columns, len(placement.new), encoded.atlas),
+            )
+            atlas = int(cursor.lastrowid or 0)
+        self._database.after_commit(lambda: self._learn(placement, atlas))
+        return self._insert(connection, prepared, Layout.of(placement.places(atlas)).pack())
+
+    def _learn(self, placement: Placement, atlas: int) -> None:
+        with self._turn:
+            self._index.learn(placement, atlas)
+
+    def _see(self, prepared: Prepared, picture: int) -> None:
+        """Take a picture that is stored already as the one before the next."""
+        row = self._database.row("SELECT tiles FROM picture WHERE id = ?", picture)
+        if row is None or row["tiles"] is None:
+            return
+        tiles = split(prepared.pixels)
+        try:
+            places = Layout.unpack(row["tiles"], len(tiles)).places
+        except StoreCorrupt:
+            return  # reading the picture will say so
+        with self._turn:
+            self._index.see(tiles, places)
+
+    def _find(self, connection: sqlite3.Connection, prepared: Prepared) -> int | None:
+        row = connection.execute(
+            "SELECT id FROM picture WHERE family = ? AND sha256 = ? AND original_sha256 IS ?",
+            (self._family, prepared.sha256, prepared.original_sha256),
+        ).fetchone()
+        return None if row is None else int(row[0])
 
     def _insert(self, connection: sqlite3.Connection, prepared: Prepared, tiles: bytes | None) -> int:
         height, width = prepared.pixels.shape[:2]
         cursor = connection.execute(
-            "INSERT INTO picture (family, width, height, sha256, tiles, original, lossy) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO picture (family, width, height, sha256, tiles, original, original_sha256, lossy)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._family,
                 width,
@@ -161,20 +168,11 @@ class PictureWriter:
                 prepared.sha256,
                 tiles,
                 prepared.original,
-                int(prepared.original is not None),
+                prepared.original_sha256,
+                int(prepared.lossy),
             ),
         )
         return int(cursor.lastrowid or 0)
-
-
-def _layout(places: list[tuple[int, int]]) -> Layout:
-    atlases = tuple(sorted({atlas for atlas, _ in places}))
-    number = {atlas: n for n, atlas in enumerate(atlases)}
-    return Layout(
-        atlases,
-        np.asarray([number[atlas] for atlas, _ in places], np.uint16),
-        np.asarray([slot for _, slot in places], np.uint32),
-    )
 
 
 class PictureReader:
@@ -191,50 +189,55 @@ class PictureReader:
         row = self._database.row("SELECT * FROM picture WHERE id = ?", picture)
         if row is None:
             raise StoreCorrupt(f"Picture {picture} is not in the store.")
-        pixels = self._original(row) if row["tiles"] is None else self._assemble(row)
-        if pixels.shape[:2] != (row["height"], row["width"]) or picture_hash(pixels) != row["sha256"]:
-            raise StoreCorrupt(f"Picture {picture} is damaged: its pixels do not fit their hash.")
+        try:
+            check_size(row["width"], row["height"])
+            pixels = self._original(row) if row["tiles"] is None else self._assemble(row)
+        except (BadPicture, StoreCorrupt) as error:
+            raise StoreCorrupt(f"Picture {picture} is damaged: {error.message}") from error
         return pixels
 
     def original(self, picture: int) -> bytes | None:
-        """Return the bytes as they came, where they arrived lossy."""
+        """Return the bytes as they came, where they are kept, unchecked."""
         row = self._database.row("SELECT original FROM picture WHERE id = ?", picture)
         return None if row is None else row["original"]
 
     def _original(self, row: sqlite3.Row) -> Pixels:
-        try:
-            return decode_picture(row["original"] or b"")[0]
-        except BadPicture as error:
-            raise StoreCorrupt(f"Picture {row['id']} is damaged: {error.message}") from error
+        data = row["original"] or b""
+        if hashlib.sha256(data).hexdigest() != row["original_sha256"]:
+            raise StoreCorrupt("its bytes do not fit their hash.")
+        pixels = decode_picture(data).pixels
+        if pixels.shape[:2] != (row["height"], row["width"]):
+            raise StoreCorrupt("its size is not the stated one.")
+        return pixels
 
     def _assemble(self, row: sqlite3.Row) -> Pixels:
         width, height = int(row["width"]), int(row["height"])
-        layout = Layout.unpack(row["tiles"])
-        if len(layout.which) != -(-height // 32) * -(-width // 32):
-            raise StoreCorrupt(f"Picture {row['id']} is damaged: its layout has a wrong number of tiles.")
+        layout = Layout.unpack(row["tiles"], count_tiles(width, height))
         tiles = np.empty((len(layout.which), 32, 32, 3), np.uint8)
         for number, atlas in enumerate(layout.atlases):
             mine = layout.which == number
             source, slots = self._atlas(atlas), layout.slots[mine]
             if slots.size and int(slots.max()) >= len(source):
-                raise StoreCorrupt(f"Picture {row['id']} is damaged: it asks for a tile that is not there.")
+                raise StoreCorrupt("it asks for a tile that is not there.")
             tiles[mine] = source[slots]
-        if layout.which.size and int(layout.which.max()) >= len(layout.atlases):
-            raise StoreCorrupt(f"Picture {row['id']} is damaged: it asks for an atlas that is not there.")
-        return join(tiles, width, height)
+        pixels = join(tiles, width, height)
+        if picture_hash(pixels) != row["sha256"]:
+            raise StoreCorrupt("its pixels do not fit their hash.")
+        return pixels
 
     def _atlas(self, atlas: int) -> Tiles:
         with self._turn:
             if atlas in self._cache:
                 self._cache.move_to_end(atlas)
                 return self._cache[atlas]
-        row = self._database.row("SELECT image FROM atlas WHERE id = ?", atlas)
+        row = self._database.row("SELECT columns, count, image FROM atlas WHERE id = ?", atlas)
         if row is None:
             raise StoreCorrupt(f"Atlas {atlas} is not in the store.")
-        tiles = decode_atlas(row["image"])
+        tiles = decode_atlas(row["image"], row["columns"], row["count"])
         with self._turn:
-            self._cache[atlas] = tiles
-            self._bytes += tiles.nbytes
+            if atlas not in self._cache:
+                self._cache[atlas] = tiles
+                self._bytes += tiles.nbytes
             while self._bytes > CACHE_BYTES and len(self._cache) > 1:
                 self._bytes -= self._cache.popitem(last=False)[1].nbytes
         return tiles

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from footage.errors import StoreCorrupt
 from footage.trajectory import (
     Action,
     Attempt,
@@ -32,7 +34,19 @@ from footage.trajectory import (
     Verdict,
 )
 
-__all__ = ["FRAME_SQL", "RUN_SQL", "frame_of", "gap_of", "instant_of", "run_of", "step_of", "turn_of"]
+__all__ = [
+    "FRAME_SQL",
+    "RUN_SQL",
+    "attempt_of",
+    "checked",
+    "frame_of",
+    "gap_of",
+    "instant_of",
+    "outcome_of",
+    "run_of",
+    "step_of",
+    "turn_of",
+]
 
 RUN_SQL = (
     "SELECT run.*, family.name AS family_name, mother.name AS parent_name"
@@ -49,6 +63,17 @@ def instant_of(row: sqlite3.Row, name: str) -> Instant | None:
     if row[f"{name}_mono"] is None:
         return None
     return Instant(row[f"{name}_boot"] or "", row[f"{name}_mono"], row[f"{name}_wall"] or 0)
+
+
+@contextlib.contextmanager
+def checked(what: str) -> Iterator[None]:
+    """Turn what a row that was never written so raises into StoreCorrupt; `what` names the rows."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError) as error:
+        raise StoreCorrupt(
+            f"A damaged row among {what}: {error}.", hint="Copy the store aside, then see `footage verify`."
+        ) from error
 
 
 def _document(text: str | None) -> Any:

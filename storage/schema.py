@@ -13,8 +13,6 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import ForeignKey
 
-from footage.storage.database import APPLICATION_ID
-
 __all__ = ["migrations"]
 
 migrations = Migrations("footage")
@@ -34,7 +32,6 @@ def m001_first(db: Database) -> None:
     _steps(db)
     _screens(db)
     _remarks(db)
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("PRAGMA user_version = 1")
 
 
@@ -92,7 +89,7 @@ def _runs(db: Database) -> None:
         required={"name", "family", "kind", "status", "task", "task_id", "model", "steps", "turns", "trusted"},
         references={"family": "family"},
         unique=("name",),
-        indexes=(("family",), ("kind",), ("task_id",), ("parent",)),
+        indexes=(("family",), ("kind",), ("status",), ("task_id",), ("parent",)),
     )
     # One row for each process that writes into a run. Its events are numbered without holes, so that a missing
     # one is seen; the heartbeat shows when a writer died.
@@ -119,6 +116,7 @@ def _runs(db: Database) -> None:
         {"run": int, "kind": str, "sha256": str, "bytes": int, "about": str},
         required={"run", "kind", "sha256", "bytes"},
         references={"run": "run"},
+        indexes=(("run",),),
     )
 
 
@@ -165,10 +163,19 @@ def _wire(db: Database) -> None:
     _table(
         db,
         "request",
-        {"run": int, "turn": int, "predecessor": int, "edits": str, "rest": int, "sha256": str, "messages": int},
-        required={"run", "turn", "edits", "rest", "sha256", "messages"},
+        {
+            "run": int,
+            "turn": int,
+            "predecessor": int,
+            "edits": str,
+            "rest": int,
+            "sha256": str,  # of the hashes of its documents
+            "messages": int,  # how many; NULL where its messages were no list
+        },
+        required={"run", "turn", "edits", "rest", "sha256"},
         references={"run": "run"},
         unique=("turn",),
+        indexes=(("run",),),
     )
     _table(
         db,
@@ -185,6 +192,7 @@ def _wire(db: Database) -> None:
         required={"run", "turn", "number"},
         references={"run": "run"},
         unique=("turn", "number"),
+        indexes=(("run",),),
     )
 
 
@@ -235,6 +243,7 @@ def _screens(db: Database) -> None:
         {"family": int, "columns": int, "count": int, "image": bytes},
         required={"family", "columns", "count", "image"},
         references={"family": "family"},
+        indexes=(("family",),),
     )
     _table(
         db,
@@ -245,7 +254,8 @@ def _screens(db: Database) -> None:
             "height": int,
             "sha256": str,  # of (width, height, RGB rows)
             "tiles": bytes,  # which atlas and slot each tile is in; NULL where the original is kept
-            "original": bytes,  # bytes that arrived lossy, kept as they came
+            "original": bytes,  # bytes that arrived lossy, or hold more than RGB pixels, kept as they came
+            "original_sha256": str,
             "lossy": int,
         },
         required={"family", "width", "height", "sha256", "lossy"},

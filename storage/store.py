@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-import weakref
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Self
 from footage.errors import RunNotFound, UsageError
 from footage.storage import reading
 from footage.storage.database import Database, default_path
-from footage.storage.locks import run_is_live
+from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures import PictureReader
 from footage.storage.requests import dump_json, rebuild_request
 from footage.storage.writing import RunWriter, insert, instant_columns
@@ -38,6 +37,7 @@ from footage.trajectory import (
 
 __all__ = ["Store", "open_store"]
 
+_LISTED = "(SELECT value FROM json_each(?))"  # however many: the number of SQL parameters is limited
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: none is mistaken for another
 
 
@@ -54,10 +54,9 @@ class Store:
     """One store. A context manager; may be used from any thread."""
 
     def __init__(self, path: Path, *, create: bool = True, readonly: bool = False) -> None:
-        self.path = path
         self.database = Database(path, create=create, readonly=readonly)
+        self.path = self.database.path
         self._pictures = PictureReader(self.database)
-        self._finalizer = weakref.finalize(self, self.database.close)
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +66,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        self._finalizer()
+        self.database.close()
 
     # --- runs ---
 
@@ -92,13 +91,23 @@ class Store:
         if before is not None:
             where.append("run.id < ?")
             values.append(self._row(before)["id"])
-        live_or_not = status in {RunStatus.RECORDING, RunStatus.INTERRUPTED}
         if status is not None:
-            where.append("run.status IN ('recording', 'interrupted')" if live_or_not else "run.status = ?")
-            values += [] if live_or_not else [status]
+            condition, more = self._status_condition(status)
+            where.append(condition)
+            values += more
         sql = f"{reading.RUN_SQL} WHERE {' AND '.join(where) or '1'} ORDER BY run.id DESC LIMIT ?"
-        found = self._runs(self.database.rows(sql, *values, -1 if live_or_not else limit))
-        return [run for run in found if not live_or_not or run.status == status][:limit]
+        found = self._runs(self.database.rows(sql, *values, limit))
+        return [run for run in found if status is None or run.status == status]
+
+    def _status_condition(self, status: str) -> tuple[str, list[Any]]:
+        """Return what a run's row must fulfil: an interrupted run never wrote that it is, and nobody holds its lock."""
+        if status not in {RunStatus.RECORDING, RunStatus.INTERRUPTED}:
+            return "run.status = ?", [status]
+        live = dump_json(sorted(live_runs(self.path)))
+        if status == RunStatus.RECORDING:
+            return f"run.status = 'recording' AND run.name IN {_LISTED}", [live]
+        dead = f"run.status = 'recording' AND run.name NOT IN {_LISTED}"
+        return f"(run.status = 'interrupted' OR {dead})", [live]
 
     def count_runs(self) -> int:
         """Return how many runs there are."""
@@ -145,25 +154,31 @@ class Store:
         return row
 
     def _runs(self, rows: Sequence[sqlite3.Row]) -> list[Run]:
+        recording = [row for row in rows if row["status"] == RunStatus.RECORDING]
+        live = {row["id"] for row in recording if run_is_live(self.path, row["name"])}
+        # A run that let go of its lock has written its end before, perhaps after its row was read: read it again.
+        doubtful = [row["id"] for row in recording if row["id"] not in live]
+        sql = f"{reading.RUN_SQL} WHERE run.id IN {_LISTED}"
+        again = {row["id"]: row for row in self.database.rows(sql, dump_json(doubtful))} if doubtful else {}
         outcomes, tags = defaultdict(list), defaultdict(list)
-        for row in self._of_runs("outcome", rows):
-            outcomes[row["run"]].append(reading.outcome_of(row))
-        for row in self._of_runs("tag", rows):
-            tags[row["run"]].append(row["value"])
-        return [
-            reading.run_of(
-                row,
-                live=row["status"] == "recording" and run_is_live(self.path, row["name"]),
-                outcomes=outcomes[row["id"]],
-                tags=tags[row["id"]],
-            )
-            for row in rows
-        ]
+        with reading.checked("the runs"):
+            for row in self._of_runs("outcome", rows):
+                outcomes[row["run"]].append(reading.outcome_of(row))
+            for row in self._of_runs("tag", rows):
+                tags[row["run"]].append(row["value"])
+            return [
+                reading.run_of(
+                    again.get(row["id"], row),
+                    live=row["id"] in live,
+                    outcomes=outcomes[row["id"]],
+                    tags=tags[row["id"]],
+                )
+                for row in rows
+            ]
 
     def _of_runs(self, table: str, runs: Sequence[sqlite3.Row]) -> list[sqlite3.Row]:
-        marks = ", ".join("?" * len(runs))
-        sql = f"SELECT * FROM {table} WHERE run IN ({marks}) ORDER BY id"
-        return self.database.rows(sql, *(row["id"] for row in runs))
+        sql = f"SELECT * FROM {table} WHERE run IN {_LISTED} ORDER BY id"
+        return self.database.rows(sql, dump_json([row["id"] for row in runs]))
 
     # --- inside a run ---
 
@@ -177,10 +192,11 @@ class Store:
         """Return a run's turns in their order, with their attempts."""
         row = self._row(run)
         attempts = defaultdict(list)
-        for attempt in self.database.rows("SELECT * FROM attempt WHERE run = ? ORDER BY number", row["id"]):
-            attempts[attempt["turn"]].append(reading.attempt_of(attempt))
-        rows = self.database.rows("SELECT * FROM turn WHERE run = ? ORDER BY number", row["id"])
-        return [reading.turn_of(r, row["name"], attempts[r["id"]]) for r in rows]
+        with reading.checked(f"the turns of {row['name']}"):
+            for attempt in self.database.rows("SELECT * FROM attempt WHERE run = ? ORDER BY number", row["id"]):
+                attempts[attempt["turn"]].append(reading.attempt_of(attempt))
+            rows = self.database.rows("SELECT * FROM turn WHERE run = ? ORDER BY number", row["id"])
+            return [reading.turn_of(r, row["name"], attempts[r["id"]]) for r in rows]
 
     def steps(self, run: str) -> list[Step]:
         """Return a run's steps in their order, with their frames."""
@@ -199,33 +215,28 @@ class Store:
         return self._steps(row, rows)[0]
 
     def _steps(self, run: sqlite3.Row, rows: Sequence[sqlite3.Row]) -> list[Step]:
-        one = f" AND step = {int(rows[0]['id'])}" if len(rows) == 1 else ""
-        sql = f"SELECT * FROM frame_role WHERE step IN (SELECT id FROM step WHERE run = ?){one} ORDER BY id"
-        roles = self.database.rows(sql, run["id"])
-        wanted = {role["frame"] for role in roles}
-        frames = self._frames("frame.id IN ({})", sorted(wanted)) if one else self._frames_of(run["id"], wanted)
+        sql = f"SELECT * FROM frame_role WHERE step IN {_LISTED} ORDER BY id"
+        roles = self.database.rows(sql, dump_json([row["id"] for row in rows]))
+        frames = self._frames(f"frame.id IN {_LISTED}", dump_json(sorted({role["frame"] for role in roles})))
         held: dict[int, list[tuple[FrameRole, Frame]]] = defaultdict(list)
-        for role in roles:
-            if role["frame"] in frames:
-                held[role["step"]].append((FrameRole(role["role"]), frames[role["frame"]]))
-        return [reading.step_of(row, run["name"], held[row["id"]]) for row in rows]
+        with reading.checked(f"the steps of {run['name']}"):
+            for role in roles:
+                if role["frame"] in frames:
+                    held[role["step"]].append((FrameRole(role["role"]), frames[role["frame"]]))
+            return [reading.step_of(row, run["name"], held[row["id"]]) for row in rows]
 
-    def _frames_of(self, run: int, wanted: set[int]) -> dict[int, Frame]:
-        found = self._frames("frame.run = {}", [run])
-        missing = sorted(wanted - found.keys())  # frames that another run of the family took
-        return found | (self._frames("frame.id IN ({})", missing) if missing else {})
-
-    def _frames(self, condition: str, values: Sequence[int]) -> dict[int, Frame]:
-        sql = f"{reading.FRAME_SQL} WHERE {condition.format(', '.join('?' * len(values)))} ORDER BY frame.id"
-        return {row["id"]: reading.frame_of(row) for row in self.database.rows(sql, *values)}
+    def _frames(self, condition: str, value: object) -> dict[int, Frame]:
+        rows = self.database.rows(f"{reading.FRAME_SQL} WHERE {condition} ORDER BY frame.id", value)
+        with reading.checked("the frames"):
+            return {row["id"]: reading.frame_of(row) for row in rows}
 
     def frames(self, run: str) -> list[Frame]:
         """Return all frames of a run in the order they were stored."""
-        return list(self._frames("frame.run = {}", [self._row(run)["id"]]).values())
+        return list(self._frames("frame.run = ?", self._row(run)["id"]).values())
 
     def frame(self, frame: int) -> Frame:
         """Return one frame by its id. Raises UsageError."""
-        found = self._frames("frame.id = {}", [frame])
+        found = self._frames("frame.id = ?", frame)
         if not found:
             raise UsageError(f"There is no frame {frame} in {self.path}.")
         return found[frame]
@@ -282,15 +293,25 @@ class Store:
         values |= {"machine": dump_json(machine) if machine is not None else None, "guarantee": guarantee}
         values |= {"parent": mother["id"] if mother else None, "parent_step": parent.step if parent else None}
         values |= {"steps": 0, "turns": 0, "trusted": int(trusted), **instant_columns("started", Instant.now())}
-        with self.database.transaction() as connection:
-            family = mother["family"] if mother else insert(connection, "family", {"name": name})
-            run = insert(connection, "run", {**values, "family": family})
-        return RunWriter(self.database, run, name, family, layer=layer)
+        lock = RunLock(self.path, name)  # held before the run can be seen
+        try:
+            with self.database.transaction() as connection:
+                family = mother["family"] if mother else insert(connection, "family", {"name": name})
+                run = insert(connection, "run", {**values, "family": family})
+                return RunWriter(self.database, run, name, family, layer=layer, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
 
     def join_run(self, reference: str, *, layer: str) -> RunWriter:
         """Write into a run that another process began."""
         row = self._row(reference)
-        return RunWriter(self.database, row["id"], row["name"], row["family"], layer=layer)
+        lock = RunLock(self.path, row["name"])
+        try:
+            return RunWriter(self.database, row["id"], row["name"], row["family"], layer=layer, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
 
     def add_tag(self, run: str, tag: str) -> None:
         """Tag a run; a second time changes nothing."""

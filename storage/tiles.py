@@ -12,7 +12,6 @@ import hashlib
 import io
 import struct
 import zlib
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,21 +24,46 @@ __all__ = [
     "MAX_ATLASES",
     "TILE",
     "Layout",
-    "TileIndex",
+    "Places",
+    "Tiles",
+    "atlas_columns",
+    "atlas_of",
+    "count_tiles",
     "decode_atlas",
     "encode_atlas",
     "join",
     "picture_hash",
+    "place",
     "split",
 ]
 
 TILE = 32
 MAX_ATLASES = 32  # that one picture may need; bounds the cost of reading it
-_WEBP_SIDE = 16_383  # libwebp's limit
+_WEBP_TILES = 16_383 // TILE  # libwebp's limit for a side
+_SLOT_BITS = 20  # of a place; the other bits are the atlas's id
+_SLOT_MASK = (1 << _SLOT_BITS) - 1
 _HEADER = struct.Struct("<BHI")  # version, atlases, tiles
 
 Tiles = NDArray[np.uint8]
 """Shape (n, 32, 32, 3)."""
+
+Places = NDArray[np.int64]
+"""Where stored tiles are, shape (n,): atlas id * 2^20 + number within the atlas."""
+
+
+def place(atlas: int, slots: NDArray[np.int64]) -> Places:
+    """Return the places of these slots of an atlas."""
+    return (atlas << _SLOT_BITS) + slots
+
+
+def atlas_of(places: Places) -> NDArray[np.int64]:
+    """Return the atlases that the places are in."""
+    return places >> _SLOT_BITS
+
+
+def count_tiles(width: int, height: int) -> int:
+    """Return how many tiles a picture has."""
+    return -(-width // TILE) * -(-height // TILE)
 
 
 def picture_hash(pixels: Pixels) -> str:
@@ -81,21 +105,28 @@ def encode_atlas(tiles: Tiles, columns: int) -> bytes:
     return out.getvalue()
 
 
-def decode_atlas(image: bytes) -> Tiles:
-    """Return an atlas's tiles, unused places at its end included. Raises StoreCorrupt."""
+def decode_atlas(image: bytes, columns: int, count: int) -> Tiles:
+    """Return an atlas's `count` tiles. Raises StoreCorrupt, before decoding where the size is not the stated one."""
     from PIL import Image
 
+    if not 1 <= columns <= _WEBP_TILES or not 1 <= count <= _WEBP_TILES * columns:
+        raise StoreCorrupt(f"A stored atlas cannot have {count} tiles, {columns} in a row.")
+    size = columns * TILE, -(-count // columns) * TILE
     try:
         with Image.open(io.BytesIO(image), formats=["WEBP"]) as opened:
-            return split(np.asarray(opened.convert("RGB")))
+            found = opened.size
+            sheet = np.asarray(opened.convert("RGB")) if found == size else None
     except Exception as error:
         raise StoreCorrupt(f"A stored atlas cannot be decoded: {error}.") from error
+    if sheet is None:
+        raise StoreCorrupt(f"A stored atlas has the size {found}, not {size}.")
+    return split(sheet)[:count]
 
 
 def atlas_columns(width: int, tiles: int) -> int:
-    """Return how many tiles wide an atlas is: as the picture, or wider where it would become too tall."""
-    columns = max(1, -(-width // TILE))
-    return max(columns, -(-tiles * TILE // (_WEBP_SIDE // TILE * TILE)))
+    """Return how many tiles wide an atlas is: as the picture, but never wider or taller than WebP allows."""
+    columns = min(-(-width // TILE), tiles, _WEBP_TILES)
+    return max(columns, -(-tiles // _WEBP_TILES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +137,18 @@ class Layout:
     which: NDArray[np.uint16]
     slots: NDArray[np.uint32]
 
+    @classmethod
+    def of(cls, places: Places) -> Layout:
+        """Return the layout of tiles in these places."""
+        atlases, which = np.unique(atlas_of(places), return_inverse=True)
+        slots = (places & _SLOT_MASK).astype(np.uint32)
+        return cls(tuple(int(atlas) for atlas in atlases), which.astype(np.uint16), slots)
+
+    @property
+    def places(self) -> Places:
+        """The tiles' places; the inverse of `of`."""
+        return np.asarray(self.atlases, np.int64)[self.which] << _SLOT_BITS | self.slots
+
     def pack(self) -> bytes:
         """Return the stored form: header, atlas ids, then both columns, deflated."""
         ids = np.asarray(self.atlases, "<i8").tobytes()
@@ -113,59 +156,21 @@ class Layout:
         return _HEADER.pack(1, len(self.atlases), len(self.which)) + zlib.compress(ids + body, 1)
 
     @classmethod
-    def unpack(cls, stored: bytes) -> Layout:
-        """Read the stored form. Raises StoreCorrupt."""
+    def unpack(cls, stored: bytes, tiles: int) -> Layout:
+        """Read the stored form of a picture of so many tiles. Raises StoreCorrupt."""
         try:
-            version, atlases, tiles = _HEADER.unpack_from(stored)
-            if version != 1:
-                raise StoreCorrupt(f"A picture's layout has the unknown version {version}.")
+            version, atlases, stated = _HEADER.unpack_from(stored)
+            if version != 1 or atlases > MAX_ATLASES or stated != tiles:
+                raise StoreCorrupt(f"A layout does not fit its picture: {stated} tiles in {atlases} atlases.")
             expected = atlases * 8 + tiles * 6
-            engine = zlib.decompressobj()
-            body = engine.decompress(stored[_HEADER.size :], expected + 1)
+            body = zlib.decompressobj().decompress(stored[_HEADER.size :], expected + 1)
         except (struct.error, zlib.error) as error:
-            raise StoreCorrupt(f"A picture's layout cannot be read: {error}.") from error
+            raise StoreCorrupt(f"A layout cannot be read: {error}.") from error
         if len(body) != expected:
-            raise StoreCorrupt("A picture's layout has a wrong length.")
+            raise StoreCorrupt("A layout has a wrong length.")
         ids = np.frombuffer(body, "<i8", atlases)
         which = np.frombuffer(body, "<u2", tiles, atlases * 8)
         slots = np.frombuffer(body, "<u4", tiles, atlases * 8 + tiles * 2)
+        if int(which.max()) >= atlases:
+            raise StoreCorrupt("A layout asks for an atlas that is not there.")
         return cls(tuple(int(i) for i in ids), which, slots)
-
-
-class TileIndex:
-    """
-    What a writer knows of the tiles stored so far in one family: 128-bit BLAKE2b of a tile -> (atlas, place).
-
-    Lives in memory only: a writer that starts anew knows nothing and writes its first picture whole.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[int, int]] = {}
-
-    def place(self, tiles: Tiles) -> tuple[list[tuple[int, int] | None], list[int], list[bytes]]:
-        """
-        Find each tile.
-
-        Returns (where, new, keys): `where[i]` is (atlas, slot), or None with the slot given by the tile's first
-        occurrence in `new`, the indexes of tiles to store; `keys` are the tiles' hashes. Never more than
-        `MAX_ATLASES` atlases: tiles of those that serve fewest are stored again.
-        """
-        flat = tiles.reshape(len(tiles), -1)
-        keys = [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
-        where = [self._known.get(key) for key in keys]
-        counts = Counter(found[0] for found in where if found)
-        if len(counts) >= MAX_ATLASES:
-            kept = {atlas for atlas, _ in counts.most_common(MAX_ATLASES - 1)}
-            where = [found if found and found[0] in kept else None for found in where]
-        new: list[int] = []
-        seen: set[bytes] = set()
-        for i, found in enumerate(where):
-            if found is None and keys[i] not in seen:
-                seen.add(keys[i])
-                new.append(i)
-        return where, new, keys
-
-    def learn(self, atlas: int, keys: list[bytes]) -> None:
-        """Remember that the atlas holds the tiles with these hashes, in this order."""
-        for slot, key in enumerate(keys):
-            self._known[key] = (atlas, slot)

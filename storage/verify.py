@@ -1,11 +1,12 @@
-"""Checking a whole store: the file, every picture, every request, and the numbering of events."""
+"""Checking a whole store: the file, every picture, every request, and the numbering of events, turns and steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from footage.errors import StoreCorrupt
+from footage.errors import FootageError
 from footage.storage.store import Store
 from footage.trajectory import JSON
 
@@ -17,8 +18,9 @@ class Bad:
     """One thing that fails its check."""
 
     kind: str
-    """`file`, `picture`, `request` or `events`."""
+    """`file`, `reference`, `picture`, `request`, `run` or `events`."""
     id: int
+    """The row's; 0 for the file."""
     why: str
 
 
@@ -44,52 +46,89 @@ class VerifyReport:
 
 
 def verify_store(store: Store, *, on_progress: Callable[[int, int], None] | None = None) -> VerifyReport:
-    """Check everything. `on_progress` is called with (done, total) pictures and requests."""
-    database, report = store.database, VerifyReport()
-    for row in database.rows("PRAGMA integrity_check(10)"):
-        if row[0] != "ok":
-            report.bad.append(Bad("file", 0, str(row[0])))
-    pictures = [int(row[0]) for row in database.rows("SELECT id FROM picture ORDER BY id")]
-    turns = [int(row[0]) for row in database.rows("SELECT turn FROM request ORDER BY id")]
-    total = len(pictures) + len(turns)
-    for done, picture in enumerate(pictures, 1):
-        _check(report, "picture", picture, store.pixels)
+    """
+    Check everything; damage goes into the report, wherever it is.
+
+    `on_progress` is called with (done, total) pictures, requests and runs.
+    """
+    report = VerifyReport()
+    for check in (_check_file, _check_references, _check_counts, _check_events, _collect_gaps):
+        _try(report, "file", 0, partial(check, store, report))
+    pictures = _column(store, report, "SELECT id FROM picture ORDER BY id")
+    turns = _column(store, report, "SELECT turn FROM request ORDER BY id")
+    runs = _column(store, report, "SELECT id FROM run ORDER BY id")
+    checks: list[tuple[str, int, Callable[[int], object]]]
+    checks = [("picture", picture, store.pixels) for picture in pictures]
+    checks += [("request", turn, store.request) for turn in turns]
+    checks += [("run", run, partial(_read, store)) for run in runs]
+    for done, (kind, row, check_row) in enumerate(checks, 1):
+        _try(report, kind, row, partial(check_row, row))
         if on_progress:
-            on_progress(done, total)
-    for done, turn in enumerate(turns, len(pictures) + 1):
-        _check(report, "request", turn, store.request)
-        if on_progress:
-            on_progress(done, total)
+            on_progress(done, len(checks))
     report.pictures, report.requests = len(pictures), len(turns)
-    _check_events(store, report)
-    _collect_gaps(store, report)
     return report
 
 
-def _check(report: VerifyReport, kind: str, row: int, load: Callable[[int], object]) -> None:
+def _try(report: VerifyReport, kind: str, row: int, check: Callable[[], object]) -> None:
     try:
-        load(row)
-    except StoreCorrupt as error:
+        check()
+    except FootageError as error:
         report.bad.append(Bad(kind, row, error.message))
 
 
-def _check_events(store: Store, report: VerifyReport) -> None:
-    """Each writer's events are numbered 0.. without holes, and as many as it counted; steps likewise in each run."""
+def _column(store: Store, report: VerifyReport, sql: str) -> list[int]:
+    found: list[int] = []
+    _try(report, "file", 0, lambda: found.extend(int(row[0]) for row in store.database.rows(sql)))
+    return found
+
+
+def _read(store: Store, run: int) -> None:
+    """Read everything that is said of a run (its row id)."""
+    for row in store.database.rows("SELECT name FROM run WHERE id = ?", run):
+        for read in (store.run, store.turns, store.steps, store.frames, store.gaps, store.notes):
+            read(row["name"])
+
+
+def _check_file(store: Store, report: VerifyReport) -> None:
+    for row in store.database.rows("PRAGMA integrity_check(10)"):
+        if row[0] != "ok":
+            report.bad.append(Bad("file", 0, str(row[0])))
+
+
+def _check_references(store: Store, report: VerifyReport) -> None:
+    """Look for rows that refer to rows which are not there."""
+    for row in store.database.rows("PRAGMA foreign_key_check"):
+        why = f"A row of {row['table']} refers to a {row['parent']} that is not in the store."
+        report.bad.append(Bad("reference", row["rowid"] or 0, why))
+
+
+def _check_counts(store: Store, report: VerifyReport) -> None:
+    """Each run has as many turns and steps as it counted."""
     sql = (
-        "SELECT writer.id, run.name, writer.number, writer.next_sequence, count(event.id) AS events"
+        "SELECT run.id, run.name, run.steps, run.turns,"
+        " (SELECT count(*) FROM step WHERE step.run = run.id) AS steps_found,"
+        " (SELECT count(*) FROM turn WHERE turn.run = run.id) AS turns_found FROM run"
+    )
+    for row in store.database.rows(sql):
+        for what in ("steps", "turns"):
+            if row[what] != row[f"{what}_found"]:
+                why = f"Run {row['name']} has {row[f'{what}_found']} of {row[what]} {what}."
+                report.bad.append(Bad("run", row["id"], why))
+
+
+def _check_events(store: Store, report: VerifyReport) -> None:
+    """Each writer's events are numbered 0.. without holes, and as many as it counted."""
+    sql = (
+        "SELECT writer.id, run.name, writer.number, writer.next_sequence, count(event.id) AS events,"
+        " coalesce(max(event.sequence) + 1, 0) AS next"
         " FROM writer JOIN run ON run.id = writer.run"
         " LEFT JOIN event ON event.run = writer.run AND event.writer = writer.number GROUP BY writer.id"
     )
     for row in store.database.rows(sql):
-        if row["events"] != row["next_sequence"]:
-            missing = row["next_sequence"] - row["events"]
-            report.bad.append(Bad("events", row["id"], f"Run {row['name']} misses {missing} events of a writer."))
-    sql = "SELECT run.id, run.name, run.steps, (SELECT count(*) FROM step WHERE step.run = run.id) AS found FROM run"
-    for row in store.database.rows(sql):
-        if row["steps"] != row["found"]:
-            report.bad.append(
-                Bad("events", row["id"], f"Run {row['name']} has {row['found']} of {row['steps']} steps.")
-            )
+        if not row["events"] == row["next"] == row["next_sequence"]:
+            counts = f"{row['events']} of {max(row['next'], row['next_sequence'])}"
+            why = f"Run {row['name']} has {counts} events of its writer {row['number']}."
+            report.bad.append(Bad("events", row["id"], why))
 
 
 def _collect_gaps(store: Store, report: VerifyReport) -> None:

@@ -8,7 +8,6 @@ missing one is seen. When a call has returned, what it wrote survives the end of
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import threading
@@ -16,7 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from footage.errors import UsageError
 from footage.storage.database import Database
+from footage.storage.forks import watch_forks
 from footage.storage.locks import RunLock
 from footage.storage.pictures import PictureWriter, prepare
 from footage.storage.requests import RequestWriter, dump_json
@@ -77,43 +78,54 @@ def regions_json(regions: Sequence[Region]) -> str:
 class RunWriter:
     """Writes into one run. Thread-safe; made by `Store.begin_run` and `Store.join_run`."""
 
-    def __init__(self, database: Database, run: int, name: str, family: int, *, layer: str) -> None:
+    def __init__(self, database: Database, run: int, name: str, family: int, *, layer: str, lock: RunLock) -> None:
         self.run_id = name
         self._database = database
         self._run = run
-        self._turn_lock = threading.RLock()
-        self._lock = RunLock(database.path, name)
-        self._pictures = PictureWriter(database, family)
-        self._requests = RequestWriter(database, run, family, self._pictures)
+        self._family = family
+        self._layer = layer
         self._steps: dict[int, int] = {}
         self._turns: dict[int, int] = {}
-        self._sequence = 0
-        with database.transaction() as connection:
-            (count,) = connection.execute("SELECT count(*) FROM writer WHERE run = ?", (run,)).fetchone()
+        self._in_child = False
+        self._entered = True
+        self._enter(lock)
+        watch_forks(self)
+
+    def _enter(self, lock: RunLock) -> None:
+        """Begin to write as a layer, or a process, of its own."""
+        self._lock = lock
+        self._turn_lock = threading.RLock()
+        self._pictures = PictureWriter(self._database, self._family)
+        self._requests = RequestWriter(self._database, self._run, self._family, self._pictures)
+        with self._database.transaction() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM writer WHERE run = ?", (self._run,)).fetchone()
             about = dump_json({"pid": os.getpid()})
             beat = instant_columns("heartbeat", Instant.now())
-            values = {"run": run, "number": count, "layer": layer, "about": about, "next_sequence": 0, **beat}
-            self._row = insert(connection, "writer", values)
+            values = {"run": self._run, "number": count, "layer": self._layer, "about": about, "next_sequence": 0}
+            self._row = insert(connection, "writer", values | beat)
             self._number = int(count)
+
+    def after_fork(self) -> None:
+        """Remember, in a child, that this is the parent's pen: the child takes one of its own when it writes."""
+        self._in_child, self._entered = True, False
+
+    def _ready(self) -> None:
+        if not self._entered:
+            self._entered = True
+            self._enter(RunLock(self._database.path, self.run_id))
 
     @contextlib.contextmanager
     def _event(self, kind: str, at: Instant | None = None) -> Iterator[tuple[sqlite3.Connection, list[int]]]:
         """One event, one transaction. The block appends the id of the row it is about to the list it is given."""
-        with self._turn_lock:
+        self._ready()
+        with self._turn_lock, self._database.transaction() as connection:
             subject: list[int] = []
-            try:
-                with self._database.transaction() as connection:
-                    yield connection, subject
-                    event = {"run": self._run, "writer": self._number, "sequence": self._sequence, "kind": kind}
-                    when = instant_columns("at", at or Instant.now())
-                    insert(connection, "event", {**event, "subject": subject[-1] if subject else None, **when})
-                    connection.execute(
-                        "UPDATE writer SET next_sequence = ? WHERE id = ?", (self._sequence + 1, self._row)
-                    )
-            except BaseException:
-                self._requests.forget()
-                raise
-            self._sequence += 1
+            yield connection, subject
+            sql = "UPDATE writer SET next_sequence = next_sequence + 1 WHERE id = ? RETURNING next_sequence - 1"
+            (sequence,) = connection.execute(sql, (self._row,)).fetchone()
+            event = {"run": self._run, "writer": self._number, "sequence": sequence, "kind": kind}
+            when = instant_columns("at", at or Instant.now())
+            insert(connection, "event", {**event, "subject": subject[-1] if subject else None, **when})
 
     # --- the wire ---
 
@@ -133,18 +145,24 @@ class RunWriter:
         conversation: int = 0,
         copied_from: int | None = None,
     ) -> int:
-        """Store that the model was asked, and what; return the turn's number."""
-        with self._turn_lock:
-            prepared = self._requests.prepare(request) if request is not None else None
-            with self._event("turn", started) as (connection, subject):
-                number = self._next_number(connection, "turns")
-                values = {"run": self._run, "conversation": conversation, "number": number, "model": model}
-                values |= {"status": "streaming", "copied_from": copied_from, **instant_columns("started", started)}
-                row = insert(connection, "turn", values)
-                subject.append(row)
-                if prepared is not None:
-                    self._requests.store(connection, row, conversation, *prepared)
-            self._turns[number] = row
+        """
+        Store that the model was asked, and what; return the turn's number.
+
+        `copied_from` is the id of a turn of the same family: the request is then that turn's, as `Store.request` gave
+        it.
+        Raises UsageError for a request that is no JSON object.
+        """
+        self._ready()
+        copied = copied_from is not None
+        prepared = self._requests.prepare(request, copied=copied) if request is not None else None
+        with self._event("turn", started) as (connection, subject):
+            number = self._next_number(connection, "turns")
+            values = {"run": self._run, "conversation": conversation, "number": number, "model": model}
+            values |= {"status": "streaming", "copied_from": copied_from, **instant_columns("started", started)}
+            row = insert(connection, "turn", values)
+            subject.append(row)
+            if prepared is not None:
+                self._requests.store(connection, row, conversation, prepared)
             return number
 
     def attempt(
@@ -213,8 +231,7 @@ class RunWriter:
             values |= _action_columns(action) | instant_columns("intended", at)
             row = insert(connection, "step", values | {"status": StepStatus.INTENDED, "source_step": source_step})
             subject.append(row)
-        self._steps[index] = row
-        return index
+            return index
 
     def start(self, index: int, at: Instant) -> None:
         """Store that the action is being performed from now on."""
@@ -274,14 +291,16 @@ class RunWriter:
         derived: bool = False,
     ) -> int:
         """
-        Store a frame and its roles; return its id. Encodes in the calling thread, outside all locks.
+        Store a picture as a frame, with its roles; return its id. Encodes in the calling thread, outside all locks.
 
         `screen` is (width, height) of the screen at that moment; by default the picture's own. Raises BadPicture.
         """
-        prepared = prepare(picture)
-        stored = self._pictures.store(prepared)
-        width, height = screen or (prepared.pixels.shape[1], prepared.pixels.shape[0])
+        self._ready()
+        encoded = self._pictures.encode(prepare(picture))
+        height, width = encoded.prepared.pixels.shape[:2]
+        width, height = screen or (width, height)
         with self._event("frame", captured) as (connection, subject):
+            stored = self._pictures.insert(connection, encoded)
             values = {"run": self._run, "picture": stored, "display": display, "screen_width": width}
             values |= {"screen_height": height, "source": source, "derived": int(derived)}
             values |= {"region": dump_json(region.as_list()) if region else None}
@@ -327,6 +346,7 @@ class RunWriter:
 
     def heartbeat(self) -> None:
         """Note that this writer is alive."""
+        self._ready()
         with self._turn_lock, self._database.transaction() as connection:
             update(connection, "writer", self._row, instant_columns("heartbeat", Instant.now()))
 
@@ -338,8 +358,9 @@ class RunWriter:
         verdict: Verdict | None = None,
         divergence: Divergence | None = None,
     ) -> None:
-        """End the run and let go of its lock. A second call does nothing."""
-        if self._lock.released:
+        """End the run and let go of its lock. A second call does nothing; in a child of `fork()` it only leaves."""
+        if self._lock.released or self._in_child:
+            self.leave()
             return
         try:
             with self._event("end") as (connection, _):
@@ -362,27 +383,42 @@ class RunWriter:
         return int(after) - 1
 
     def _turn_row(self, connection: sqlite3.Connection, number: int) -> int:
-        if number not in self._turns:
-            sql = "SELECT id FROM turn WHERE run = ? AND number = ?"
-            self._turns[number] = int(connection.execute(sql, (self._run, number)).fetchone()[0])
-        return self._turns[number]
+        return self._row_of(connection, "turn", number, self._turns)
 
     def _step_row(self, connection: sqlite3.Connection, index: int) -> int:
-        if index not in self._steps:
-            sql = "SELECT id FROM step WHERE run = ? AND number = ?"
-            self._steps[index] = int(connection.execute(sql, (self._run, index)).fetchone()[0])
-        return self._steps[index]
+        return self._row_of(connection, "step", index, self._steps)
+
+    def _row_of(self, connection: sqlite3.Connection, table: str, number: int, known: dict[int, int]) -> int:
+        """Return the id of the run's turn or step of that number. Raises UsageError where there is none."""
+        if number not in known:
+            sql = f"SELECT id FROM {table} WHERE run = ? AND number = ?"
+            found = connection.execute(sql, (self._run, number)).fetchone()
+            if found is None:
+                raise UsageError(f"Run {self.run_id} has no {table} {number}.")
+            row = int(found[0])
+            self._database.after_commit(lambda: known.__setitem__(number, row))
+            return row
+        return known[number]
 
 
 def _action_columns(action: Action) -> dict[str, Any]:
-    point = action.point
+    x, y = _stored_point(action)
     return {
         "namespace": action.namespace,
         "name": action.name,
-        "arguments": json.dumps(dict(action.arguments), ensure_ascii=False, separators=(",", ":"), default=str),
-        "raw": None if action.raw is None else json.dumps(dict(action.raw), ensure_ascii=False, default=str),
+        "arguments": dump_json(dict(action.arguments)),
+        "raw": None if action.raw is None else dump_json(dict(action.raw)),
         "space": None if action.space is None else dump_json(action.space.as_json()),
-        "x": None if point is None else point[0],
-        "y": None if point is None else point[1],
-        "tracked": int(point is not None and action.tracked is not None and "coordinate" not in action.arguments),
+        "x": x,
+        "y": y,
+        "tracked": int(x is not None and action.tracked is not None and "coordinate" not in action.arguments),
     }
+
+
+def _stored_point(action: Action) -> tuple[int | None, int | None]:
+    """Return where the action lands; (None, None) also where the model gave a point that is none."""
+    try:
+        point = action.point
+    except (TypeError, ValueError, OverflowError, LookupError):
+        return None, None
+    return (None, None) if point is None or max(map(abs, point)) >= 1 << 31 else point

@@ -1,0 +1,174 @@
+"""
+The connections of one open store, and the one way to write through them.
+
+Readers open the file read-only, so that they never checkpoint. Acknowledged means durable: WAL with synchronous=FULL,
+`BEGIN IMMEDIATE` under the writers' lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from footage.errors import StoreError
+from footage.storage.forks import keep_for_ever, watch_forks
+from footage.storage.locks import WriterLock
+
+__all__ = ["Connections"]
+
+CHECKPOINT_BYTES = 4 << 20  # of growth of the WAL; a reader never waits for a checkpoint
+WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it has been moved into the file
+
+
+class Connections:
+    """One reader for each thread, and one writer that threads take turns with; opened when first used."""
+
+    def __init__(self, path: Path, *, readonly: bool) -> None:
+        self._path = path
+        self._wal = path.with_name(path.name + "-wal")
+        self._readonly = readonly
+        self._closed = False
+        self._lock = WriterLock(path)
+        self._forget()
+        watch_forks(self)
+
+    def _forget(self) -> None:
+        self._local = threading.local()
+        self._readers: dict[threading.Thread, sqlite3.Connection] = {}
+        self._writer: sqlite3.Connection | None = None
+        self._turn = threading.RLock()
+        self._inside = False
+        self._waiting: list[Callable[[], None]] = []
+        self._wal_seen = 0
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections alone; this process opens its own."""
+        keep_for_ever((self._writer, self._readers))
+        self._forget()
+
+    # --- reading ---
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """The calling thread's read-only connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            with self._turn:
+                self._check_open()
+                for thread in [thread for thread in self._readers if not thread.is_alive()]:
+                    self._readers.pop(thread).close()
+                connection = self._connect_reader()
+                self._readers[threading.current_thread()] = connection
+            self._local.connection = connection
+        return connection
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        uri = f"file:{quote(os.fsencode(self._path))}?mode=ro"
+        if self._readonly and not os.access(self._path.parent, os.W_OK) and not self._wal_size():
+            uri += "&immutable=1"  # nobody can be writing, and the folder has no room for SQLite's own files
+        connection = _connect(uri)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")  # the file may come from anybody
+        return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self._path} is closed.")
+
+    # --- writing ---
+
+    def _writing(self) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = _connect(f"file:{quote(os.fsencode(self._path))}?mode=rw")
+            self._writer.execute("PRAGMA synchronous=FULL")
+            self._writer.execute("PRAGMA wal_autocheckpoint=0")
+            self._writer.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
+            self._writer.execute("PRAGMA foreign_keys=ON")
+        return self._writer
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[sqlite3.Connection]:
+        """Hold the writers' lock; gives the writing connection, outside any transaction."""
+        with self._turn:
+            self._check_open()
+            with self._lock.held():
+                yield self._writing()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """
+        One durable transaction: committed and synced when the block is left, rolled back on an exception.
+
+        A block inside a block joins it.
+        """
+        with self._turn:
+            if self._inside:
+                assert self._writer is not None
+                yield self._writer
+                return
+            with self.exclusive() as writer:
+                self._inside = True
+                try:
+                    writer.execute("BEGIN IMMEDIATE")
+                    yield writer
+                    writer.execute("COMMIT")
+                except BaseException:
+                    self._waiting.clear()
+                    if writer.in_transaction:
+                        writer.execute("ROLLBACK")
+                    raise
+                finally:
+                    self._inside = False
+                self._checkpoint_if_due(writer)
+            self._run_waiting()
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
+        with self._turn:
+            self._waiting.append(callback)
+            if not self._inside:
+                self._run_waiting()
+
+    def _run_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+
+    def _wal_size(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
+
+    def _checkpoint_if_due(self, writer: sqlite3.Connection) -> None:
+        """Move the WAL into the file when it has grown; a reader in the middle of something may delay part of it."""
+        size = self._wal_size()
+        self._wal_seen = min(self._wal_seen, size)  # it was cut back since the last time
+        if size - self._wal_seen > CHECKPOINT_BYTES:
+            self._wal_seen = size
+            with contextlib.suppress(sqlite3.Error):  # the transaction is safe either way
+                writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    # --- the end ---
+
+    def close(self) -> None:
+        """Close all; the last process to leave moves the WAL into the file, under the writers' lock. Safe twice."""
+        with self._turn:
+            self._closed = True
+            for connection in self._readers.values():
+                connection.close()
+            if self._writer is not None:
+                with self._lock.held():
+                    self._writer.close()
+            self._lock.close()
+            self._readers, self._writer, self._local = {}, None, threading.local()
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
