@@ -1,0 +1,48 @@
+# Two commands do all the set-up on a fresh Debian or Ubuntu, as root or with sudo: `make demo` and `make test`.
+# Each is safe to run again. PYTHON=python3.12 names another Python; ARGS=… goes to the command behind a target.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test lint bench soak wheel clean system
+
+help: ## Say what there is to make.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: system $(READY) ## Record, replay, fork and diff a sample task, then open the viewer.
+	$(BIN)/footage demo $(ARGS)
+
+test: system lint ## Run the linters, the type checker and all tests, the desktop and the browser included.
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Run the linters and the type checker alone.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: system $(READY) ## Run the benchmarks; each prints a table.
+	for each in $(filter-out benchmarks/soak%,$(wildcard benchmarks/*.py)); do echo "== $$each"; $(BIN)/python "$$each"; done
+
+soak: system $(READY) ## Run the long trials: writers killed at random moments, replays again and again.
+	for each in $(wildcard benchmarks/soak*.py); do echo "== $$each"; $(BIN)/python "$$each"; done
+
+wheel: $(READY) ## Build sdist and wheel, and try the wheel alone in a fresh environment.
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python scripts/try-wheel.py dist/*.whl
+
+clean: ## Remove what was made here: environment, builds, caches. Stores are left alone.
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system:
+	@scripts/install-system-packages
+
+$(READY): pyproject.toml scripts/make-environment
+	@scripts/make-environment $(VENV)
+	@touch $@
