@@ -22,13 +22,13 @@ def open_for(store: Path | None, *, sample: bool = False, write: bool = False, c
 
     Raises NotAStore, StoreTooNew, StoreError, or UsageError for two stores at once.
     """
-    import footage
     from footage.errors import UsageError
+    from footage.sample import sample_path
+    from footage.storage import open_store
 
     if sample and store is not None:
         raise UsageError("--sample and --store name two stores.", hint="Leave one of them out.")
-    path = Path(footage.__file__).parent / "sample" / "sample.db" if sample else store
-    return footage.open_store(path, create=create, readonly=not (write or create))
+    return open_store(sample_path() if sample else store, create=create, readonly=not (write or create))
 
 
 def machine_like(run: Run, name: str | None) -> Machine:
