@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, send_from_directory, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage import Store
@@ -95,9 +95,7 @@ def _picture(picture: int, *, thumbnail: bool) -> Response:
     try:
         pixels = _viewer().store.pixels(picture)
     except StoreCorrupt:
-        sign = send_from_directory(_STATIC, "damaged.svg", max_age=0)
-        sign.status_code = 500
-        return sign
+        return Response((_STATIC / "damaged.svg").read_bytes(), status=500, mimetype="image/svg+xml")
     body = as_thumbnail(pixels) if thumbnail else as_png(pixels)
     response = Response(body, mimetype="image/jpeg" if thumbnail else "image/png")
     if "v" in request.args:
@@ -134,7 +132,7 @@ def diff(a: str, b: str) -> str | Response:
 @pages.get("/favicon.ico")
 def favicon() -> Response:
     """Send the icon, for browsers that ask without having read a page."""
-    return send_from_directory(_STATIC, "favicon.svg")
+    return Response((_STATIC / "favicon.svg").read_bytes(), mimetype="image/svg+xml")
 
 
 def _found(path: str) -> Response:
