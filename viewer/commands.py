@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footage.storage import Store
@@ -23,13 +22,12 @@ class Command:
 def run_commands(store: Store, run: Run, *, step: int | None = None, machine: str | None = None) -> list[Command]:
     """Return what can be done with a run, and at one of its steps."""
     on = ["--machine", machine] if machine else []
-    found = [Command("Replay it", _line(store, "replay", run.id, *on))]
-    if step is not None:
+    found = [Command("Replay it", _line(store, "replay", run.id, *on))] if run.replayable != "no" else []
+    if step is not None and run.turns and run.replayable != "no":
         found.append(Command(f"Fork it at step {step}", _line(store, "fork", run.id, "--at", str(step), *on)))
     if run.parent is not None:
         found.append(diff_command(store, run.parent.run, run.id))
     found.append(Command("Show it as text", _line(store, "show", run.id)))
-    found.append(Command("Hand it to a colleague", _line(store, "export", run.id, "-o", f"{run.id}.footage")))
     return found
 
 
@@ -42,14 +40,16 @@ def recording_commands(store: Store) -> list[Command]:
     """Return the commands that put a first run into a store."""
     return [
         Command("Record a sample task, replayed, forked and compared", _line(store, "demo")),
-        Command("Record any agent", _line(store, "record", after=["--", "python", "my_agent.py"])),
-        Command("Bring in trajectories from elsewhere", _line(store, "import", "PATH")),
+        Command(
+            "Record the reference agent",
+            _line(store, "agent", "Write hello in the notes", "--model", "stand-in/careful"),
+        ),
     ]
 
 
-def _line(store: Store, *words: str, after: Sequence[str] = ()) -> str:
+def _line(store: Store, *words: str) -> str:
     """Name the store unless it is the one that commands use by themselves."""
     from footage.storage.database import default_path
 
     named = [] if store.path == default_path() else ["--store", str(store.path)]
-    return shlex.join(["footage", *words, *named, *after])
+    return shlex.join(["footage", *words, *named])

@@ -83,8 +83,9 @@ class Demonstration:
         """Return the document of `footage demo --json`."""
         fork = None
         if self.fork is not None and self.repaired is not None:
-            ending = {**self.repaired.as_json(), "same_end": self.same_end, "ends_as": self.runs[0].id}
-            fork = {**_bare(self.fork.as_json()), **ending}
+            left = self.repaired.as_json()
+            ending = {"notes": left["notes"], "outcome": left["outcome"], "ends_as": self.runs[0].id}
+            fork = {**_bare(self.fork.as_json()), **ending, "same_end": self.same_end}
         runs = [run.as_json() for run in self.runs]
         rest = {"replay": _bare(self.replay.as_json()), "diff": _bare(self.diff.as_json()), "fork": fork}
         return {"format": 1, "ok": self.as_expected, "runs": runs, **rest}
