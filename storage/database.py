@@ -20,7 +20,7 @@ from footage.storage.connections import Connections
 __all__ = ["Database", "default_path"]
 
 APPLICATION_ID = 0x464F4F54  # "FOOT", in the header of the SQLite file
-SCHEMA_VERSION = 1  # in user_version; one more for each migration in schema.py
+SCHEMA_VERSION = 2  # in user_version; one more for each migration in schema.py
 _HEADER_BYTES = 100
 _MAGIC = b"SQLite format 3\0"
 

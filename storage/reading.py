@@ -22,6 +22,7 @@ from footage.trajectory import (
     Outcome,
     OutcomeSource,
     Parent,
+    RawExchange,
     Region,
     Run,
     RunKind,
@@ -43,6 +44,7 @@ __all__ = [
     "gap_of",
     "instant_of",
     "outcome_of",
+    "raw_exchange_of",
     "run_of",
     "step_of",
     "turn_of",
@@ -228,3 +230,21 @@ def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]
 def gap_of(row: sqlite3.Row, run: str) -> Gap:
     """Read a row of `gap`."""
     return Gap(run, row["reason"], row["step"], instant_of(row, "at"), row["lost"])
+
+
+def raw_exchange_of(row: sqlite3.Row) -> RawExchange:
+    """Read a row of `raw_exchange`."""
+    return RawExchange(
+        method=row["method"],
+        path=row["path"],
+        status=row["status"],
+        started=instant_of(row, "started") or Instant("", 0, 0),
+        ended=instant_of(row, "ended"),
+        error=row["error"],
+        request_headers=_document(row["request_headers"]) or {},
+        request=row["request"] or b"",
+        request_bytes=row["request_bytes"],
+        response_headers=_document(row["response_headers"]) or {},
+        response=row["response"] or b"",
+        response_bytes=row["response_bytes"],
+    )

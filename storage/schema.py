@@ -35,6 +35,35 @@ def m001_first(db: Database) -> None:
     db.execute("PRAGMA user_version = 1")
 
 
+@migrations()
+def m002_raw_exchanges(db: Database) -> None:
+    """Add what passed a proxy and is no exchange with the Messages API; find turns by their replies' ids."""
+    _table(
+        db,
+        "raw_exchange",
+        {
+            "run": int,
+            "method": str,
+            "path": str,  # with its query, without keys
+            "status": int,  # NULL where no response came
+            "error": str,
+            "request_headers": str,  # JSON object
+            "request": bytes,  # the first bytes of the body
+            "request_bytes": int,  # how many it had
+            "response_headers": str,
+            "response": bytes,
+            "response_bytes": int,
+            **_instant("started"),
+            **_instant("ended"),
+        },
+        required={"run", "method", "path", "error", "request_bytes", "response_bytes"},
+        references={"run": "run"},
+        indexes=(("run",),),
+    )
+    db.table("turn").create_index(["run", "response_id"])
+    db.execute("PRAGMA user_version = 2")
+
+
 def _table(
     db: Database,
     name: str,

@@ -28,6 +28,7 @@ from footage.trajectory import (
     OutcomeSource,
     Parent,
     Pixels,
+    RawExchange,
     Run,
     RunKind,
     RunStatus,
@@ -246,6 +247,11 @@ class Store:
         row = self._row(run)
         rows = self.database.rows("SELECT * FROM gap WHERE run = ? ORDER BY id", row["id"])
         return [reading.gap_of(r, row["name"]) for r in rows]
+
+    def raw_exchanges(self, run: str) -> list[RawExchange]:
+        """Return what passed a run's proxy beside the Messages API, in its order."""
+        rows = self.database.rows("SELECT * FROM raw_exchange WHERE run = ? ORDER BY id", self._row(run)["id"])
+        return [reading.raw_exchange_of(row) for row in rows]
 
     def notes(self, run: str) -> list[Note]:
         """Return people's remarks on a run and its steps."""

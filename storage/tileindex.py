@@ -98,10 +98,10 @@ def _hash(tile: NDArray[np.uint8]) -> bytes:
 
 
 def _limit_atlases(places: Places) -> None:
-    """Give up the places in the atlases that serve fewest tiles, where there are too many; one is for the new tiles."""
+    """Give up the places in the atlases that serve fewest tiles, where those and one for new tiles are too many."""
     stored = places >= 0
     atlases, which, counts = np.unique(atlas_of(places[stored]), return_inverse=True, return_counts=True)
-    if len(atlases) < MAX_ATLASES:
+    if len(atlases) + (not stored.all()) <= MAX_ATLASES:
         return
     kept = np.zeros(len(atlases), np.bool_)
     kept[np.argsort(-counts, kind="stable")[: MAX_ATLASES - 1]] = True

@@ -163,10 +163,11 @@ class Layout:
             if version != 1 or atlases > MAX_ATLASES or stated != tiles:
                 raise StoreCorrupt(f"A layout does not fit its picture: {stated} tiles in {atlases} atlases.")
             expected = atlases * 8 + tiles * 6
-            body = zlib.decompressobj().decompress(stored[_HEADER.size :], expected + 1)
+            engine = zlib.decompressobj()
+            body = engine.decompress(stored[_HEADER.size :], expected + 1)
         except (struct.error, zlib.error) as error:
             raise StoreCorrupt(f"A layout cannot be read: {error}.") from error
-        if len(body) != expected:
+        if len(body) != expected or not engine.eof:
             raise StoreCorrupt("A layout has a wrong length.")
         ids = np.frombuffer(body, "<i8", atlases)
         which = np.frombuffer(body, "<u2", tiles, atlases * 8)

@@ -20,6 +20,7 @@ from footage.storage.database import Database
 from footage.storage.forks import watch_forks
 from footage.storage.locks import RunLock
 from footage.storage.pictures import PictureWriter, prepare
+from footage.storage.reading import step_of
 from footage.storage.requests import RequestWriter, dump_json
 from footage.trajectory import (
     JSON,
@@ -30,14 +31,19 @@ from footage.trajectory import (
     Instant,
     OutcomeSource,
     Pixels,
+    RawExchange,
     Region,
     RunStatus,
+    Step,
     StepStatus,
     StepVerdict,
     Verdict,
 )
 
 __all__ = ["RunWriter"]
+
+_RAW_COLUMNS = ("method", "path", "status", "error", "request_headers", "request", "request_bytes")
+_RAW_COLUMNS += ("response_headers", "response", "response_bytes")
 
 
 def instant_columns(name: str, at: Instant | None) -> dict[str, Any]:
@@ -204,6 +210,37 @@ class RunWriter:
             update(connection, "turn", row, values | ({"model": model} if model else {}))
             subject.append(row)
 
+    def raw_exchange(self, exchange: RawExchange) -> None:
+        """Store what passed a proxy and is no exchange with the Messages API."""
+        with self._event("raw", exchange.ended or exchange.started) as (connection, subject):
+            values = {name: getattr(exchange, name) for name in _RAW_COLUMNS} | {"run": self._run}
+            for name in ("request_headers", "response_headers"):
+                values[name] = dump_json(dict(values[name]))
+            times = instant_columns("started", exchange.started) | instant_columns("ended", exchange.ended)
+            subject.append(insert(connection, "raw_exchange", values | times))
+
+    # --- what other layers wrote ---
+
+    def turn_of_reply(self, response_id: str) -> tuple[int, int] | None:
+        """Return (turn, conversation) of the reply with this id, whichever layer stored it; None for none."""
+        sql = "SELECT number, conversation FROM turn WHERE run = ? AND response_id = ? ORDER BY number LIMIT 1"
+        row = self._database.row(sql, self._run, response_id) if response_id else None
+        return (int(row[0]), int(row[1])) if row else None
+
+    def others_ask(self) -> bool:
+        """Tell whether a turn of another layer waits for its reply at this moment."""
+        own = dump_json(list(self._turns.values()))
+        sql = (
+            "SELECT 1 FROM turn WHERE run = ? AND status = 'streaming' AND ended_mono IS NULL"
+            " AND id NOT IN (SELECT value FROM json_each(?)) LIMIT 1"
+        )
+        return self._database.row(sql, self._run, own) is not None
+
+    def open_steps(self) -> list[Step]:
+        """Return the steps of the run that nobody has begun to perform, whichever layer stored them."""
+        sql = "SELECT * FROM step WHERE run = ? AND status = 'intended' AND started_mono IS NULL ORDER BY number"
+        return [step_of(row, self.run_id, ()) for row in self._database.rows(sql, self._run)]
+
     # --- steps ---
 
     def intend(
@@ -250,11 +287,17 @@ class RunWriter:
         delivered: Sequence[InputEvent] | None = None,
         started: Instant | None = None,
         ended: Instant | None = None,
+        hearsay: bool = False,
     ) -> None:
-        """Store what became of the action. What is None stays as it is, so that two layers can each add their part."""
+        """
+        Store what became of the action. What is None stays as it is, so that two layers can each add their part.
+
+        `hearsay`: the status is only what follows from the model's being told a result; one that is known stays.
+        """
         with self._event("outcome", ended) as (connection, subject):
             row = self._step_row(connection, index)
-            values: dict[str, Any] = {"status": status}
+            (known,) = connection.execute("SELECT status FROM step WHERE id = ?", (row,)).fetchone()
+            values: dict[str, Any] = {"status": known if hearsay and known != StepStatus.INTENDED else status}
             if result_text is not None:
                 values["result_text"] = result_text
             if error is not None:
