@@ -43,14 +43,14 @@ def switches(pids: Iterable[int]) -> dict[str, str] | None:
     return counts
 
 
-def wait_for_rest(processes: Callable[[], Iterable[int]], *, at_most: float, looks: int = 2) -> bool:
-    """Wait until nothing in `processes` has run for `looks` looks; False after `at_most` seconds."""
+def wait_for_rest(processes: Callable[[], Iterable[int]], *, at_most: float, look: float = LOOK) -> bool:
+    """Wait until nothing in `processes` has run for two looks, `look` seconds each; False after `at_most` s."""
     deadline = time.monotonic() + at_most
     before, calm = switches(processes()), 0
-    while calm < looks:
+    while calm < 2:
         if time.monotonic() > deadline:
             return False
-        time.sleep(LOOK)
+        time.sleep(look)
         now = switches(processes())
         calm = calm + 1 if now is not None and now == before else 0
         before = now

@@ -6,6 +6,8 @@ import os
 import select
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,17 @@ def connect(name: str, authority: Path) -> Any:
                 os.environ["XAUTHORITY"] = before
 
 
+@contextmanager
+def lost_server() -> Iterator[None]:
+    """Raise MachineError where the server turns out to be gone within the with block."""
+    from Xlib import error
+
+    try:
+        yield
+    except (error.ConnectionClosedError, BrokenPipeError, ConnectionResetError) as problem:
+        raise MachineError("The X server is gone.", hint="reset() starts it again.") from problem
+
+
 def round_trip(display: Any, patience: float = PATIENCE) -> None:
     """
     Return once the server has done everything that was asked of it on this connection.
@@ -48,11 +61,10 @@ def round_trip(display: Any, patience: float = PATIENCE) -> None:
     Raises MachineError if it is gone, or takes longer than `patience` seconds (a program may hold the server for
     itself); the connection is of no more use then.
     """
-    from Xlib import error
     from Xlib.protocol import request
 
     deadline = time.monotonic() + patience
-    try:
+    with lost_server():
         answer = request.GetInputFocus(display=display.display, defer=True)
         display.flush()
         while not hasattr(answer, "focus"):
@@ -61,5 +73,3 @@ def round_trip(display: Any, patience: float = PATIENCE) -> None:
             # Reads what has come, replies included; notes about the keyboard map are of no interest here.
             for _ in range(display.pending_events()):
                 display.next_event()
-    except (error.ConnectionClosedError, OSError) as problem:
-        raise MachineError("The X server is gone.", hint="reset() starts it again.") from problem

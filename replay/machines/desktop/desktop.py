@@ -12,6 +12,7 @@ from footage.errors import MachineError, UsageError
 from footage.replay.machines.desktop import home, programs
 from footage.replay.machines.desktop.beneath import parts_of, read_beneath
 from footage.replay.machines.desktop.hands import Hands
+from footage.replay.machines.desktop.keeper import Keeper
 from footage.replay.machines.desktop.log import InputLog
 from footage.replay.machines.desktop.programs import CLOCK, SMALLEST, Program, default_programs
 from footage.replay.machines.desktop.screen import Screen
@@ -20,9 +21,6 @@ from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
-
-CATCH_UP = 2.0
-"""Seconds that programs get to deal with their input before key codes change their meaning."""
 
 
 class Desktop:
@@ -60,7 +58,14 @@ class Desktop:
             parts_of(name)
         self._wish = Wish(screen, wanted, texts, clock, network, isolated)
         self._versions: dict[str, str] | None = None
-        self._start(None)
+        self._keeper = Keeper()
+        self._end = weakref.finalize(self, self._keeper.stop)
+        self._session: Session | None = None
+        try:
+            self._start(None)
+        except BaseException:
+            self._end()
+            raise
 
     @classmethod
     def from_specification(cls, specification: Mapping[str, Any]) -> Desktop:
@@ -119,8 +124,11 @@ class Desktop:
 
     def screenshot(self) -> Screenshot:
         """Return the whole screen, the pointer included, as it is now."""
-        self._running()
-        return self._screen.take()
+        session = self._running()
+        picture = self._screen.take()
+        if not session.server.alive:
+            raise MachineError("The X server is gone.", hint="reset() starts it again.")
+        return picture
 
     def perform(self, action: Action) -> Performed:
         """
@@ -167,7 +175,11 @@ class Desktop:
     # --- its life ---------------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """End everything and start again, on the same display, from a fresh home; clears the input log."""
+        """
+        End everything and start again from a fresh home; clears the input log.
+
+        Display and cookie stay the same, windows of other processes do not.
+        """
         number = self._running().server.number
         self._stop()
         self._start(number)
@@ -176,6 +188,7 @@ class Desktop:
         """End it and everything in it. Safe to call twice."""
         if self._session is not None:
             self._stop()
+        self._end()
 
     def __enter__(self) -> Self:
         return self
@@ -184,18 +197,17 @@ class Desktop:
         self.close()
 
     def _start(self, number: int | None) -> None:
-        self._session: Session | None = Session(self._wish, number)
-        session = self._session
-        self._end = weakref.finalize(self, session.stop)
+        session = Session(self._keeper, self._wish, number)
         self._screen = Screen(session.server.display, session.server.authority, session.server.framebuffer)
         self._log = InputLog()
-        self._hands = Hands(session.display, self._screen, self._log, lambda: session.rest(CATCH_UP))
+        self._hands = Hands(session.display, self._screen, self._log, session.rest)
+        self._session = session
         self._started = time.monotonic()
 
     def _stop(self) -> None:
+        session, self._session = self._running(), None
         self._screen.close()
-        self._session = None
-        self._end()
+        session.stop()
 
     def _running(self) -> Session:
         if self._session is None:

@@ -9,24 +9,32 @@ from typing import Any
 
 from footage.errors import MachineError, UnsupportedAction
 from footage.replay.machines.desktop import arguments, pointer
-from footage.replay.machines.desktop.connection import round_trip
+from footage.replay.machines.desktop.activity import LOOK
+from footage.replay.machines.desktop.connection import lost_server, round_trip
 from footage.replay.machines.desktop.keyboard import Keyboard
 from footage.replay.machines.desktop.log import InputLog
 from footage.replay.machines.desktop.pointer import Pointer
 from footage.replay.machines.desktop.screen import Screen
 from footage.trajectory import Action, Performed
 
+CATCH_UP, CATCH_UP_LOOK = 0.3, 0.003
+"""Seconds that programs get to deal with an action's input before the next one's, and seconds of a look at them."""
+LONG_REST = 2.0
+"""Seconds they get before key codes change their meaning."""
+
 
 class Hands:
     """What performs actions on one display."""
 
-    def __init__(self, display: Any, screen: Screen, log: InputLog, rest: Callable[[], bool]) -> None:
-        """`rest` waits until the programs have dealt with their input."""
+    def __init__(self, display: Any, screen: Screen, log: InputLog, rest: Callable[[float, float], bool]) -> None:
+        """`rest(at_most, look)` waits until the programs have dealt with their input (see activity.py)."""
         self._display = display
         self._screen = screen
         self._log = log
-        self._keyboard = Keyboard(display, log, rest)
-        self._pointer = Pointer(display, log, rest)
+        self._catch_up = partial(rest, CATCH_UP, CATCH_UP_LOOK)
+        long_rest = partial(rest, LONG_REST, LOOK)
+        self._keyboard = Keyboard(display, log, long_rest)
+        self._pointer = Pointer(display, log, self._catch_up)
         self.actions: dict[str, Callable[[Action], Performed | None]] = {
             "key": self._key,
             "hold_key": self._hold_key,
@@ -52,14 +60,20 @@ class Hands:
         """
         Carry out an action; return once the server has dealt with its input.
 
+        It begins when the programs have dealt with the one before: the window manager looks at each click first,
+        and keys typed meanwhile would go to the window that had the focus until then, or arrive ahead of the click.
+
         Raises UnsupportedAction for another name, MachineError for arguments that make no sense.
         """
         do = self.actions.get(action.name) if action.is_computer else None
         if do is None:
             raise UnsupportedAction(f"The desktop has no action {action.title}.")
         before = len(self._log.events)
-        told = do(action) or Performed()
-        round_trip(self._display)
+        with lost_server():
+            if not action.looks_only:
+                self._catch_up()
+            told = do(action) or Performed()
+            round_trip(self._display)
         return Performed(told.text, self._log.since(before), told.picture, told.region)
 
     # --- keys -------------------------------------------------------------------------------------------------------

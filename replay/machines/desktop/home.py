@@ -2,12 +2,11 @@
 What a fresh session finds: the looks and the settings of its programs, as files.
 
 Everything that would make two equal sessions look different is switched off: blinking, animation, recent files,
-sub-pixel text, settings services, tooltips (they come when a pointer has rested for half a second).
+sub-pixel text, settings services. (For tooltips, which come half a second after the pointer, GTK has no switch.)
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,8 +37,6 @@ gtk-xft-hintstyle=hintslight
 gtk-xft-rgba=none
 gtk-xft-dpi=98304
 """
-
-_TOOLTIP = re.compile(r'<property name="tooltip_text"[^>]*>[^<]*</property>')
 
 _FONTS = """\
 <?xml version="1.0"?>
@@ -204,20 +201,6 @@ def fill(home: Path, menu: list[tuple[str, str]], files: Mapping[str, str]) -> N
 def let_new_windows_have_focus(home: Path) -> None:
     """Change the window manager's settings: none of the first windows gets the focus, later ones do."""
     (home / ".config/openbox/rc.xml").write_text(_OPENBOX.replace("FOCUS_NEW", "yes"), "utf-8")
-
-
-def without_tooltips(source: Path, target: Path) -> bool:
-    """
-    Copy a program's GTK interface files, tooltips left out; False where there are none.
-
-    A tooltip appears once the pointer has rested for half a second, and GTK has no switch for it.
-    """
-    files = sorted(source.glob("*.ui"))
-    target.mkdir()
-    for file in files:
-        text = file.read_text("utf-8")
-        (target / file.name).write_text(_TOOLTIP.sub("", text), "utf-8")
-    return bool(files)
 
 
 def _menu(entries: list[tuple[str, str]]) -> str:

@@ -29,7 +29,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="footage-desktop-"))
-        """Private to the user; holds home, logs and control files."""
+        """Private to the user; for anything a machine needs on a disk."""
         self.memory = Path(tempfile.mkdtemp(prefix="footage-screen-", dir=_memory_folder()))
         """Private to the user; in memory where the system has such a place."""
         self._owner = os.getpid()
@@ -46,35 +46,28 @@ class Keeper:
         """Process id of the supervisor."""
         return self._process.pid
 
-    def start(self, argv: Sequence[str], *, name: str, stdin: Path | None = None) -> int:
+    def start(self, argv: Sequence[str], *, log: Path, stdin: Path | None = None) -> int:
         """
         Start a program and return its process id.
 
-        Its output goes to `<name>.out` and `<name>.err` in `folder`; `stdin` may name a fifo. Raises MachineError
-        where the program cannot be started.
+        Its output goes to `<log>.out` and `<log>.err`; `stdin` may name a fifo. Raises MachineError where the program
+        cannot be started.
         """
-        request = {
-            "argv": [*argv],
-            "stdin": str(stdin) if stdin else None,
-            "stdout": str(self.log(name, "out")),
-            "stderr": str(self.log(name, "err")),
-        }
-        answer = self._ask(json.dumps(request).encode() + b"\n")
+        answer = self._ask(
+            {
+                "argv": [*argv],
+                "stdin": str(stdin) if stdin else None,
+                "stdout": f"{log}.out",
+                "stderr": f"{log}.err",
+            }
+        )
         if "pid" not in answer:
             raise MachineError(f"{argv[0]} could not be started: {answer.get('error', 'no answer')}.")
         return int(answer["pid"])
 
-    def log(self, name: str, stream: str = "err") -> Path:
-        """Return the path that holds a program's output (`out` or `err`)."""
-        return self.folder / f"{name}.{stream}"
-
-    def said(self, name: str) -> str:
-        """Return the last lines a program wrote to stderr, on one line, for an error message."""
-        try:
-            lines = self.log(name).read_text("utf-8", "replace").split("\n")
-        except OSError:
-            return ""
-        return " / ".join(line.strip() for line in lines if line.strip())[-300:]
+    def end_programs(self) -> None:
+        """End every program that was started; the folders stay."""
+        self._ask({})
 
     def stop(self) -> None:
         """End every program, remove the folders. Safe to call twice; does nothing in a forked child."""
@@ -91,12 +84,12 @@ class Keeper:
         for folder in (self.folder, self.memory):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _ask(self, request: bytes) -> dict[str, str | int]:
+    def _ask(self, request: dict[str, object]) -> dict[str, str | int]:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None or stdin.closed:
             raise MachineError("The machine is closed.")
         try:
-            stdin.write(request)
+            stdin.write(json.dumps(request).encode() + b"\n")
             stdin.flush()
             if not select.select([stdout], [], [], PATIENCE)[0]:
                 return {"error": "no answer"}

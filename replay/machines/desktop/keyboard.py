@@ -1,18 +1,20 @@
 """
 A keyboard that types any text: keys pressed and released through XTEST.
 
-Characters that are on no key get a spare key code each, bound before the first event of a text is sent, and not
-bound to another character until the programs have come to rest: a program looks a key code up when it gets round
-to the event, and would otherwise find what the code means by then.
+Characters that are on no key get a spare key code each. The usual ones of European languages have theirs before the
+first program starts. Others are bound before the first event of a text is sent, and not bound to another character
+until the programs have come to rest: a program looks a key code up when it gets round to the event, and would
+otherwise find what the code means by then.
 
 A held key repeats after half a second, every 40 ms, as often as the duration says: counted here, while the server's
-own clock, which would add repeats to a key whose release is late, is put off (see xvfb.py).
+own clock, which would add repeats to a key whose release is late, is put off (see xvfb.py). As in the X protocol, a
+repeat is a release and a press at once.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -22,6 +24,10 @@ from footage.replay.machines.desktop.log import InputLog
 
 REPEAT_DELAY, REPEAT_INTERVAL = 0.5, 0.04
 """Seconds until a held key repeats for the first time, and from then on."""
+COMMON = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿĄąĆćĘęŁłŃńŚśŹźŻżŒœŠšŽž€£§°«»„“”\u2018\u2019\u2013—…"
+"""Characters that have a key code from the start."""
+_EXTRA = 136
+"""Key codes from here on are of keys that hardly any keyboard has: they are spare."""
 
 
 class _Place(NamedTuple):
@@ -39,11 +45,7 @@ class Keyboard:
         self._display = display
         self._log = log
         self._rest = rest
-        first, last = display.display.info.min_keycode, display.display.info.max_keycode
-        table = display.get_keyboard_mapping(first, last - first + 1)
-        modifiers = {code for row in display.get_modifier_mapping() for code in row}
-        self._fixed = _places(first, table)
-        self._spare = [first + i for i, row in enumerate(table) if not any(row) and first + i not in modifiers]
+        self._spare, self._fixed = _survey(display)
         self._bound: dict[int, _Place] = {}
         self._down: list[Key] = []
 
@@ -73,6 +75,7 @@ class Keyboard:
             if combination[-1].name not in keys.MODIFIERS:
                 for moment in _repeats(duration):
                     self._sleep_until(begin + moment)
+                    self._send(combination[-1], down=False)
                     self._send(combination[-1], down=True)
             self._sleep_until(begin + duration)
 
@@ -110,9 +113,9 @@ class Keyboard:
 
         self._display.xtest_fake_input(X.KeyPress if down else X.KeyRelease, self._place(key).code)
         self._log.add("key_down" if down else "key_up", key.name)
-        if down and key not in self._down:
+        if down:
             self._down.append(key)
-        elif not down:
+        else:
             self._down.remove(key)
 
     def _sleep_until(self, moment: float) -> None:
@@ -146,21 +149,55 @@ class Keyboard:
             self._display.flush()
             self._rest()
             self._bound.clear()
-        for symbol in missing:
-            if symbol not in self._bound:
-                code = self._spare[len(self._bound)]
-                # The same symbol with and without Shift: Caps Lock has no say in it.
-                self._display.change_keyboard_mapping(code, [[symbol, symbol]])
-                self._bound[symbol] = _Place(code, shifted=False)
+        new = [symbol for symbol in missing if symbol not in self._bound]
+        codes = self._spare[len(self._bound) :][: len(new)]
+        _assign(self._display, codes, new)
+        self._bound.update(zip(new, (_Place(code, shifted=False) for code in codes), strict=True))
 
 
-def _places(first: int, table: Sequence[Sequence[int]]) -> dict[int, _Place]:
+def bind_common(display: Any) -> None:
+    """Give the characters of `COMMON` their key codes: once, before the first program starts."""
+    spare, fixed = _survey(display)
+    symbols = [keys.key_of_character(character).symbol for character in COMMON]
+    new = [symbol for symbol in symbols if symbol not in fixed]
+    _assign(display, spare[: len(new)], new)
+
+
+def _assign(display: Any, codes: Sequence[int], symbols: Sequence[int]) -> None:
+    """
+    Bind each key code to a symbol, the same with and without Shift.
+
+    Neighbours go into one request: a GTK program spends a twentieth of a second on each.
+    """
+    start = 0
+    for end in range(1, len(codes) + 1):
+        if end == len(codes) or codes[end] != codes[end - 1] + 1:
+            display.change_keyboard_mapping(codes[start], [[symbol, symbol] for symbol in symbols[start:end]])
+            start = end
+
+
+def _survey(display: Any) -> tuple[list[int], dict[int, _Place]]:
+    """Return the spare key codes, and where each symbol is that is not on one of them."""
+    first, last = display.display.info.min_keycode, display.display.info.max_keycode
+    table = display.get_keyboard_mapping(first, last - first + 1)
+    common = {keys.key_of_character(character).symbol for character in COMMON}
+    taken = {code for row in display.get_modifier_mapping() for code in row}
+    spare = [
+        code
+        for code, row in enumerate(table, first)
+        if code not in taken and (code >= _EXTRA or not any(row)) and not common.intersection(row)
+    ]
+    rows = {code: row for code, row in enumerate(table, first) if code not in spare}
+    return spare, _places(rows)
+
+
+def _places(rows: Mapping[int, Sequence[int]]) -> dict[int, _Place]:
     """Return where each symbol is; of several places the one without Shift, then the lowest key code."""
     places: dict[int, _Place] = {}
     for column in (0, 1):
-        for number, row in enumerate(table):
+        for code, row in rows.items():
             if column < len(row) and row[column]:
-                places.setdefault(row[column], _Place(first + number, shifted=column == 1))
+                places.setdefault(row[column], _Place(code, shifted=column == 1))
     return places
 
 

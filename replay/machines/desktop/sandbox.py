@@ -39,8 +39,6 @@ class Walls:
     authority: Path
     """The display's cookie; /run/Xauthority inside."""
     network: bool = False
-    covers: tuple[tuple[str, Path], ...] = ()
-    """Folders shown in place of the system's: (path inside, folder outside)."""
 
 
 def write_etc(folder: Path, fonts_conf: str) -> None:
@@ -61,8 +59,6 @@ def command(walls: Walls, variables: Mapping[str, str]) -> list[str]:
     line += ["--ro-bind-try", "/var/cache/fontconfig", "/var/cache/fontconfig"]
     line += ["--bind", str(walls.temporary), "/tmp", "--bind", str(walls.home), HOME]  # noqa: S108 - its own /tmp
     line += _etc(walls)
-    for inside, outside in walls.covers:
-        line += ["--ro-bind", str(outside), inside]
     line += [
         "--bind",
         str(walls.control),

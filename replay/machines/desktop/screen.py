@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import MachineError
-from footage.replay.machines.desktop.connection import connect, round_trip
+from footage.replay.machines.desktop.connection import connect, lost_server, round_trip
 from footage.replay.machines.desktop.framebuffer import Framebuffer
 from footage.trajectory import Instant, Screenshot
 
@@ -56,7 +56,8 @@ class Screen:
         if self._connection is None:
             return False
         try:
-            self._connection.grab_server()
+            with lost_server():
+                self._connection.grab_server()
             round_trip(self._connection, GRAB_PATIENCE)
             round_trip(self._connection, GRAB_PATIENCE)
         except MachineError:

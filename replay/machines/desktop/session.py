@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +16,15 @@ from typing import Any
 from footage.errors import MachineError, MissingProgram
 from footage.replay.machines.desktop import activity, home, programs, sandbox
 from footage.replay.machines.desktop.beneath import read_beneath
-from footage.replay.machines.desktop.connection import connect, round_trip
+from footage.replay.machines.desktop.connection import connect, lost_server, round_trip
 from footage.replay.machines.desktop.keeper import Keeper
+from footage.replay.machines.desktop.keyboard import bind_common
 from footage.replay.machines.desktop.programs import Program
 from footage.replay.machines.desktop.windows import Windows
 from footage.replay.machines.desktop.xvfb import XServer
 
 SETTLE = 10.0
 """Seconds the first screen gets to come to rest."""
-_CALCULATOR_UI = Path("/usr/share/galculator/ui")
 # Reads command lines and runs each beside the others; what it starts belongs to the sandbox's first process.
 _SHELL = 'while IFS= read -r line; do eval "$line"; done'
 
@@ -40,19 +42,26 @@ class Wish:
 
 
 class Session:
-    """A running session. Everything in it ends with `stop`, or with the process that made it."""
+    """A running session. Everything in it ends with `stop`, or with its keeper."""
 
-    def __init__(self, wish: Wish, display_number: int | None = None) -> None:
-        """Start a session and wait until its first screen is at rest. Raises CannotDo or MachineError."""
-        self.keeper = Keeper()
+    def __init__(self, keeper: Keeper, wish: Wish, display_number: int | None = None) -> None:
+        """
+        Start a session and wait until its first screen is at rest.
+
+        A keeper has one session at a time. Raises CannotDo or MachineError.
+        """
+        self._keeper = keeper
+        self._folder = Path(tempfile.mkdtemp(prefix="session-", dir=keeper.folder))
+        self.display: Any = None
         try:
-            self.server = XServer(self.keeper, wish.screen, display_number)
-            self.display: Any = connect(self.server.display, self.server.authority)
+            self.server = XServer(keeper, wish.screen, self._folder, display_number)
+            self.display = connect(self.server.display, self.server.authority)
             self._counter = 0
             self._prepare_folders(wish)
-            self._prepare_display()
-            self._start_shell(wish)
-            self._start_programs(wish)
+            with lost_server():
+                self._prepare_display()
+                self._start_shell(wish)
+                self._start_programs(wish)
         except BaseException:
             self.stop()
             raise
@@ -60,7 +69,7 @@ class Session:
     @property
     def home(self) -> Path:
         """The programs' home folder, as seen from outside."""
-        return self.keeper.folder / "home"
+        return self._folder / "home"
 
     def launch(self, argv: Sequence[str]) -> Callable[[], int | None]:
         """Start one more program in the session; the function returned tells its exit code, None while it runs."""
@@ -78,19 +87,22 @@ class Session:
         out, err = (read_beneath(self._control, f"{number}.{stream}") for stream in ("out", "err"))
         return CompletedProcess([*argv], code, out, err)
 
-    def rest(self, at_most: float) -> bool:
+    def rest(self, at_most: float, look: float = activity.LOOK) -> bool:
         """Wait until no program of the session, nor its X server, has anything to do; False after `at_most` s."""
         self.display.flush()
-        return activity.wait_for_rest(self._processes, at_most=at_most)
+        return activity.wait_for_rest(self._processes, at_most=at_most, look=look)
 
     def stop(self) -> None:
-        """End the session and remove what it left."""
-        self.keeper.stop()
+        """End the session. Safe to call twice."""
+        if self.display is not None:
+            self.display.display.socket.close()
+        self._keeper.end_programs()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- bringing it up ---------------------------------------------------------------------------------------------
 
     def _prepare_folders(self, wish: Wish) -> None:
-        folder = self.keeper.folder
+        folder = self._folder
         for name in ("home", "tmp", "etc", "control"):
             (folder / name).mkdir()
         os.mkfifo(folder / "commands", 0o600)
@@ -108,13 +120,11 @@ class Session:
         shift = self.display.keysym_to_keycode(XK.XK_Shift_L)
         for kind in (X.KeyPress, X.KeyRelease):
             self.display.xtest_fake_input(kind, shift)
+        bind_common(self.display)
         round_trip(self.display)
 
     def _start_shell(self, wish: Wish) -> None:
-        folder = self.keeper.folder
-        covers = []
-        if home.without_tooltips(_CALCULATOR_UI, folder / "ui"):
-            covers.append((str(_CALCULATOR_UI), folder / "ui"))
+        folder = self._folder
         walls = sandbox.Walls(
             home=self.home,
             temporary=folder / "tmp",
@@ -123,7 +133,6 @@ class Session:
             socket=self.server.socket,
             authority=self.server.authority,
             network=wish.network,
-            covers=tuple(covers),
         )
         self.isolated = wish.isolated and sandbox.works(walls)
         self._home_inside = sandbox.HOME if self.isolated else str(self.home)
@@ -134,8 +143,11 @@ class Session:
         if self.isolated:
             command = sandbox.command(walls, variables)
         else:
+            variables["FONTCONFIG_FILE"] = str(folder / "etc" / "fonts" / "fonts.conf")
             command = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
-        self._shell = self.keeper.start([*command, "/bin/sh", "-c", _SHELL], name="session", stdin=folder / "commands")
+        self._shell = self._keeper.start(
+            [*command, "/bin/sh", "-c", _SHELL], log=folder / "shell", stdin=folder / "commands"
+        )
 
     def _start_programs(self, wish: Wish) -> None:
         windows = Windows(self.display)
@@ -163,7 +175,7 @@ class Session:
                 said = read_beneath(self._control, f"{number}.err").decode("utf-8", "replace").strip()[-300:]
                 raise MachineError(f"{program.name} ended as soon as it was started (exit code {code}): {said}")
             if not self.server.alive:
-                raise MachineError(f"The X server ended: {self.keeper.said('Xvfb')}")
+                raise MachineError("The X server ended.")
 
         return check
 
@@ -171,7 +183,7 @@ class Session:
 
     @property
     def _control(self) -> Path:
-        return self.keeper.folder / "control"
+        return self._folder / "control"
 
     def _send(self, argv: Sequence[str]) -> int:
         """Have the shell run a command; its output and exit code appear under the number returned."""
@@ -181,7 +193,7 @@ class Session:
             f"( ( cd; {shlex.join(argv)} >{base}.out 2>{base}.err </dev/null; echo $? >{base}.tmp;"
             f" mv {base}.tmp {base}.code ) & )\n"
         )
-        with (self.keeper.folder / "commands").open("wb", buffering=0) as fifo:
+        with (self._folder / "commands").open("wb", buffering=0) as fifo:
             fifo.write(line.encode())
         return self._counter
 

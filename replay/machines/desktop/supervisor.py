@@ -3,9 +3,10 @@ The process that keeps a machine's programs: a script of its own, run by `keeper
 
     python -I -S supervisor.py OWNER_PID FOLDER...
 
-Each line on stdin is a JSON object {"argv", "stdin", "stdout", "stderr"} (the last three are paths); the answer is
-a line {"pid"} or {"error"}. When stdin ends, or the owner dies (even by `kill -9`, even while forks of it hold the
-pipe), everything that was started is ended, the folders are removed, and this process ends too.
+Each line on stdin is a JSON object: {"argv", "stdin", "stdout", "stderr"} (the last three are paths) starts a
+program, {} ends all of them; the answer is a line {"pid"}, {"error"} or {}. When stdin ends, or the owner dies (even
+by `kill -9`, even while forks of it hold the pipe), all programs are ended, the folders are removed, and this process
+ends too.
 """
 
 from __future__ import annotations
@@ -104,13 +105,21 @@ def _serve(requests: IO[bytes], owner: int) -> list[subprocess.Popen[bytes]]:
         line = requests.readline()
         if not line:
             return programs
-        try:
-            programs.append(_start(json.loads(line)))
-            answer: dict[str, Any] = {"pid": programs[-1].pid}
-        except OSError as error:
-            answer = {"error": str(error)}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.write(json.dumps(_answer(json.loads(line), programs)) + "\n")
         sys.stdout.flush()
+
+
+def _answer(request: dict[str, Any], programs: list[subprocess.Popen[bytes]]) -> dict[str, Any]:
+    """Do what is asked for and return the answer."""
+    if not request:
+        _end(programs)
+        programs.clear()
+        return {}
+    try:
+        programs.append(_start(request))
+    except OSError as error:
+        return {"error": str(error)}
+    return {"pid": programs[-1].pid}
 
 
 def main(arguments: list[str]) -> None:

@@ -14,6 +14,7 @@ import shutil
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from footage.errors import MissingProgram, NoDisplay
@@ -27,17 +28,23 @@ _FAMILY_LOCAL, _FAMILY_WILD = 256, 65535
 
 
 class XServer:
-    """A running Xvfb, ended with its keeper."""
+    """A running Xvfb, ended with its keeper's programs."""
 
-    def __init__(self, keeper: Keeper, screen: tuple[int, int], number: int | None = None) -> None:
-        """Start the server on a free display, or on `number`. Raises MissingProgram or NoDisplay."""
+    def __init__(self, keeper: Keeper, screen: tuple[int, int], logs: Path, number: int | None = None) -> None:
+        """
+        Start the server on a free display, or on `number`; its output goes to the folder `logs`.
+
+        A server started after another with the same keeper takes the same cookie. Raises MissingProgram or NoDisplay.
+        """
         if shutil.which("Xvfb") is None:
             raise MissingProgram("Xvfb is not installed.", hint="apt-get install xvfb, or: make setup")
         self.authority = keeper.folder / "Xauthority"
-        _write_authority(self.authority)
+        if not self.authority.exists():
+            _write_authority(self.authority)
         self._keeper = keeper
-        self.pid = keeper.start(self._command(screen, number), name="Xvfb")
-        self.number = self._wait()
+        self._logs = logs
+        self._screen = screen
+        self.number = self._start(_free_numbers() if number is None else iter([number]))
         self.framebuffer = keeper.memory / "Xvfb_screen0"
         """The file that holds the screen, in XWD form."""
 
@@ -56,39 +63,50 @@ class XServer:
         """Whether the server runs."""
         return _running(self.pid)
 
-    def _command(self, screen: tuple[int, int], number: int | None) -> list[str]:
-        width, height = screen
-        command = ["Xvfb"] if number is None else ["Xvfb", f":{number}"]
+    def _start(self, numbers: Iterator[int]) -> int:
+        """
+        Start the server on the first of `numbers` that it can have, and return that.
+
+        Of two servers that want the same number at once, one cannot bind its socket, and ends.
+        """
+        for number in numbers:
+            self.pid = self._keeper.start(self._command(number), log=self._logs / f"Xvfb-{number}")
+            if self._wait(number):
+                return number
+        reason = _last_lines(self._logs / f"Xvfb-{number}.err") or f"it did not answer within {PATIENCE:.0f} s"
+        raise NoDisplay(f"No X display could be started: {reason}.", hint="Try: footage doctor")
+
+    def _command(self, number: int) -> list[str]:
+        width, height = self._screen
         # -terminate: the last client gone means nobody is left who could want the display.
-        command += ["-displayfd", "1", "-screen", "0", f"{width}x{height}x24", "-dpi", "96", "-br"]
-        command += ["-auth", str(self.authority), "-fbdir", str(self._keeper.memory), "-terminate"]
-        command += [
-            "-nolisten",
-            "tcp",
-            "-nolisten",
-            "local",
-            "-s",
-            "0",
-            "-ardelay",
-            _NEVER,
-            "-arinterval",
-            _NEVER,
-        ]
+        command = ["Xvfb", f":{number}", "-displayfd", "1", "-screen", "0", f"{width}x{height}x24", "-dpi", "96"]
+        command += ["-auth", str(self.authority), "-fbdir", str(self._keeper.memory), "-terminate", "-br"]
+        command += ["-nolisten", "tcp", "-s", "0", "-ardelay", _NEVER, "-arinterval", _NEVER]
         return [*command, "-extension", "MIT-SHM", "-extension", "GLX"]
 
-    def _wait(self) -> int:
-        """Return the display number once the server has told it: it then takes connections."""
-        told = self._keeper.log("Xvfb", "out")
+    def _wait(self, number: int) -> bool:
+        """Return whether the server came up: it then tells its number, and takes connections."""
+        told = self._logs / f"Xvfb-{number}.out"
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            line = told.read_text("ascii") if told.exists() else ""
-            if line.endswith("\n"):
-                return int(line)
-            if not self.alive:
-                break
+        while self.alive and time.monotonic() < deadline:
+            if told.exists() and told.read_bytes().endswith(b"\n"):
+                return True
             time.sleep(0.003)
-        reason = self._keeper.said("Xvfb") or f"it did not answer within {PATIENCE:.0f} s"
-        raise NoDisplay(f"No X display could be started: {reason}.", hint="Try: footage doctor")
+        return False
+
+
+def _free_numbers() -> Iterator[int]:
+    """Yield display numbers that no server seems to use, from 100 on: the first ones are for people's own."""
+    for number in range(100, 200):
+        sockets = Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")  # noqa: S108 - where they are
+        if not any(path.exists() for path in sockets):
+            yield number
+
+
+def _last_lines(log: Path) -> str:
+    """Return the end of a log on one line, for an error message."""
+    lines = log.read_text("utf-8", "replace").split("\n") if log.exists() else []
+    return " / ".join(line.strip() for line in lines if line.strip())[-300:]
 
 
 def _running(pid: int) -> bool:
