@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -35,7 +36,8 @@ def command(run: str | None, port: int, host: str, store: Path | None, sample: b
         page = f"/runs/{opened.run(run).id}" if run else "/"
 
         def tell(url: str) -> None:
-            click.echo(url.replace("/?", f"{page}?", 1))
             click.echo("Ctrl-C stops the viewer.", err=True)
+            click.echo(url.replace("/?", f"{page}?", 1))
 
-        serve(opened, host=host, port=port, on_ready=tell)
+        with suppress(KeyboardInterrupt):
+            serve(opened, host=host, port=port, on_ready=tell)
