@@ -84,7 +84,7 @@ def is_caret(blob: Blob, a: Pixels, b: Pixels, *, spread: int = 0) -> bool:
         return False
     if spread:
         return True
-    return blob.fill == 1 and any(_one_colour(crop(screen, blob.box)) for screen in (a, b))
+    return any(_one_colour(crop(screen, blob.box)) for screen in (a, b))
 
 
 def _one_colour(pixels: Pixels) -> bool:

@@ -117,14 +117,15 @@ class Judge:
         found = compare_requests(requests[0], requests[1], self._screens.compare_pictures)
         if found is None or found.cause is Cause.MODEL:
             kept = self._kept(self._a, a, requests[0]), self._kept(self._b, b, requests[1])
-            if kept[0] != kept[1]:
-                return Cause.HARNESS, "history", f"its messages keep {against(*kept)}"
+            if _pruned_otherwise(*kept):
+                shown = [f"{held} of {earlier}" for held, earlier in kept]
+                return Cause.HARNESS, "history", f"its messages hold {' against '.join(shown)} earlier replies"
             return self._of_replies(a, b, found)
         return found.cause, found.kind, f"its request differs in {found.path}: {found.why}"
 
     @staticmethod
-    def _kept(side: Side, turn: Turn, request: JSON) -> str:
-        """Say how many of the model's earlier replies a request holds; `all` however many that are."""
+    def _kept(side: Side, turn: Turn, request: JSON) -> tuple[int, int]:
+        """Return how many of the model's earlier replies a request holds, and how many there are."""
         earlier = [
             other
             for other in side.turns.values()
@@ -132,7 +133,7 @@ class Judge:
         ]
         messages = request.get("messages") or []
         held = sum(isinstance(message, dict) and message.get("role") == "assistant" for message in messages)
-        return "all earlier replies" if held >= len(earlier) else f"the last {held} replies"
+        return min(held, len(earlier)), len(earlier)
 
     def _of_replies(self, a: Turn, b: Turn, found: RequestDifference | None) -> tuple[Cause, str, str]:
         models = [turn.model or side.run.model for turn, side in ((a, self._a), (b, self._b))]
@@ -157,6 +158,12 @@ class Judge:
             return Divergence(*self._existing(i, j), Cause.HARNESS, "stopped", why)
         why = f"run {name} ended after {at} steps; {went_on}"
         return self.of_actions(i, j, ActionDifference(ActionVerdict.DIFFERENT, why))
+
+
+def _pruned_otherwise(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Tell whether no one rule (keep everything, keep the last so many) explains what both requests hold."""
+    (fewer, of_fewer), (more, _) = sorted((a, b))
+    return fewer < of_fewer and fewer < more
 
 
 def _carried_out_otherwise(a: Step, b: Step) -> tuple[str, str]:

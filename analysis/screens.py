@@ -49,6 +49,8 @@ FINE_LEVEL, FINE_PIXELS = 18, 5
 ANOTHER_PAGE = 0.3
 """Share of the cells from which on a change is called another page."""
 
+_KEYS = frozenset({"type", "key", "hold_key"})
+
 
 class ScreenVerdict(StrEnum):
     """How two screens compare."""
@@ -143,14 +145,14 @@ def focus_regions(
     """
     Return where an action takes effect: around its points (`reach` pixels each way), and what it changed on screen.
 
-    `before` and `after` are the screens around the action. A change of more than a quarter of the screen is a new
-    page rather than a place to look closely at, and is left out.
+    `before` and `after` are the screens around the action. A change of more than a fiftieth of the screen (a tenth
+    for keys, which may write a paragraph) is a new window rather than a place to look closely at, and is left out.
     """
     points = [action.point, action.arguments.get("start_coordinate")]
     regions = [Region(int(p[0]) - reach, int(p[1]) - reach, 2 * reach, 2 * reach) for p in points if p is not None]
     if before is not None and after is not None and before.shape == after.shape:
-        screen = before.shape[0] * before.shape[1]
-        changed = [r for r in changed_regions(before, after, most=8) if r.width * r.height * 4 <= screen]
+        largest = before.shape[0] * before.shape[1] // (10 if action.name in _KEYS else 50)
+        changed = [r for r in changed_regions(before, after, most=8) if r.width * r.height <= largest]
         regions += [Region(r.x - 8, r.y - 8, r.width + 16, r.height + 16) for r in changed]
     return tuple(regions)
 

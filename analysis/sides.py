@@ -92,7 +92,7 @@ class Screens:
         self._store = store
         self._sides = (a, b)
         drivers = [(side.run.machine or {}).get("driver") for side in (a, b)]
-        self._same_machine = drivers[0] is not None and drivers[0] == drivers[1]
+        self._same_machine = (drivers[0] is not None and drivers[0] == drivers[1]) or _share_a_screen(a, b)
         self._volatile = tuple(volatile)
         self._learned = False
         self._pictures: OrderedDict[str, Pixels] = OrderedDict()
@@ -139,14 +139,18 @@ class Screens:
         """
         changed: list[list[Region]] = []
         around: list[Region] = []
+        idle = False
         for side, index, frame in zip(self._sides, steps, after, strict=True):
             before, action = side.before(index), side.steps[index].action
-            known = (None, None) if before is None or frame is None else (self.pixels(before), self.pixels(frame))
-            near = focus_regions(action)
-            around += near
-            changed.append(list(focus_regions(action, *known)[len(near) :]))
+            around += focus_regions(action)
+            if before is None or frame is None:
+                changed.append([])
+                continue
+            idle = idle or before.sha256 == frame.sha256
+            everything = focus_regions(action, self.pixels(before), self.pixels(frame))
+            changed.append(list(everything[len(focus_regions(action)) :]))
         one, two = changed
-        if self._sides[0].steps[steps[0]].action.name == "type" and not (one and two):
+        if idle and self._sides[0].steps[steps[0]].action.name == "type":
             return [*around, *one, *two]
         return around + [r for r in one if touches(r, two)] + [r for r in two if touches(r, one)]
 
@@ -209,6 +213,15 @@ class Screens:
             changed = [(one, two) for one, two in stretches if one.sha256 != two.sha256]
             pairs = ((self.pixels(one), self.pixels(two)) for one, two in changed)
             self._volatile += learn_volatile(pairs, unchanged=len(stretches) - len(changed))
+
+
+def _share_a_screen(a: Side, b: Side) -> bool:
+    """Tell whether two runs showed the same lossless screen to the last pixel, which no two renderers do."""
+    one, two = (
+        {frame.sha256 for index in range(len(side.steps)) if (frame := side.before(index)) and not frame.lossy}
+        for side in (a, b)
+    )
+    return not one.isdisjoint(two)
 
 
 def _around(action: Action | None) -> list[Region]:

@@ -89,7 +89,7 @@ class Asked:
     system: str = "You use a computer."
     width: int = 640
     words: str = "I go on."
-    keep_pictures: bool = True
+    whole_history: bool = True
     extra: JSON = field(default_factory=dict)
     says_done: bool = True
     """The last reply asks for no step."""
@@ -160,7 +160,7 @@ class _Talk:
     def _begin(self) -> int:
         tool = {"type": "computer_20250124", "name": "computer", "display_width_px": self.asked.width}
         body = {"model": self.asked.model, "system": self.asked.system, "tools": [tool], **self.asked.extra}
-        messages = self._messages if self.asked.keep_pictures else self._messages[:1] + self._messages[-2:]
+        messages = self._messages if self.asked.whole_history else self._messages[:1] + self._messages[-2:]
         return self._writer.begin_turn(
             model=self.asked.model, request={**body, "messages": list(messages)}, started=Instant.now()
         )

@@ -258,7 +258,7 @@ def test_a_step_more_is_named(store: Store) -> None:
         (Asked(system="Be quick."), "prompt", "system"),
         (Asked(width=1024, model="model-two"), "scaling", "tools[0].display_width_px"),
         (Asked(extra={"temperature": 1}), "parameters", "temperature"),
-        (Asked(keep_pictures=False), "history", "messages"),
+        (Asked(whole_history=False), "history", "messages"),
     ],
 )
 def test_another_request_is_the_harness_doing(store: Store, other: Asked, kind: str, path: str) -> None:
@@ -281,6 +281,15 @@ def test_a_run_that_was_stopped(store: Store, status: RunStatus, asked: Asked | 
     one = write_run(store, story(), END, asked=asked)
     two = write_run(store, story()[:4], note("hello", ticked=True), asked=asked, status=status)
     assert parted(diff_runs(store, one, two)) == (4, None, Cause.HARNESS, "stopped")
+
+
+def test_a_harness_that_keeps_the_last_replies_only_is_the_same_on_both_sides(store: Store) -> None:
+    short = Asked(whole_history=False)
+    one = write_run(store, story(), END, asked=short)
+    scenes = missed()
+    scenes.insert(2, Scene(note(), LOOK))
+    result = diff_runs(store, one, write_run(store, scenes, MISSED_END, asked=short))
+    assert parted(result) == (3, 4, Cause.MODEL, "sampling")
 
 
 # --- together again -------------------------------------------------------------------------------
@@ -352,6 +361,14 @@ def test_a_lost_character_shows_in_lossy_screens_of_another_machine(store: Store
     scenes = changed(story(), 3, before=note("hell"))
     result = diff(store, scenes, lossy=True, machine={"driver": "vnc"})
     assert parted(result) == (3, 3, Cause.ENVIRONMENT, "content")
+
+
+def test_one_equal_screen_shows_that_the_machines_render_alike(store: Store) -> None:
+    scenes = changed(story(), 4, before=note("hello"))  # the box is unticked, far from where ctrl+s is pressed
+    scenes = changed(scenes, 3, action=SAVE)
+    one = write_run(store, changed(story(), 3, action=SAVE), END)
+    result = diff_runs(store, one, write_run(store, scenes, END, machine={"driver": "vnc"}))
+    assert parted(result)[2] is Cause.EXECUTION
 
 
 def test_runs_without_screens_are_compared_by_their_actions(store: Store) -> None:

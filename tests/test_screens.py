@@ -64,6 +64,12 @@ def test_a_caret_blink_in_the_middle_of_text_is_cosmetic() -> None:
     assert compare_screens(pixels(page()), shown).why == "caret blink"
 
 
+def test_a_caret_that_crosses_a_line_of_its_colour_is_cosmetic() -> None:
+    underlined = drawn_on(page(), bar(330, 344, 60, 2))
+    shown = drawn_on(page(), bar(330, 344, 60, 2), bar(345, 331, 1, 16))
+    assert compare_screens(underlined, shown).why == "caret blink"
+
+
 def test_a_caret_that_stands_elsewhere_is_material() -> None:
     here, there = drawn_on(page(), bar(340, 330, 1, 16)), drawn_on(page(), bar(380, 330, 1, 16))
     assert compare_screens(here, there).is_material
@@ -206,6 +212,13 @@ def test_the_focus_of_a_drag_is_at_both_ends_and_of_a_key_nowhere() -> None:
     drag = Action("left_click_drag", {"start_coordinate": [10, 20], "coordinate": [300, 310]})
     assert focus_regions(drag, reach=5) == (Region(295, 305, 10, 10), Region(5, 15, 10, 10))
     assert focus_regions(Action("key", {"text": "ctrl+s"})) == ()
+
+
+def test_a_new_window_is_a_place_to_look_closely_at_only_where_keys_may_have_written_it() -> None:
+    written = drawn_on(page(), bar(100, 100, 200, 80))
+    click, text = Action("left_click", {"coordinate": [500, 300]}), Action("type", {"text": "…"})
+    assert focus_regions(click, pixels(page()), written) == (Region(452, 252, 96, 96),)
+    assert focus_regions(text, pixels(page()), written) == (Region(92, 92, 216, 96),)
 
 
 def test_a_new_page_is_no_place_to_look_closely_at() -> None:
