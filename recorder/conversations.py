@@ -27,7 +27,8 @@ class Talk:
     """One conversation, as far as this process knows."""
 
     number: int | None
-    """None where the store failed to take it."""
+    """None where it is not stored (yet)."""
+    label: str = ""
     prints: list[int] = field(default_factory=list)
     """Of the last request's messages, pictures aside."""
     request: int = 0
@@ -104,6 +105,13 @@ class Conversations:
             if fits and not again and (best is None or known > len(best.prints)):
                 best = talk
         return best
+
+    def retried(self, fingerprint: int) -> None:
+        """Take note that somebody asks this very request once more, since the last reply did not reach him."""
+        for talk in reversed(self._talks):
+            if talk.request == fingerprint:
+                talk.outcome = "failed"
+                return
 
     def begin(self, number: int | None) -> Talk:
         """Add a conversation."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from footage.recorder.secrets import Secrets
 from footage.storage import RunWriter
 
 __all__ = ["Guard"]
@@ -23,9 +24,15 @@ _T = TypeVar("_T")
 class Guard:
     """Carries out what writes into a run. Thread-safe."""
 
-    def __init__(self, writer: RunWriter | None, *, strict: bool = False) -> None:
+    def __init__(
+        self, writer: RunWriter | None, *, strict: bool = False, secrets: Secrets | None = None, shared: bool = False
+    ) -> None:
         self.writer = writer
         self.strict = strict
+        self.secrets = secrets if secrets is not None else Secrets()
+        """What is kept out of everything that is written."""
+        self.shared = shared
+        """Whether other layers, in other processes, write into the same run."""
         self._lock = threading.Lock()
         self._warned = False
         self._lost = 0
@@ -70,11 +77,12 @@ class Guard:
     def _note(self, what: str, error: Exception) -> None:
         with self._lock:
             self._lost += 1
-            self._reason = self._reason or f"{what} could not be recorded: {type(error).__name__}: {error}"
+            said = self.secrets.clean(str(error))
+            self._reason = self._reason or f"{what} could not be recorded: {type(error).__name__}: {said}"
             first, self._warned = not self._warned, True
         if first:
-            _log.warning("%s could not be recorded (%s); the agent goes on, the run will show a gap.", what, error)
-        _log.debug("not recorded: %s", what, exc_info=error)
+            _log.warning("%s could not be recorded (%s); the agent goes on, the run will show a gap.", what, said)
+        _log.debug("not recorded: %s (%s)", what, said)
 
     def _mark_gap(self, writer: RunWriter) -> None:
         if not self._lost:

@@ -35,12 +35,15 @@ class ResultReader:
         self._steps = steps
         self._pictures = pictures
         self._screen = screen
+        self.on_results: Callable[[list[StepEntry]], None] = lambda _: None
+        """Told of a call's steps when the model is about to be told of them."""
 
     def take(self, block: JSON) -> None:
         """Record one result block; one of a call that is not known changes nothing."""
         entries = self._steps.of_call(str(block.get("tool_use_id") or ""))
         if not entries or entries[0].answered:
             return
+        self.on_results(entries)
         failed = bool(block.get("is_error")) or _is_error(block.get("content"))
         parts, labelled = _shares(block, len(entries))
         for number, (entry, part) in enumerate(zip(entries, parts, strict=True)):
@@ -58,7 +61,7 @@ class ResultReader:
             self._steps.finish(entry, StepStatus.FAILED, error=text)
         else:
             known = entry.status if entry.status is not StepStatus.INTENDED else StepStatus.EXECUTED
-            self._steps.finish(entry, known, result_text=text)
+            self._steps.finish(entry, known, result_text=text, hearsay=True)
         for image in part.images:
             self._observe(entry, image)
 

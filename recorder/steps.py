@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from footage.recorder.guard import Guard
 from footage.trajectory import Action, InputEvent, Instant, StepStatus
@@ -31,6 +31,8 @@ class StepEntry:
     status: StepStatus = StepStatus.INTENDED
     answered: bool = False
     """The model was told its result."""
+    secret: bool = False
+    """Its arguments hold something that is kept out of the recording."""
 
 
 class StepBook:
@@ -58,10 +60,14 @@ class StepBook:
             return entries
 
     def _stored(self, action: Action, turn: int | None, call_id: str, number: int) -> StepEntry:
+        secrets = self._guard.secrets
+        arguments, raw = secrets.clean_json(action.arguments), secrets.clean_json(action.raw)
+        secret = arguments is not action.arguments or raw is not action.raw
+        kept = replace(action, arguments=arguments, raw=raw) if secret else action
         index = self._guard.write(
-            "a step", lambda w: w.intend(action, turn=turn, call_id=call_id, call_index=number, at=Instant.now())
+            "a step", lambda w: w.intend(kept, turn=turn, call_id=call_id, call_index=number, at=Instant.now())
         )
-        return StepEntry(action, index, turn, call_id)
+        return StepEntry(action, index, turn, call_id, secret=secret)
 
     def claim(self, action: Action, call_id: str | None = None) -> StepEntry:
         """
@@ -71,14 +77,34 @@ class StepBook:
         action. Else a new, scripted step.
         """
         with self._lock:
-            among = self._calls.get(call_id, []) if call_id else self._open
-            free = [entry for entry in among if not entry.claimed]
-            equal = [entry for entry in free if _same(entry.action, action)]
-            found = (equal or (free if call_id else []))[:1]
+            found = self._free(action, call_id)
+            if not found and self._guard.shared:
+                self._meet_others()
+                found = self._free(action, call_id)
             for entry in found:
                 entry.claimed = True
                 self._open.remove(entry)
         return found[0] if found else self.intend([action], call_id=self._fresh(call_id), claimed=True)[0]
+
+    def _free(self, action: Action, call_id: str | None) -> list[StepEntry]:
+        """Return the entry to claim, or nothing."""
+        among = self._calls.get(call_id, []) if call_id else self._open
+        free = [entry for entry in among if not entry.claimed]
+        equal = [entry for entry in free if _same(entry.action, action)]
+        if not equal and not call_id:
+            cleaned = replace(action, arguments=self._guard.secrets.clean_json(action.arguments))
+            equal = [entry for entry in free if _same(entry.action, cleaned)]
+        return (equal or (free if call_id else []))[:1]
+
+    def _meet_others(self) -> None:
+        """Take in the open steps that other layers of the run stored."""
+        known = {entry.index for entry in self._open} | {e.index for call in self._calls.values() for e in call}
+        for step in self._guard.write("what others recorded", lambda w: w.open_steps()) or []:
+            if step.index not in known:
+                entry = StepEntry(step.action, step.index, step.turn, step.call_id, answered=True)
+                self._open.append(entry)
+                if step.call_id:
+                    self._calls.setdefault(step.call_id, []).append(entry)
 
     def _fresh(self, call_id: str | None) -> str:
         """Return the call id for a step that is new: none for a call performed more often than it was asked for."""
@@ -112,15 +138,27 @@ class StepBook:
         error: str | None = None,
         delivered: Sequence[InputEvent] | None = None,
         ended: Instant | None = None,
+        hearsay: bool = False,
     ) -> None:
-        """Store what became of it; what is None stays as it is."""
+        """
+        Store what became of it; what is None stays as it is.
+
+        `hearsay`: only the model was told so; what the layer that performed it knows counts more. The input events of
+        an action with a secret would spell it out: they are not stored.
+        """
         entry.status = status
-        index = entry.index
+        index, clean = entry.index, self._guard.secrets.clean
         if index is not None:
             self._guard.write(
                 "the outcome of a step",
                 lambda w: w.finish(
-                    index, status=status, result_text=result_text, error=error, delivered=delivered, ended=ended
+                    index,
+                    status=status,
+                    result_text=None if result_text is None else clean(result_text),
+                    error=None if error is None else clean(error),
+                    delivered=None if entry.secret else delivered,
+                    ended=ended,
+                    hearsay=hearsay,
                 ),
             )
 

@@ -8,7 +8,9 @@ then tell the `Exchange` what came back, as it comes. What completes a tool call
 
 from __future__ import annotations
 
+import functools
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,14 +20,17 @@ from footage.recorder.conversations import Conversations, Talk, full_print, labe
 from footage.recorder.guard import Guard
 from footage.recorder.pictures import PictureQueue
 from footage.recorder.results import ResultReader
-from footage.recorder.steps import StepBook
+from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.stream import EventReader, MessageBuilder
 from footage.trajectory import JSON, Instant
 
-__all__ = ["Exchange", "Wire"]
+__all__ = ["Exchange", "Wire", "is_for_take"]
 
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _CUT = "The reply was cut off before its end."
+_HUNG_UP = "The agent hung up before the end of the reply."
+_OTHERS = 0.3
+"""Seconds that another layer gets to store the reply that this one has already seen."""
 
 
 class Wire:
@@ -53,11 +58,13 @@ class Wire:
         self.pointer = PointerTracker()
         self.lock = threading.RLock()
         self.results = ResultReader(steps, pictures, screen)
+        self.on_calls: Callable[[list[StepEntry]], None] = lambda _: None
+        """Told of the steps of each call, once they are stored."""
 
     def ask(self, body: JSON) -> Exchange:
         """Record that a request is about to be sent (the JSON body); return the exchange it opens."""
         exchange = Exchange(self)
-        self.guard.attempt("a request", lambda: self._open(exchange, body))
+        exchange.open(body)
         return exchange
 
     def adopt(self, conversation: int, messages: Sequence[JSON]) -> None:
@@ -70,10 +77,14 @@ class Wire:
             talk = self.conversations.begin(conversation)
             talk.prints, talk.outcome = [text_print(message) for message in messages], "failed"
 
-    def _open(self, exchange: Exchange, body: JSON) -> None:
+    def begin(self, exchange: Exchange, body: JSON, *, retry: bool) -> None:
+        """Find where a request belongs, record the results in it, and begin its turn. For `Exchange.open`."""
+        body = self.guard.secrets.clean_json(body)
         with self.lock:
-            talk = self.conversations.find(body) or self._new_talk(body)
             fingerprint = full_print(body)
+            if retry:
+                self.conversations.retried(fingerprint)
+            talk = self.conversations.find(body) or self._new_talk(body)
             retried = talk.outcome == "failed" and talk.request == fingerprint
             talk.prints = talk.prints if retried else self._prints(talk, body)
             talk.request, talk.outcome = fingerprint, ""
@@ -85,8 +96,10 @@ class Wire:
                 self.steps.abandon(talk.turn, _CUT)
             else:
                 talk.attempts = 0
-                talk.turn = self._new_turn(exchange, talk, body)
+                # Where others record too, they may know this turn already: its reply will tell.
+                talk.turn = None if self.guard.shared else self.new_turn(exchange, talk, body)
             exchange.talk, exchange.turn, exchange.number = talk, talk.turn, talk.attempts
+            exchange.request = body if talk.turn is None else None
 
     def _prints(self, talk: Talk, body: JSON) -> list[int]:
         """Return fingerprints of all messages so far; a thread's request brings only the new ones."""
@@ -96,10 +109,14 @@ class Wire:
         return [*talk.prints, *messages] if continues else messages
 
     def _new_talk(self, body: JSON) -> Talk:
-        label = label_of(body) if len(self.conversations) else ""
-        return self.conversations.begin(self.guard.write("a conversation", lambda w: w.conversation(label)))
+        talk = self.conversations.begin(None)
+        talk.label = label_of(body) if len(self.conversations) > 1 else ""
+        return talk
 
-    def _new_turn(self, exchange: Exchange, talk: Talk, body: JSON) -> int | None:
+    def new_turn(self, exchange: Exchange, talk: Talk, body: JSON) -> int | None:
+        """Store a turn, and its conversation if it is the first there; None where the store fails."""
+        if talk.number is None:
+            talk.number = self.guard.write("a conversation", lambda w: w.conversation(talk.label))
         number, model = talk.number, str(body.get("model") or "")
         self._name_model(model, bool(body.get("tools")))
         if number is None:
@@ -108,6 +125,20 @@ class Wire:
             "a request",
             lambda w: w.begin_turn(conversation=number, model=model, request=body, started=exchange.started),
         )
+
+    def turn_of_others(self, response_id: str, call_id: str) -> tuple[int, int] | None:
+        """
+        Return (turn, conversation) where another layer of the run has recorded this reply.
+
+        It may be about to: while it waits for a reply, it is given a moment.
+        """
+        until = time.monotonic() + _OTHERS
+        while self.guard.shared and (response_id or call_id):
+            found = self.guard.write("a turn", lambda w: w.turn_of_reply(response_id, call_id))
+            if found or time.monotonic() > until or not self.guard.write("a turn", lambda w: w.others_ask()):
+                return found
+            time.sleep(0.01)
+        return None
 
     def _name_model(self, model: str, has_tools: bool) -> None:
         """Name the run's model where nobody did: the first that was asked, or the first that was given tools."""
@@ -127,10 +158,19 @@ class Exchange:
         self.talk: Talk | None = None
         self.turn: int | None = None
         self.number = 0
+        self.request: JSON | None = None
+        """The request, as long as it is not stored."""
+        self._elsewhere = False
         self._status: int | None = None
         self._reader = EventReader()
         self._builder = MessageBuilder()
         self._closed = False
+        self._hung_up = False
+        self._taken: set[int] = set()
+
+    def open(self, body: JSON, *, retry: bool = False) -> None:
+        """Record that a request is about to be sent; `retry`: the agent says that it sent the same before."""
+        self._wire.guard.attempt("a request", lambda: self._wire.begin(self, body, retry=retry))
 
     def reply(self, status: int, body: Any) -> None:
         """Record a whole response: its HTTP status and its JSON body (anything else for what was no JSON)."""
@@ -138,8 +178,23 @@ class Exchange:
 
     def feed(self, chunk: bytes, status: int = 200) -> None:
         """Record a piece of a streamed response, before it is passed on."""
+        self.take(self.read(chunk, status))
+
+    def read(self, chunk: bytes, status: int = 200) -> list[JSON]:
+        """Take a piece of a streamed response in; return the blocks it completes that are for `take`."""
         self._status = status
-        self._wire.guard.attempt("a reply", lambda: self._feed(chunk))
+        return self._wire.guard.attempt("a reply", lambda: self._read(chunk)) or []
+
+    def take(self, blocks: Sequence[JSON]) -> None:
+        """Record the tool calls among complete content blocks. A block counts once."""
+        for block in blocks:
+            self._wire.guard.attempt("a reply", functools.partial(self._block, block))
+
+    def hang_up(self) -> None:
+        """Take note that the agent does not wait for the reply any longer; what still comes is recorded."""
+        self._hung_up = True
+        if self.talk is not None and not self._is_late:
+            self.talk.outcome = "failed"
 
     def fail(self, error: str, status: int | None = None) -> None:
         """Record that no response came, or that it broke off."""
@@ -158,16 +213,14 @@ class Exchange:
             self._fail(_error_text(body), status)
             return
         content = objects(message.get("content"))
-        for block in content:
-            self._block(block)
+        self._builder.message = message
+        self.take(content)
         self._status = status
         self._end(message, content, "completed", "")
 
-    def _feed(self, chunk: bytes) -> None:
-        for event in self._reader.feed(chunk):
-            block = self._builder.add(event)
-            if block is not None:
-                self._block(block)
+    def _read(self, chunk: bytes) -> list[JSON]:
+        complete = (self._builder.add(event) for event in self._reader.feed(chunk))
+        return [block for block in complete if block is not None and is_for_take(block)]
 
     def _finish_stream(self) -> None:
         builder = self._builder
@@ -183,6 +236,10 @@ class Exchange:
 
     def _block(self, block: JSON) -> None:
         """Take a complete content block: a tool call is a step, a result of the service's own tools ends one."""
+        if id(block) in self._taken or self._is_late or not is_for_take(block):
+            return
+        self._taken.add(id(block))
+        self._find_turn(str(block.get("id") or ""))
         kind = str(block.get("type") or "")
         if kind in _CALLS:
             self._call(block)
@@ -201,40 +258,80 @@ class Exchange:
             if talk is not None and call_id:
                 zoom = any(action.is_computer and action.name == "zoom" for action in actions)
                 wire.conversations.asked(talk, call_id, zoom=zoom)
-        wire.steps.intend(actions, turn=self.turn, call_id=call_id)
+        entries = wire.steps.intend(actions, turn=self.turn, call_id=call_id)
+        if self._elsewhere:
+            for entry in entries:
+                entry.answered = True  # the layer that recorded the reply records what comes of it
+        else:
+            wire.on_calls(entries)
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether the agent has asked again meanwhile: another attempt goes on in this one's turn."""
+        talk = self.talk
+        return talk is not None and self.turn is not None and talk.turn == self.turn and talk.attempts != self.number
+
+    def _find_turn(self, call_id: str = "") -> None:
+        """Store the turn now, if that was put off until the reply came; unless another layer stored it."""
+        request, self.request, talk = self.request, None, self.talk
+        if request is None or talk is None:
+            return
+        found = self._wire.turn_of_others(str(self._builder.message.get("id") or ""), call_id)
+        with self._wire.lock:
+            if found is not None:
+                self._elsewhere = True
+                talk.turn, talk.number = found
+            else:
+                talk.turn = self._wire.new_turn(self, talk, request)
+            self.turn = talk.turn
 
     def _end(self, message: JSON, content: list[JSON], status: str, error: str) -> None:
         if self._closed:
             return
         self._closed = True
-        ended, turn, talk = Instant.now(), self.turn, self.talk
+        self._find_turn()
+        ended, turn, talk, late = Instant.now(), self.turn, self.talk, self._is_late
         response_id = str(message.get("id") or "")
         with self._wire.lock:
-            if talk is not None:
-                talk.outcome = "failed" if error else "done"
+            if talk is not None and not late:
+                talk.outcome = "failed" if error or self._hung_up else "done"
                 self._wire.conversations.replied(talk, response_id)
-        if turn is None:
+        if turn is None or self._elsewhere:
             return
-        usage = message.get("usage")
+        self._store_attempt(turn, ended, error or (_HUNG_UP if self._hung_up else ""))
+        if not late:
+            self._store_reply(turn, ended, message, content, status)
+
+    def _store_attempt(self, turn: int, ended: Instant, error: str) -> None:
+        said = self._wire.guard.secrets.clean(error)
         self._wire.guard.write(
             "an attempt",
             lambda w: w.attempt(
-                turn, number=self.number, started=self.started, ended=ended, status=self._status, error=error
+                turn, number=self.number, started=self.started, ended=ended, status=self._status, error=said
             ),
         )
+
+    def _store_reply(self, turn: int, ended: Instant, message: JSON, content: list[JSON], status: str) -> None:
+        clean, usage = self._wire.guard.secrets.clean_json, message.get("usage")
         self._wire.guard.write(
             "a reply",
             lambda w: w.end_turn(
                 turn,
-                content=content,
+                content=clean(content),
                 stop_reason=str(message.get("stop_reason") or ""),
-                usage=usage if isinstance(usage, dict) else {},
-                response_id=response_id,
+                usage=clean(usage) if isinstance(usage, dict) else {},
+                response_id=str(message.get("id") or ""),
                 model=str(message.get("model") or ""),
                 ended=ended,
                 status=status,
             ),
         )
+
+
+def is_for_take(block: JSON) -> bool:
+    """Tell whether a content block is a tool call, or the result of one of the service's own tools."""
+    kind = str(block.get("type") or "")
+    return kind in _CALLS or kind.endswith("_tool_result")
 
 
 def _error_text(body: Any) -> str:

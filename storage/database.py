@@ -21,6 +21,7 @@ __all__ = ["Database", "default_path"]
 
 APPLICATION_ID = 0x464F4F54  # "FOOT", in the header of the SQLite file
 SCHEMA_VERSION = 2  # in user_version; one more for each migration in schema.py
+_OLDEST_READABLE = 1  # later versions only add to it: it can be read without being migrated
 _HEADER_BYTES = 100
 _MAGIC = b"SQLite format 3\0"
 
@@ -137,11 +138,11 @@ class Database:
                 f"{self.path} was written by a newer footage (store version {version}, known: {SCHEMA_VERSION}).",
                 hint="Upgrade: pip install --upgrade footage",
             )
-        if version < SCHEMA_VERSION and self.readonly:
+        if version < _OLDEST_READABLE and self.readonly:
             raise StoreError(
                 f"{self.path} was written by an older footage, or never finished.", hint="Record into it once."
             )
-        if version < SCHEMA_VERSION:
+        if version < SCHEMA_VERSION and not self.readonly:
             self._migrate()
 
     def _version(self) -> int:

@@ -250,7 +250,10 @@ class Store:
 
     def raw_exchanges(self, run: str) -> list[RawExchange]:
         """Return what passed a run's proxy beside the Messages API, in its order."""
-        rows = self.database.rows("SELECT * FROM raw_exchange WHERE run = ? ORDER BY id", self._row(run)["id"])
+        row = self._row(run)
+        if self.database.row("SELECT 1 FROM sqlite_master WHERE name = 'raw_exchange'") is None:
+            return []  # a file of version 1, open for reading
+        rows = self.database.rows("SELECT * FROM raw_exchange WHERE run = ? ORDER BY id", row["id"])
         return [reading.raw_exchange_of(row) for row in rows]
 
     def notes(self, run: str) -> list[Note]:

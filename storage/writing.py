@@ -42,8 +42,11 @@ from footage.trajectory import (
 
 __all__ = ["RunWriter"]
 
-_RAW_COLUMNS = ("method", "path", "status", "error", "request_headers", "request", "request_bytes")
-_RAW_COLUMNS += ("response_headers", "response", "response_bytes")
+_RAW_COLUMNS = (
+    *("method", "path", "status", "error"),
+    *("request_headers", "request", "request_bytes"),
+    *("response_headers", "response", "response_bytes"),
+)
 
 
 def instant_columns(name: str, at: Instant | None) -> dict[str, Any]:
@@ -169,6 +172,7 @@ class RunWriter:
             subject.append(row)
             if prepared is not None:
                 self._requests.store(connection, row, conversation, prepared)
+            self._database.after_commit(lambda: self._turns.__setitem__(number, row))
             return number
 
     def attempt(
@@ -221,10 +225,13 @@ class RunWriter:
 
     # --- what other layers wrote ---
 
-    def turn_of_reply(self, response_id: str) -> tuple[int, int] | None:
-        """Return (turn, conversation) of the reply with this id, whichever layer stored it; None for none."""
-        sql = "SELECT number, conversation FROM turn WHERE run = ? AND response_id = ? ORDER BY number LIMIT 1"
-        row = self._database.row(sql, self._run, response_id) if response_id else None
+    def turn_of_reply(self, response_id: str, call_id: str = "") -> tuple[int, int] | None:
+        """Return (turn, conversation) of the reply with this id, or this call in it, whichever layer stored it."""
+        sql = (
+            "SELECT number, conversation FROM turn WHERE run = ?1 AND (?2 != '' AND response_id = ?2 OR number ="
+            " (SELECT turn FROM step WHERE run = ?1 AND ?3 != '' AND call_id = ?3 LIMIT 1)) ORDER BY number LIMIT 1"
+        )
+        row = self._database.row(sql, self._run, response_id, call_id)
         return (int(row[0]), int(row[1])) if row else None
 
     def others_ask(self) -> bool:
@@ -268,6 +275,7 @@ class RunWriter:
             values |= _action_columns(action) | instant_columns("intended", at)
             row = insert(connection, "step", values | {"status": StepStatus.INTENDED, "source_step": source_step})
             subject.append(row)
+            self._database.after_commit(lambda: self._steps.__setitem__(index, row))
             return index
 
     def start(self, index: int, at: Instant) -> None:
