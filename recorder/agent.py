@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from footage.errors import MachineError, ModelError, UsageError
 from footage.recorder.actions import TOOL_VERSIONS, TOOLSET, PointerTracker, actions_of, problem
+from footage.recorder.blocks import objects
 from footage.recorder.images import image_block
 from footage.recorder.scaling import encode_png, fitting_size, fitting_space
 from footage.recorder.session import Recording
@@ -169,7 +170,7 @@ class _Loop:
             raise ModelError(
                 f"The model's service cannot be reached: {error}", hint="Is the network there? Is the base URL right?"
             ) from error
-        content = [block for block in reply.get("content") or [] if isinstance(block, dict)]
+        content = objects(reply.get("content"))
         for block in content:
             if block.get("type") == "thinking":
                 self._tell(AgentEvent("thinking", str(block.get("thinking")), step=self._done))
@@ -183,8 +184,8 @@ class _Loop:
         """Carry out a reply's calls in their order, up to the first that fails; answer them all in one message."""
         results: list[JSON] = []
         failed = False
-        for block in content if isinstance(content, list) else []:
-            if isinstance(block, dict) and block.get("type") == "tool_use":
+        for block in objects(content):
+            if block.get("type") == "tool_use":
                 result = _text_result(_SKIPPED, failed=True) if failed else self._perform(block)
                 failed = failed or bool(result.get("is_error"))
                 echo = {"toolset_name": block["toolset_name"]} if block.get("toolset_name") else {}

@@ -120,11 +120,12 @@ class Recording:
 
         return attach(client, self.wire)
 
-    def watch(self, machine: Machine, *, quiet: float = 0.15, limit: float = 3.0) -> WatchedMachine:
+    def watch(self, machine: Machine, *, quiet: float = 0.25, limit: float = 3.0) -> WatchedMachine:
         """
         Return a machine like `machine` that records a frame before and after each action.
 
-        An action counts as over when the screen has not changed for `quiet` seconds, at the latest after `limit`.
+        An action counts as over when the screen has not changed for `quiet` seconds (after keys: half a second, if
+        that is longer), at the latest after `limit`.
         """
         specification = machine.specification
         self._screen = _screen_of(specification) or self._screen
@@ -162,8 +163,7 @@ class Recording:
             yield recorded
         except BaseException as error:
             status = StepStatus.FAILED if isinstance(error, Exception) else StepStatus.UNKNOWN
-            text = f"{type(error).__name__}: {error}"
-            self.steps.finish(entry, status, result_text=recorded.text, error=text, ended=Instant.now())
+            self.steps.finish(entry, status, result_text=recorded.text, error=_told(error), ended=Instant.now())
             raise
         self.steps.finish(entry, StepStatus.EXECUTED, result_text=recorded.text, ended=Instant.now())
 
@@ -256,9 +256,12 @@ def _ending(error: BaseException) -> tuple[RunStatus, str]:
     """Return how a run ends that an exception left."""
     if isinstance(error, SystemExit) and not error.code:
         return RunStatus.COMPLETED, ""
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
     stopped = isinstance(error, KeyboardInterrupt | GeneratorExit | asyncio.CancelledError)
-    return RunStatus.INTERRUPTED if stopped else RunStatus.ERRORED, text
+    return RunStatus.INTERRUPTED if stopped else RunStatus.ERRORED, _told(error)
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _screen_of(specification: JSON | None) -> tuple[int, int] | None:

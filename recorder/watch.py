@@ -16,8 +16,14 @@ __all__ = ["WatchedMachine"]
 _BETWEEN_NS = 100_000_000
 """Frames between actions are kept at most this often."""
 
-_LATE = frozenset({"mouse_move", "left_mouse_down", "left_mouse_up"})
-"""Actions that mostly change nothing; their effect is waited for less long."""
+_QUIET = {"type": 0.5, "key": 0.5, "hold_key": 0.5}
+"""
+Seconds without a change, at the least, after some actions. Programs follow up on keys late: the editor of the desktop
+marks its title as changed 0.35 seconds after the text.
+"""
+
+_REACT = {"mouse_move": 0.15, "left_mouse_down": 0.15, "left_mouse_up": 0.15}
+"""Seconds to wait for a first change, where most often there is none."""
 
 
 class WatchedMachine:
@@ -35,7 +41,7 @@ class WatchedMachine:
         steps: StepBook,
         pictures: PictureQueue,
         *,
-        quiet: float = 0.15,
+        quiet: float = 0.25,
         limit: float = 3.0,
     ) -> None:
         self._machine = machine
@@ -137,10 +143,10 @@ class WatchedMachine:
             passing: list[Screenshot] = []
             self._rested = settle(
                 self._machine,
-                quiet=self._quiet,
+                quiet=max(self._quiet, _QUIET.get(action.name, 0.0)),
                 limit=self._limit,
                 before=before,
-                react=0.15 if action.name in _LATE else 0.4,
+                react=_REACT.get(action.name, 0.4),
                 on_change=lambda shot: self._pass(passing, shot, entry),
             )
         self._keep(self._rested, entry, FrameRole.AFTER)
