@@ -2,7 +2,7 @@
 Aligning the steps of two runs: which step of one is which step of the other.
 
 Needleman and Wunsch within a band. Pairing two steps costs 0.6 of how their screens differ and 0.4 of how their actions
-do; leaving a step alone costs 0.7, and next to nothing where it only looks (a wait, a bare screenshot).
+do; leaving a step alone costs 0.7. Where steps only look (a wait, a bare screenshot), either costs next to nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SCREEN_WEIGHT, ACTION_WEIGHT = 0.6, 0.4
 GAP = 0.7
-FREE_GAP = 0.001
-"""Of a step that only looks; not quite nothing, so that two of them are still paired."""
+FREE = 0.001
+"""A step that only looks costs this share; not quite nothing, so that two alike are still paired."""
 BAND = 32
 """Steps off the diagonal that are tried, and twice the difference of the lengths."""
 
@@ -44,8 +44,8 @@ def align(a: Sequence[Action], b: Sequence[Action], screen_cost: Callable[[int, 
     `screen_cost(i, j)` says how the screens before step i of `a` and step j of `b` differ, 0..1. Where several
     alignments cost the same, steps are paired as early as possible.
     """
-    gaps_a = [FREE_GAP if action.looks_only else GAP for action in a]
-    gaps_b = [FREE_GAP if action.looks_only else GAP for action in b]
+    gaps_a = [GAP * FREE if action.looks_only else GAP for action in a]
+    gaps_b = [GAP * FREE if action.looks_only else GAP for action in b]
     action_cost = _action_costs(a, b)
     reach = BAND + 2 * abs(len(a) - len(b))
     above = _first_row(gaps_b)
@@ -60,7 +60,8 @@ def align(a: Sequence[Action], b: Sequence[Action], screen_cost: Callable[[int, 
             # Costs are never negative: where the way here costs more than leaving a step, they need not be known.
             alone_a, alone_b = above[j] + gaps_a[i - 1], row[j - 1] + gaps_b[j - 1]
             if paired < alone_a and paired < alone_b:
-                paired += SCREEN_WEIGHT * screen_cost(i - 1, j - 1) + ACTION_WEIGHT * action_cost(i - 1, j - 1)
+                cost = SCREEN_WEIGHT * screen_cost(i - 1, j - 1) + ACTION_WEIGHT * action_cost(i - 1, j - 1)
+                paired += cost * FREE if a[i - 1].looks_only else cost
                 if paired < alone_a and paired < alone_b:
                     row[j], came[j] = paired, _PAIRED
                     continue
@@ -106,9 +107,9 @@ def _action_costs(a: Sequence[Action], b: Sequence[Action]) -> Callable[[int, in
 
 
 def _action_cost(a: Action, b: Action) -> float:
-    if a.looks_only != b.looks_only:
-        return math.inf  # to look is no other way of acting
-    return 1.0 if a.title != b.title else compare_actions(a, b).cost
+    cost = 1.0 if a.title != b.title else compare_actions(a, b).cost
+    # To look is no other way of acting, nor of looking elsewhere: such steps stand alone rather than together.
+    return math.inf if cost == 1 and (a.looks_only or b.looks_only) else cost
 
 
 # --- how screens differ, roughly ------------------------------------------------------------------

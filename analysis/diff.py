@@ -186,6 +186,7 @@ class _Walk:
         self._judge = judge
         self._next = (0, 0)
         self._last: tuple[int, int] | None = None
+        self._seen: tuple[int, int] | None = None
         self._steps: list[StepPair] = []
         self._divergence: Divergence | None = None
         self._apart = False
@@ -213,25 +214,34 @@ class _Walk:
         self._steps.append(StepPair(i, j, screen, action))
         if self._divergence is not None:
             self._note_rejoining(i, j, screen)
-        elif screen is not None and screen.is_material:
-            self._part(self._judge.of_screens(i, j, self._last, screen))
-        elif action.kind is ActionVerdict.DIFFERENT:
-            self._part(self._judge.of_actions(i, j, action))
-        elif not self._only_looks((i, j)):
+        elif self._only_looks((i, j)):
+            # A look may come too early in one run; whether the world differs is for the next action to tell.
+            self._seen = self._seen or ((i, j) if screen is not None and screen.is_material else None)
+        elif not self._part_by_screens(i, j, screen):
+            if action.kind is ActionVerdict.DIFFERENT:
+                self._part(self._judge.of_actions(i, j, action))
             self._last = (i, j)
+
+    def _part_by_screens(self, i: int, j: int, screen: ScreenDifference | None) -> bool:
+        """Note a divergence where the screens differ, by the first look that saw it; tell whether they do."""
+        if screen is None or not screen.is_material:
+            self._seen = None
+            return False
+        i, j = self._seen or (i, j)
+        self._part(self._judge.of_screens(i, j, self._last, screen))
+        return True
 
     def _find_lone(self, i: int, j: int) -> None:
         """Compare a step that stands alone with what the other run did at that point."""
         i, j = self._acting(self._a, i), self._acting(self._b, j)
-        screen = self._screens.before(i, j, self._last)
-        if screen is not None and screen.is_material:
-            self._part(self._judge.of_screens(i, j, self._last, screen))
-        elif i >= len(self._a.steps) or j >= len(self._b.steps):
+        if self._part_by_screens(i, j, self._screens.before(i, j, self._last)):
+            return
+        if i >= len(self._a.steps) or j >= len(self._b.steps):
             self._part(self._judge.of_end(i, j))
-        else:
-            action = compare_actions(self._a.steps[i].action, self._b.steps[j].action)
-            once_more = ActionDifference(action.kind, f"{self._a.steps[i].action.title} once more in one run")
-            self._part(self._judge.of_actions(i, j, once_more if action.exact else action))
+            return
+        action = compare_actions(self._a.steps[i].action, self._b.steps[j].action)
+        once_more = ActionDifference(action.kind, f"{self._a.steps[i].action.title} once more in one run")
+        self._part(self._judge.of_actions(i, j, once_more if action.exact else action))
 
     @staticmethod
     def _acting(side: Side, index: int) -> int:
@@ -254,8 +264,8 @@ class _Walk:
         """Compare what the runs ended with; return what was found."""
         ends = len(self._a.steps), len(self._b.steps)
         end = self._screens.before(*ends, self._last if self._divergence is None else None)
-        if self._divergence is None and self._last is not None and end is not None and end.is_material:
-            self._part(self._judge.of_screens(*ends, self._last, end))
+        if self._divergence is None and self._steps:
+            self._part_by_screens(*ends, end)
         return RunDiff(
             self._a.run.id,
             self._b.run.id,

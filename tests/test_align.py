@@ -51,6 +51,16 @@ def test_looks_on_both_sides_are_paired() -> None:
     assert aligned(run, run) == [(0, 0), (1, 1), (2, 2)]
 
 
+def test_the_last_looks_are_paired_though_the_screens_differ_and_a_wait_is_no_look() -> None:
+    a, b = [("desk", click(10)), ("note", LOOK)], [("desk", click(10)), ("menu", LOOK)]
+    assert aligned(a, b) == [(0, 0), (1, 1)]
+    assert aligned(a, [("desk", click(10)), ("note", WAIT)]) == [(0, 0), (1, None), (None, 1)]
+
+
+def test_an_action_is_no_other_look() -> None:
+    assert aligned([("desk", LOOK)], [("desk", click(10))]) == [(0, None), (None, 0)]
+
+
 def test_a_misclick_is_paired_with_the_click_it_should_have_been() -> None:
     a = [("desk", click(10)), ("menu", click(90)), ("editor", click(300))]
     b = [("desk", click(10)), ("menu", click(130)), ("menu", click(300))]

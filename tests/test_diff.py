@@ -95,6 +95,14 @@ def test_waits_and_looks_are_cosmetic(store: Store) -> None:
     assert [(pair.a, pair.b) for pair in result.steps if pair.a is None] == [(None, 0), (None, 3), (None, 4), (None, 8)]
 
 
+def test_a_look_that_came_too_early_in_one_run_is_cosmetic(store: Store) -> None:
+    scenes = story()
+    scenes.insert(2, Scene(note(), LOOK))
+    early = changed(scenes, 2, before=WRONG, after=note())
+    result = diff_runs(store, write_run(store, scenes, END), write_run(store, early, END))
+    assert result.verdict is DiffVerdict.COSMETIC
+
+
 def test_another_wording_is_no_divergence(store: Store) -> None:
     one = write_run(store, story(), END, asked=Asked())
     two = write_run(store, story(), END, asked=Asked(model="model-two", words="Next."))
@@ -109,6 +117,14 @@ def test_a_wrong_page_names_its_step(store: Store, at: int) -> None:
     result = diff(store, changed(story(), at, before=WRONG))
     assert parted(result) == (at, at, Cause.ENVIRONMENT, "page")
     assert "another page" in str(result.divergence)
+
+
+def test_a_look_that_saw_the_wrong_page_first_is_the_step(store: Store) -> None:
+    scenes = story()
+    scenes.insert(3, Scene(note("hello"), LOOK))
+    wrong = changed(changed(scenes, 3, before=WRONG), 4, before=WRONG)
+    result = diff_runs(store, write_run(store, scenes, END), write_run(store, wrong, END))
+    assert parted(result) == (3, 3, Cause.ENVIRONMENT, "page")
 
 
 def test_another_start_is_said_to_be_one(store: Store) -> None:
