@@ -85,20 +85,26 @@ class Connections:
 
     def _writing(self) -> sqlite3.Connection:
         if self._writer is None:
-            self._writer = _connect(f"file:{quote(os.fsencode(self._path))}?mode=rw")
-            self._writer.execute("PRAGMA synchronous=FULL")
-            self._writer.execute("PRAGMA wal_autocheckpoint=0")
-            self._writer.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
-            self._writer.execute("PRAGMA foreign_keys=ON")
+            writer = _connect(f"file:{quote(os.fsencode(self._path))}?mode=rw")
+            writer.execute("PRAGMA synchronous=FULL")
+            (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()  # a copy may have come without
+            if mode != "wal":
+                writer.close()
+                hint = "Use a local disk."
+                raise StoreError(f"{self._path} is on a file system that cannot hold a store.", hint=hint)
+            writer.execute("PRAGMA wal_autocheckpoint=0")
+            writer.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
+            writer.execute("PRAGMA foreign_keys=ON")
+            self._writer = writer
         return self._writer
 
     @contextlib.contextmanager
-    def exclusive(self) -> Iterator[sqlite3.Connection]:
-        """Hold the writers' lock; gives the writing connection, outside any transaction."""
+    def locked(self) -> Iterator[None]:
+        """Hold the writers' lock."""
         with self._turn:
             self._check_open()
             with self._lock.held():
-                yield self._writing()
+                yield
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -112,7 +118,8 @@ class Connections:
                 assert self._writer is not None
                 yield self._writer
                 return
-            with self.exclusive() as writer:
+            with self.locked():
+                writer = self._writing()
                 self._inside = True
                 try:
                     writer.execute("BEGIN IMMEDIATE")

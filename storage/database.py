@@ -125,11 +125,12 @@ class Database:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # screenshots are private
         except OSError as error:
             raise StoreError(f"{self.path} cannot be made: {error.strerror}.") from error
-        with self._connections.exclusive() as writer:
-            writer.execute(f"PRAGMA application_id={APPLICATION_ID}")  # in the file's header, before there is a WAL
-            (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()
-        if mode != "wal":
-            raise StoreError(f"{self.path} is on a file system that cannot hold a store.", hint="Use a local disk.")
+        with self._connections.locked():
+            if not self._size():  # nobody else did it meanwhile
+                with contextlib.closing(sqlite3.connect(self.path)) as connection:
+                    connection.execute(
+                        f"PRAGMA application_id={APPLICATION_ID}"
+                    )  # in the header, before there is a WAL
 
     def _check_version(self) -> None:
         version = self._version()

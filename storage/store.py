@@ -15,7 +15,7 @@ from footage.storage.database import Database, default_path
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures import PictureReader
 from footage.storage.requests import dump_json, rebuild_request
-from footage.storage.writing import RunWriter, insert, instant_columns
+from footage.storage.writing import RunWriter, insert, instant_columns, task_id_of
 from footage.trajectory import (
     JSON,
     Conversation,
@@ -298,7 +298,7 @@ class Store:
         name = "".join(secrets.choice(_LETTERS) for _ in range(12))
         mother = self._row(parent.run) if parent else None
         values: dict[str, Any] = {"name": name, "kind": kind, "status": RunStatus.RECORDING, "task": task}
-        values |= {"task_id": task_id or _task_id(task), "model": model, "source_format": source_format}
+        values |= {"task_id": task_id or task_id_of(task), "model": model, "source_format": source_format}
         values |= {"machine": dump_json(machine) if machine is not None else None, "guarantee": guarantee}
         values |= {"parent": mother["id"] if mother else None, "parent_step": parent.step if parent else None}
         values |= {"steps": 0, "turns": 0, "trusted": int(trusted), **instant_columns("started", Instant.now())}
@@ -343,14 +343,6 @@ class Store:
         with self.database.transaction() as connection:
             values = {"run": row["id"], "value": value, "source": source, "note": note}
             insert(connection, "outcome", values | instant_columns("at", Instant.now()))
-
-
-def _task_id(task: str) -> str:
-    """Return a short name for a task text: its hash, so that runs of the same text are compared with each other."""
-    import hashlib
-
-    text = " ".join(task.split()).casefold()
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12] if text else ""
 
 
 def _conditions(

@@ -79,6 +79,14 @@ def update(connection: sqlite3.Connection, table: str, row: int, values: Mapping
     connection.execute(f'UPDATE "{table}" SET {pairs} WHERE id = ?', [*map(_storable, values.values()), row])
 
 
+def task_id_of(task: str) -> str:
+    """Return a short name for a task text: its hash, so that runs of the same text are compared with each other."""
+    import hashlib
+
+    text = " ".join(task.split()).casefold()
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12] if text else ""
+
+
 def regions_json(regions: Sequence[Region]) -> str:
     """Return [[x, y, width, height], …]."""
     return dump_json([region.as_list() for region in regions])
@@ -391,6 +399,18 @@ class RunWriter:
         values: dict[str, Any] = {"model": model, "task": task}
         values["machine"] = dump_json(machine) if machine is not None else None
         values = {name: value for name, value in values.items() if value is not None}
+        if values:
+            with self._event("description") as (connection, _):
+                update(connection, "run", self._run, values)
+
+    def describe_missing(
+        self, *, task: str = "", task_id: str | None = None, model: str = "", machine: JSON | None = None
+    ) -> None:
+        """Set what is not known of the run yet; what is known stays."""
+        known = self._database.row("SELECT task, task_id, model, machine FROM run WHERE id = ?", self._run)
+        given = {"task": task, "task_id": task_id or (task and task_id_of(task)), "model": model}
+        given["machine"] = dump_json(machine) if machine is not None else ""
+        values = {name: value for name, value in given.items() if value and not (known and known[name])}
         if values:
             with self._event("description") as (connection, _):
                 update(connection, "run", self._run, values)
