@@ -44,7 +44,17 @@ def test_a_recorded_task_is_replayed_and_forked(capsys: Capture, tmp_path: Path)
 
 def test_ctrl_c_keeps_what_was_recorded(capsys: Capture, tmp_path: Path) -> None:
     store = tmp_path / "runs.db"
-    command = [FOOTAGE, "agent", TASK, "--model", "stand-in/careful", "--think", "1", "--store", store]
+    command: list[str | Path] = [
+        FOOTAGE,
+        "agent",
+        TASK,
+        "--model",
+        "stand-in/careful",
+        "--think",
+        "1",
+        "--store",
+        store,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
         while "left_click" not in agent.stdout.readline():

@@ -67,8 +67,8 @@ def command(
     from footage.replay.machines import open_machine
 
     chosen = model or DEFAULT_MODEL
-    client = make_client(chosen, think=think)
     with (
+        closing(make_client(chosen, think=think)) as client,
         open_for(store, create=True) as opened,
         closing(open_machine(machine)) as started,
         record(task, store=opened, task_id=task_id, model=chosen, machine=started, strict=True, tags=tags) as run,

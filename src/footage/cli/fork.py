@@ -74,8 +74,10 @@ def command(
         source = opened.run(run)
         check_replayable(source)
         opened.step(source.id, at)
-        client = make_client(model or source.model, think=think)
-        with closing(machine_like(source, machine)) as started:
+        with (
+            closing(make_client(model or source.model, think=think)) as client,
+            closing(machine_like(source, machine)) as started,
+        ):
             report = fork_run(
                 opened,
                 source.id,

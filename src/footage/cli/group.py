@@ -81,13 +81,13 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool)
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
 def cli() -> None:
-    r"""Record, browse, replay and compare what computer-use agents do.
+    """Record, browse, replay and compare what computer-use agents do.
 
     \b
     Start with:  footage demo
     A RUN is its id, the beginning of it, or @1 (the newest recorded run), @2 ….
     The store is --store PATH, else $FOOTAGE_STORE, else footage.db in your data directory.
-    """
+    """  # noqa: D301 - `\b` is click's mark for lines that are not to be wrapped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
