@@ -111,7 +111,7 @@ def test_an_empty_store_tells_how_to_record(tmp_path: Path) -> None:
     with open_store(tmp_path / "empty.db") as store:
         page = words(get(create_app(store, token=None).test_client(), "/"))
     assert "Nothing is recorded yet." in page
-    assert f"footage record --store {tmp_path / 'empty.db'} -- python my_agent.py" in page
+    assert f"footage demo --store {tmp_path / 'empty.db'}" in page
 
 
 def test_pages_of_the_list_hold_each_run_once(tmp_path: Path) -> None:
@@ -214,6 +214,26 @@ def test_commands_name_run_step_machine_and_store(client: FlaskClient, sample: S
     store = f"--store {sample.store.path}"
     assert f"footage replay {sample.careful} --machine desktop {store}" in page
     assert f"footage fork {sample.careful} --at 3 --machine desktop {store}" in page
+
+
+def test_every_command_that_is_shown_is_understood(sample: Sample) -> None:
+    import shlex
+
+    import click
+
+    from footage.cli.group import cli
+    from footage.viewer.commands import diff_command, recording_commands, run_commands
+
+    runs = [sample.store.run(run) for run in (sample.careful, sample.diverged, sample.fork)]
+    shown = [*recording_commands(sample.store), diff_command(sample.store, sample.careful, sample.hasty)]
+    for run in runs:
+        shown += run_commands(sample.store, run, step=2, machine="desktop")
+    for command in shown:
+        program, verb, *rest = shlex.split(command.line)
+        found = cli.get_command(click.Context(cli), verb)
+        assert program == "footage"
+        assert found is not None, command.line
+        found.make_context(verb, rest)  # raises where the command would not take these words
 
 
 def test_a_part_of_a_page_is_what_the_page_shows(client: FlaskClient, sample: Sample) -> None:

@@ -245,31 +245,19 @@ def write_plain(store: Store, actions: Sequence[Action], *, pixels: Pixels, task
 
 def write_hostile(store: Store, payloads: Sequence[str]) -> list[str]:
     """One run for each payload, which stands in every text that a run can hold."""
-    return [_write_hostile(store, payload) for payload in payloads]
+    return [_write_hostile(store, payload, [payload] * 3) for payload in payloads]
 
 
-def _write_hostile(store: Store, payload: str) -> str:
-    pixels = np.zeros((40, 64, 3), np.uint8)
+def write_parade(store: Store, payloads: Sequence[str]) -> str:
+    """One run with a step for each payload."""
+    return _write_hostile(store, payloads[0], payloads)
+
+
+def _write_hostile(store: Store, payload: str, of_steps: Sequence[str]) -> str:
     hidden = f"{payload}\u202e\x1b[31m\x00"
     writer = store.begin_run(task=hidden, task_id=payload, model=payload, source_format=payload)
-    now = Instant.now()
-    blocks = [{"type": "thinking", "thinking": hidden}, {"type": "text", "text": hidden}]
-    typed = Action("type", {"text": payload, payload: payload}, raw={"text": payload, payload: payload})
-    clicked = click((10, 10), text=payload)
-    foreign = Action(payload, {"command": payload}, namespace=payload)
-    for action in (typed, clicked, foreign):
-        turn = writer.begin_turn(model=payload, started=now)
-        writer.attempt(turn, number=0, started=now, status=529, error=payload)
-        writer.attempt(turn, number=1, started=now, error=payload)
-        usage = {"output_tokens": 1, payload: payload}
-        writer.end_turn(turn, content=blocks, stop_reason=payload, usage=usage, ended=now, response_id=payload)
-        index = writer.intend(action, turn=turn, call_id=f"{payload}{turn}")
-        frame = writer.frame(pixels, captured=now, roles=[(index, FrameRole.BEFORE)], display=payload, source=payload)
-        writer.finish(
-            index, status=StepStatus.FAILED, result_text=hidden, error=hidden, delivered=[InputEvent(payload)]
-        )
-        writer.verdict(index, StepVerdict(Verdict.DIVERGED, hidden, (Region(1, 1, 5, 5),), frame, frame))
-        writer.gap(hidden, step=index)
+    for number, one in enumerate(of_steps):
+        _hostile_step(writer, one, number)
     writer.gap(hidden)
     writer.outcome(payload, OutcomeSource.HUMAN, payload)
     divergence = Divergence(0, 0, Cause.MODEL, payload, hidden)
@@ -278,3 +266,24 @@ def _write_hostile(store: Store, payload: str) -> str:
     store.add_note(writer.run_id, hidden)
     store.add_note(writer.run_id, hidden, step=0)
     return writer.run_id
+
+
+def _hostile_step(writer: RunWriter, payload: str, number: int) -> None:
+    hidden, now = f"{payload}\u202e\x1b[31m\x00", Instant.now()
+    actions = [
+        Action("type", {"text": payload, payload: payload}, raw={"text": payload, payload: payload}),
+        click((10, 10), text=payload),
+        Action(payload, {"command": payload}, namespace=payload),
+    ]
+    turn = writer.begin_turn(model=payload, started=now)
+    writer.attempt(turn, number=0, started=now, status=529, error=payload)
+    writer.attempt(turn, number=1, started=now, error=payload)
+    blocks = [{"type": "thinking", "thinking": hidden}, {"type": "text", "text": hidden}]
+    usage = {"output_tokens": 1, payload: payload}
+    writer.end_turn(turn, content=blocks, stop_reason=payload, usage=usage, ended=now, response_id=payload)
+    index = writer.intend(actions[number % 3], turn=turn, call_id=f"{payload}{turn}")
+    pixels = np.full((40, 64, 3), number, np.uint8)
+    frame = writer.frame(pixels, captured=now, roles=[(index, FrameRole.BEFORE)], display=payload, source=payload)
+    writer.finish(index, status=StepStatus.FAILED, result_text=hidden, error=hidden, delivered=[InputEvent(payload)])
+    writer.verdict(index, StepVerdict(Verdict.DIVERGED, hidden, (Region(1, 1, 5, 5),), frame, frame))
+    writer.gap(hidden, step=index)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,9 +14,7 @@ from footage.viewer.flipbook import Shot
 from footage.viewer.formats import action_line
 from footage.viewer.overlay import draw, outline
 
-__all__ = ["Comparison", "Comparisons", "Half", "Row", "RowView"]
-
-KEPT = 8
+__all__ = ["Comparison", "Half", "Row", "RowView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,24 +154,3 @@ def _words(pair: StepPair) -> str:
     if pair.a is None or pair.b is None:
         return f"only {'A' if pair.b is None else 'B'} does this"
     return "one of the two is not known" if pair.screen is None else pair.screen.why
-
-
-class Comparisons:
-    """Keeps the latest comparisons: stepping through one must not compare the runs again."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._known: OrderedDict[tuple[object, ...], Comparison] = OrderedDict()
-        self._turn = threading.Lock()
-
-    def get(self, a: str, b: str) -> Comparison:
-        """Return the comparison of two runs. Raises RunNotFound, and StoreCorrupt for a damaged picture."""
-        one, two = self._store.run(a), self._store.run(b)
-        key = (one.id, one.status, one.steps, two.id, two.status, two.steps)
-        with self._turn:  # one at a time: a second reader waits for the first and takes what it found
-            if key not in self._known:
-                self._known[key] = Comparison(self._store, one.id, two.id)
-                while len(self._known) > KEPT:
-                    self._known.popitem(last=False)
-            self._known.move_to_end(key)
-            return self._known[key]

@@ -62,15 +62,23 @@ class StepView:
 
 
 class Book:
-    """A run, read once, to make its pages from."""
+    """A run, its steps and turns read once, to make its pages from."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self.run = run
         self._store = store
         self.steps: Sequence[Step] = store.steps(run.id)
         self.turns: Mapping[int, Turn] = {turn.number: turn for turn in store.turns(run.id)}
-        self.gaps: Sequence[Gap] = store.gaps(run.id)
-        self.notes: Sequence[Note] = store.notes(run.id)
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What is missing in the run."""
+        return self._store.gaps(self.run.id)
+
+    @property
+    def notes(self) -> list[Note]:
+        """People's remarks, the newest ones too."""
+        return self._store.notes(self.run.id)
 
     @property
     def whole_run_gaps(self) -> list[Gap]:
@@ -92,9 +100,10 @@ class Book:
         """Return the film strip."""
         tiles = []
         per_turn = Counter(step.turn for step in self.steps)
+        all_gaps = self.gaps
         previous: Step | None = None
         for step in self.steps:
-            gaps = tuple(gap for gap in self.gaps if gap.step == step.index)
+            gaps = tuple(gap for gap in all_gaps if gap.step == step.index)
             begins = previous is not None and step.turn != previous.turn
             begins = begins and max(per_turn[one.turn] for one in (step, previous or step)) > 1
             tiles.append(Tile(step, _face(step), action_line(step.action, 40), gaps, begins))

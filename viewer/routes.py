@@ -9,10 +9,11 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage import Store
-from footage.trajectory import RunKind, RunStatus
+from footage.trajectory import Run, RunKind, RunStatus
 from footage.viewer.commands import diff_command, recording_commands, run_commands
-from footage.viewer.comparison import Comparisons
+from footage.viewer.comparison import Comparison
 from footage.viewer.flipbook import Book
+from footage.viewer.kept import Kept
 from footage.viewer.listing import list_runs
 from footage.viewer.pictures import as_png, as_thumbnail, thumbnail_url
 
@@ -29,10 +30,25 @@ class Viewer:
 
     store: Store
     machine: str | None
-    comparisons: Comparisons = field(init=False)
+    books: Kept[Book] = field(default_factory=lambda: Kept(4))
+    comparisons: Kept[Comparison] = field(default_factory=lambda: Kept(8))
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "comparisons", Comparisons(self.store))
+    def book(self, run: Run) -> Book:
+        """Return a run with its steps and turns; one that has ended is read once."""
+        if run.status is RunStatus.RECORDING:
+            return Book(self.store, run)
+        return self.books.get(_state(run), lambda: Book(self.store, run))
+
+    def comparison(self, a: Run, b: Run) -> Comparison:
+        """Return the comparison of two runs; of two that have ended, it is made once."""
+        if RunStatus.RECORDING in {a.status, b.status}:
+            return Comparison(self.store, a.id, b.id)
+        return self.comparisons.get((_state(a), _state(b)), lambda: Comparison(self.store, a.id, b.id))
+
+
+def _state(run: Run) -> tuple[object, ...]:
+    """Return what tells two readings of a run apart."""
+    return run.id, run.status, run.steps, run.turns
 
 
 def _viewer() -> Viewer:
@@ -63,7 +79,7 @@ def flipbook(reference: str, index: int = 0) -> str | Response:
     if run.id != reference:
         path = f"/runs/{run.id}/steps/{index}" if "/steps/" in request.path else f"/runs/{run.id}"
         return _found(path)
-    book = Book(viewer.store, run)
+    book = viewer.book(run)
     view = book.view(index, request.args.get("show", "")) if book.steps or "/steps/" in request.path else None
     commands = run_commands(viewer.store, run, step=view.step.index if view else None, machine=viewer.machine)
     template = "_step.html" if request.args.get("part") == "step" else "flipbook.html"
@@ -119,14 +135,14 @@ def pick() -> Response:
 def diff(a: str, b: str) -> str | Response:
     """Show two runs side by side, from where they part; with `part=row` only what changes from row to row."""
     viewer = _viewer()
-    one, two = viewer.store.run(a).id, viewer.store.run(b).id
-    if (one, two) != (a, b):
-        return _found(f"/diff/{one}/{two}")
-    comparison = viewer.comparisons.get(one, two)
+    one, two = viewer.store.run(a), viewer.store.run(b)
+    if (one.id, two.id) != (a, b):
+        return _found(f"/diff/{one.id}/{two.id}")
+    comparison = viewer.comparison(one, two)
     wanted = request.args.get("row", "")
     view = comparison.view(int(wanted) if wanted.isdecimal() else comparison.first)
     template = "_row.html" if request.args.get("part") == "row" else "diff.html"
-    return render_template(template, comparison=comparison, view=view, command=diff_command(viewer.store, one, two))
+    return render_template(template, comparison=comparison, view=view, command=diff_command(viewer.store, a, b))
 
 
 @pages.get("/favicon.ico")

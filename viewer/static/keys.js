@@ -6,10 +6,11 @@
 export function listen(table) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.target.closest("input:not([type=checkbox]), textarea, select")) return;
-    // A focused button, link or summary keeps what Space and Enter do to it.
+    const letter = event.key.length === 1;
+    // What has the focus keeps the keys it has a use for itself.
+    if (event.target.closest("input[type=search], select") || (!letter && event.target.closest("input"))) return;
     if (event.key === " " && event.target.closest("button, a, summary, input")) return;
-    const act = table[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const act = table[letter ? event.key.toLowerCase() : event.key];
     if (!act) return;
     event.preventDefault();
     act(event);
