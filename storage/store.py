@@ -142,10 +142,11 @@ class Store:
         raise RunNotFound(f"There is no run {reference!r} in {self.path}.", hint="`footage runs` lists the runs.")
 
     def _newest(self, reference: str) -> sqlite3.Row:
-        number = int(reference[1:]) if reference[1:].isdecimal() else 0
+        digits = reference[1:]
+        number = int(digits) if digits.isdecimal() and len(digits) < 10 else 0
         if number < 1:
             raise RunNotFound(f"{reference!r} names no run.", hint="@1 is the newest recorded run, @2 the one before.")
-        sql = f"{reading.RUN_SQL} WHERE run.kind IN ('recorded', 'imported') ORDER BY run.id DESC LIMIT 1 OFFSET ?"
+        sql = f"{reading.RUN_SQL} WHERE +run.kind IN ('recorded', 'imported') ORDER BY run.id DESC LIMIT 1 OFFSET ?"
         row = self.database.row(sql, number - 1)
         if row is None:
             raise RunNotFound(
@@ -295,7 +296,7 @@ class Store:
 
         With a parent the run joins its family. Without a task id, runs of the same task text share one.
         """
-        name = "".join(secrets.choice(_LETTERS) for _ in range(12))
+        name = _new_name()
         mother = self._row(parent.run) if parent else None
         values: dict[str, Any] = {"name": name, "kind": kind, "status": RunStatus.RECORDING, "task": task}
         values |= {"task_id": task_id or task_id_of(task), "model": model, "source_format": source_format}
@@ -343,6 +344,10 @@ class Store:
         with self.database.transaction() as connection:
             values = {"run": row["id"], "value": value, "source": source, "note": note}
             insert(connection, "outcome", values | instant_columns("at", Instant.now()))
+
+
+def _new_name() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(12))
 
 
 def _conditions(

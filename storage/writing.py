@@ -473,7 +473,7 @@ class RunWriter:
 
 
 def _action_columns(action: Action) -> dict[str, Any]:
-    x, y = _stored_point(action)
+    x, y = action.point or (None, None)
     return {
         "namespace": action.namespace,
         "name": action.name,
@@ -484,12 +484,3 @@ def _action_columns(action: Action) -> dict[str, Any]:
         "y": y,
         "tracked": int(x is not None and action.tracked is not None and "coordinate" not in action.arguments),
     }
-
-
-def _stored_point(action: Action) -> tuple[int | None, int | None]:
-    """Return where the action lands; (None, None) also where the model gave a point that is none."""
-    try:
-        point = action.point
-    except (TypeError, ValueError, OverflowError, LookupError):
-        return None, None
-    return (None, None) if point is None or max(map(abs, point)) >= 1 << 31 else point

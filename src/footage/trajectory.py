@@ -192,6 +192,13 @@ class Space:
         }
 
 
+def _is_point(given: Any) -> bool:
+    """Tell whether what a model gave is two numbers that can be pixels."""
+    if not isinstance(given, list | tuple) or len(given) < 2:
+        return False
+    return all(isinstance(number, int | float) and abs(number) < 1 << 31 for number in given[:2])
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """
@@ -233,11 +240,11 @@ class Action:
 
     @property
     def point(self) -> tuple[int, int] | None:
-        """Where the action lands, in screen pixels: given, else tracked; None where it has no position."""
+        """Where the action lands, in screen pixels: given, else tracked; None where it has no position, or a wrong one."""
         given = self.arguments.get("coordinate")
-        if given is not None:
-            return int(given[0]), int(given[1])
-        return self.tracked if self.is_computer else None
+        if given is None:
+            return self.tracked if self.is_computer else None
+        return (int(given[0]), int(given[1])) if _is_point(given) else None
 
     @property
     def title(self) -> str:
@@ -475,6 +482,28 @@ class Gap:
     at: Instant | None = None
     lost: int | None = None
     """How many events, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawExchange:
+    """A request that passed the proxy and was none to the Messages API, with its response; keys are removed."""
+
+    method: str
+    path: str
+    """With its query."""
+    status: int | None
+    """HTTP status; None where no response came."""
+    started: Instant
+    ended: Instant | None = None
+    error: str = ""
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    request: bytes = b""
+    """The first bytes of the body."""
+    request_bytes: int = 0
+    """How many it had in all."""
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    response: bytes = b""
+    response_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
