@@ -96,6 +96,23 @@ def test_reset_brings_back_the_first_screen_the_first_files_and_the_display(desk
     assert desktop.environment == where
 
 
+def test_at_rest_means_that_the_effect_of_an_action_is_on_the_screen(desktop: Desktop) -> None:
+    do(desktop, "left_click", coordinate=TEXT_AREA)
+    before = desktop.screenshot().pixels
+    for text in ("a long line of text\n" * 10, "more"):
+        do(desktop, "type", text=text)
+        assert desktop.rest()
+        after = desktop.screenshot().pixels
+        assert not same(before, after)
+        time.sleep(0.2)
+        assert same(desktop.screenshot().pixels, after)
+        before = after
+    desktop.launch(["sh", "-c", "while :; do :; done"])
+    time.sleep(0.05)
+    assert not desktop.rest(at_most=0.1)
+    desktop.reset()
+
+
 def test_the_programs_clock_stands_still_while_the_machines_goes_on(desktop: Desktop) -> None:
     told = [desktop.run(["date", "+%F %T.%N"]).stdout for _ in range(2)]
     assert told == [b"2026-01-01 12:00:00.000000000\n"] * 2

@@ -89,7 +89,8 @@ class Probe:
         self._window.change_property(display.intern_atom("_NET_WM_STATE"), Xatom.ATOM, 32, [fullscreen])
         self._canvas = self._window.create_pixmap(*self._size, screen.root_depth)
         font = display.open_font("fixed")
-        self._black = self._window.create_gc(foreground=screen.black_pixel, font=font)
+        # Without graphics exposures: else each copy would be answered by an event, and that by another copy.
+        self._black = self._window.create_gc(foreground=screen.black_pixel, font=font, graphics_exposures=False)
         self._white = self._window.create_gc(foreground=screen.white_pixel)
         self._count = 0
         self._events: list[Event] = []

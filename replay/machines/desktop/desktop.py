@@ -106,8 +106,9 @@ class Desktop:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """The canonical actions, `pixel_exact`, and `isolated` where it is."""
-        return frozenset({*self._hands.actions, "pixel_exact", *(["isolated"] if self._running().isolated else [])})
+        """The canonical actions, `pixel_exact`, `rest` (it has a method of that name), and `isolated` where it is."""
+        extras = {"pixel_exact", "rest", *(["isolated"] if self._running().isolated else [])}
+        return frozenset({*self._hands.actions, *extras})
 
     @property
     def input_log(self) -> Sequence[InputEvent]:
@@ -143,6 +144,14 @@ class Desktop:
         """Return seconds since it started, on the host's clock: the one that programs see may stand still."""
         self._running()
         return time.monotonic() - self._started
+
+    def rest(self, at_most: float = 2.0) -> bool:
+        """
+        Wait until its programs have dealt with their input and sleep; False if they do not within `at_most` seconds.
+
+        Surer than watching the screen: on a busy computer a program that waits for its turn is not at rest.
+        """
+        return self._running().rest(at_most)
 
     def launch(self, argv: Sequence[str]) -> Callable[[], int | None]:
         """

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is made there, only removed
 GRACE = 1.0
 """Seconds between asking a program to end and ending it."""
 
@@ -82,6 +83,10 @@ def _end(programs: list[subprocess.Popen[bytes]]) -> None:
             except ChildProcessError:
                 break
         time.sleep(0.005)
+    for program in programs:
+        # A killed program cannot remove what libfaketime has put there for it.
+        for name in (f"faketime_shm_{program.pid}", f"sem.faketime_sem_{program.pid}"):
+            (SHARED_MEMORY / name).unlink(missing_ok=True)
 
 
 def _adopt_orphans() -> None:

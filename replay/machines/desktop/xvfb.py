@@ -37,7 +37,9 @@ class XServer:
         A server started after another with the same keeper takes the same cookie. Raises MissingProgram or NoDisplay.
         """
         if shutil.which("Xvfb") is None:
-            raise MissingProgram("Xvfb is not installed.", hint="apt-get install xvfb, or: make setup")
+            raise MissingProgram(
+                "Xvfb is not installed.", hint="apt-get install xvfb (in a checkout: scripts/install-system-packages)"
+            )
         self.authority = keeper.folder / "Xauthority"
         if not self.authority.exists():
             _write_authority(self.authority)
@@ -74,7 +76,10 @@ class XServer:
             if self._wait(number):
                 return number
         reason = _last_lines(self._logs / f"Xvfb-{number}.err") or f"it did not answer within {PATIENCE:.0f} s"
-        raise NoDisplay(f"No X display could be started: {reason}.", hint="Try: footage doctor")
+        raise NoDisplay(
+            f"No X display could be started: {reason}.",
+            hint="`Xvfb :99` by itself shows whether an X server can run here.",
+        )
 
     def _command(self, number: int) -> list[str]:
         width, height = self._screen
