@@ -71,7 +71,7 @@ def test_a_window_over_the_target_is_the_environment_and_no_input_follows(store:
 
         def plant(index: int, _total: int, _verdict: StepVerdict) -> None:
             if index == 2:
-                window = ["xmessage", "-geometry", "300x200+60+480", "Update available"]
+                window = ["xterm", "-geometry", "50x14+60+480", "-e", "echo Update available; sleep 60"]
                 planted.append(subprocess.Popen(window, env=dict(machine.environment)))
                 logged.append(len(machine.input_log))
                 blank = machine.screenshot().pixels
