@@ -240,7 +240,7 @@ class Action:
 
     @property
     def point(self) -> tuple[int, int] | None:
-        """Where the action lands, in screen pixels: given, else tracked; None where it has no position, or a wrong one."""
+        """Where the action lands, in screen pixels: given, else tracked; None where it has none, or a wrong one."""
         given = self.arguments.get("coordinate")
         if given is None:
             return self.tracked if self.is_computer else None
