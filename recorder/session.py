@@ -17,9 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from footage.errors import StoreError, UsageError
+from footage.errors import RunNotFound, StoreError, UsageError
 from footage.recorder.guard import Guard
+from footage.recorder.joining import is_proxied, run_to_join
 from footage.recorder.pictures import PictureQueue, QueuedFrame
+from footage.recorder.secrets import Secrets, secrets_of_environment
 from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.watch import WatchedMachine
 from footage.recorder.wire import Exchange, Wire
@@ -54,9 +56,16 @@ def record(
     machine: Machine | JSON | None = None,
     strict: bool = False,
     tags: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    join: bool = True,
+    layer: str = "in process",
 ) -> Recording:
     """
     Begin to record a run; a context manager, or end it with `Recording.end`.
+
+    In a command that is being recorded already (`FOOTAGE_RUN`) it joins that run, unless `join` is False or `store` is
+    another one. `secrets` are texts that must not be stored, wherever they turn up; the values of variables named like
+    secrets, and what looks like a provider's key, are kept out without being named. `layer` says who writes.
 
     `store` as for `open_store`; `machine` (or its specification) is what the agent acts on, if it is not watched.
     A store that fails later never breaks the agent: the run goes on with a gap, unless `strict`. One that cannot be
@@ -66,18 +75,37 @@ def record(
     specification = machine.specification if isinstance(machine, Machine) else machine
     owned: Store | None = None
     writer: RunWriter | None = None
+    joined: RunWriter | None = None
+    kept_out = secrets_of_environment()
+    for secret in secrets:
+        kept_out.add(secret)
     try:
         owned = None if isinstance(store, Store) else open_store(store)
         used = store if isinstance(store, Store) else owned
         assert used is not None
-        writer = used.begin_run(task=task, task_id=task_id, model=model, machine=specification, layer="in process")
+        task = kept_out.clean(task)
+        joined = _joined(used, layer) if join else None
+        if joined is not None:
+            joined.describe_missing(task=task, task_id=task_id, model=model, machine=specification)
+        writer = joined or used.begin_run(task=task, task_id=task_id, model=model, machine=specification, layer=layer)
         for tag in tags:
             used.add_tag(writer.run_id, tag)
     except (StoreError, OSError) as error:
         if strict or getattr(error, "exit_code", 3) == UsageError.exit_code:
             raise
         _log.warning("This run cannot be recorded: %s The agent goes on without.", error)
-    return Recording(writer, owned, strict=strict, model=model, machine=specification)
+    return Recording(
+        writer, owned, strict=strict, model=model, machine=specification, secrets=kept_out, joined=joined is not None
+    )
+
+
+def _joined(store: Store, layer: str) -> RunWriter | None:
+    """Join the run that this process is recorded in; None where there is none, or none any more."""
+    running = run_to_join(store.path)
+    try:
+        return store.join_run(running, layer=layer) if running else None
+    except RunNotFound:
+        return None
 
 
 class Recording:
@@ -91,14 +119,18 @@ class Recording:
         strict: bool = False,
         model: str = "",
         machine: JSON | None = None,
+        secrets: Secrets | None = None,
+        joined: bool = False,
     ) -> None:
         self._store = store
+        self.joined = joined
+        """Whether somebody else began the run, and will end it."""
         self._machine = machine
         self._screen: tuple[int, int] | None = _screen_of(machine)
         self._ended = False
         self.id = writer.run_id if writer else ""
         """The run's id; "" where nothing can be recorded."""
-        self.guard = Guard(writer, strict=strict)
+        self.guard = Guard(writer, strict=strict, secrets=secrets, shared=joined)
         self.steps = StepBook(self.guard)
         self.pictures = PictureQueue(self.guard)
         self.wire = Wire(self.guard, self.steps, self.pictures, screen=lambda: self._screen, model=model)
@@ -114,8 +146,12 @@ class Recording:
         """
         Return a client like `client` whose exchanges are recorded: Anthropic or AsyncAnthropic, streaming or not.
 
-        Raises UsageError for a client without middleware.
+        A client whose requests pass the run's proxy is recorded there, and is returned as it is. Raises UsageError for
+        a client without middleware.
         """
+        self.guard.secrets.add(str(getattr(client, "api_key", None) or ""), named=False)
+        if self.joined and is_proxied(client):
+            return client
         from footage.recorder.attach import attach
 
         return attach(client, self.wire)
@@ -190,12 +226,12 @@ class Recording:
 
     def gap(self, reason: str, *, step: int | None = None, lost: int | None = None) -> None:
         """Mark a stretch that is missing."""
-        self.guard.write("a gap", lambda w: w.gap(reason, step=step, lost=lost))
+        self.guard.write("a gap", lambda w: w.gap(self.guard.secrets.clean(reason), step=step, lost=lost))
 
     def outcome(self, value: str, source: OutcomeSource | str = OutcomeSource.SELF, note: str = "") -> None:
         """Record an opinion on the task: `success`, `failure` or a number as text."""
         said = OutcomeSource(source)
-        self.guard.write("an outcome", lambda w: w.outcome(value, said, note))
+        self.guard.write("an outcome", lambda w: w.outcome(value, said, self.guard.secrets.clean(note)))
 
     # --- the end ---
 
@@ -209,11 +245,12 @@ class Recording:
         if self._ended:
             return
         self._ended = True
+        clean = self.guard.secrets.clean
         try:
             self.pictures.close()
             self.guard.flush()
         finally:
-            self.guard.write("the end", lambda w: w.end(status, error=error))
+            self.guard.write("the end", lambda w: w.leave() if self.joined else w.end(status, error=clean(error)))
             if self._store is not None:
                 self._store.close()
 

@@ -1,0 +1,28 @@
+"""
+How the layers of one recording find each other: through the environment of a recorded command.
+
+`FOOTAGE_RUN` and `FOOTAGE_STORE` name the run, `FOOTAGE_PROXY` the proxy that records its requests.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["PROXY", "RUN", "STORE", "is_proxied", "run_to_join"]
+
+RUN = "FOOTAGE_RUN"
+STORE = "FOOTAGE_STORE"
+PROXY = "FOOTAGE_PROXY"
+
+
+def run_to_join(store: Path) -> str:
+    """Return the id of the run that this process is recorded in, if `store` is where; "" if there is none."""
+    run, named = os.environ.get(RUN, ""), os.environ.get(STORE, "")
+    return run if run and named and os.path.realpath(named) == os.path.realpath(store) else ""
+
+
+def is_proxied(client: object) -> bool:
+    """Tell whether a client's requests pass the proxy of the run that this process is recorded in."""
+    proxy = os.environ.get(PROXY, "")
+    return bool(proxy) and str(getattr(client, "base_url", "")).startswith(f"{proxy}/")

@@ -1,0 +1,231 @@
+"""
+One client's connection to the proxy: requests go on as they come, replies come back as they come.
+
+What the agent sees is what it would see without a proxy between. A service that cannot be reached, or that breaks off,
+shows as a connection that ends. When the agent is gone in the middle of a reply, the rest of it is still read.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING
+
+from footage.recorder.tee import Tee
+from footage.recorder.upstream import HOP_BY_HOP, Upstream, is_idle
+
+if TYPE_CHECKING:
+    from footage.recorder.proxy import Proxy
+
+__all__ = ["HOLD_SECONDS", "Relay"]
+
+HOLD_SECONDS = 0.05
+"""How long the piece that completes a tool call is held back at most, until the call is stored."""
+
+_PIECE = 65536
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "host.docker.internal"})
+_NO_BODY = frozenset({204, 304})
+_log = logging.getLogger("footage")
+
+_Broken = (OSError, http.client.HTTPException)
+
+
+class Relay(BaseHTTPRequestHandler):
+    """Serves one connection; its class attribute `proxy` is set by the `Proxy`."""
+
+    proxy: Proxy
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Begin a connection."""
+        super().setup()
+        self._connections: dict[str, http.client.HTTPConnection] = {}
+
+    def finish(self) -> None:
+        """End it, and those to the services that were opened for it."""
+        for connection in self._connections.values():
+            connection.close()
+        super().finish()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: paths may hold keys, and agents hang up as they please."""
+
+    def _relay(self) -> None:
+        if not self._is_local():
+            self.send_error(403, "This proxy serves programs on this machine only.")
+            return
+        with self.proxy.busy():
+            upstream, path, tee = self.proxy.route(self.command, self.path, self.headers.items())
+            try:
+                self._exchange(upstream, path, tee)
+            finally:
+                if self.close_connection:
+                    self._forget(upstream)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _relay  # noqa: N815 - the base class's
+
+    def _is_local(self) -> bool:
+        """Whether it is a program on this machine that asks, and no web page in somebody's browser."""
+        host = self.headers.get("Host", "127.0.0.1").rpartition(":")
+        name = host[0] if host[0] and host[2].isdecimal() else "".join(host)
+        return name.lower() in _LOCAL_HOSTS and self.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
+
+    def _exchange(self, upstream: Upstream, path: str, tee: Tee) -> None:
+        try:
+            connection = self._connected(upstream)
+        except _Broken as error:
+            if self._listen(tee):
+                self._gave_up(upstream, tee, error)
+            return
+        try:
+            if not self._send(connection, upstream, path, tee):
+                return
+            tee.asked()
+            response = connection.getresponse()
+        except _Broken as error:
+            self._gave_up(upstream, tee, error)
+            return
+        tee.answered(response.status, response.getheaders())
+        self._answer(upstream, response, tee)
+
+    def _gave_up(self, upstream: Upstream, tee: Tee, error: Exception) -> None:
+        """End the connection without a reply, which is what the agent would see of a service that is not there."""
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        _log.warning("%s gave no reply (%s).", upstream.url, said)
+        tee.end(said)
+        self.close_connection = True
+
+    # --- to the service ---
+
+    def _connected(self, upstream: Upstream) -> http.client.HTTPConnection:
+        connection = self._connections.get(upstream.url)
+        if connection is None or not is_idle(connection):
+            if connection is not None:
+                connection.close()
+            connection = self._connections[upstream.url] = upstream.connect()
+        return connection
+
+    def _forget(self, upstream: Upstream) -> None:
+        connection = self._connections.pop(upstream.url, None)
+        if connection is not None:
+            connection.close()
+
+    def _send(self, connection: http.client.HTTPConnection, upstream: Upstream, path: str, tee: Tee) -> bool:
+        """Pass the request on; False where the agent went away before it was complete."""
+        connection.putrequest(self.command, upstream.target(path), skip_host=True, skip_accept_encoding=True)
+        for name, value in upstream.headers(self.headers.items()):
+            connection.putheader(name, value.encode("latin-1", "replace"))
+        chunked = self._is_chunked
+        if chunked:
+            connection.putheader("Transfer-Encoding", "chunked")
+        elif "Content-Length" in self.headers:
+            connection.putheader("Content-Length", self.headers["Content-Length"])
+        connection.endheaders()
+        whole = self._listen(
+            tee, lambda piece: self._pass_on(connection, b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+        )
+        if whole and chunked:
+            self._pass_on(connection, b"0\r\n\r\n")
+        return whole
+
+    @property
+    def _is_chunked(self) -> bool:
+        return "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+
+    def _listen(self, tee: Tee, pass_on: Callable[[bytes], object] = bytes) -> bool:
+        """Receive the request's body, piece by piece; False where the agent went away before it was complete."""
+        try:
+            for piece in self._body_in_chunks() if self._is_chunked else self._body():
+                tee.sent(piece)
+                pass_on(piece)
+        except (EOFError, ValueError):
+            self.close_connection = True
+            return False
+        return True
+
+    @staticmethod
+    def _pass_on(connection: http.client.HTTPConnection, piece: bytes) -> None:
+        try:
+            connection.send(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the service has heard enough: its reply says why
+
+    def _body(self, size: int | None = None) -> Iterator[bytes]:
+        length = int(self.headers.get("Content-Length") or 0) if size is None else size
+        while length > 0:
+            piece = self.rfile.read(min(length, _PIECE))
+            if not piece:
+                raise EOFError
+            length -= len(piece)
+            yield piece
+
+    def _body_in_chunks(self) -> Iterator[bytes]:
+        """Yield the pieces of a body sent in chunks; trailers are passed over."""
+        while size := int(self.rfile.readline(1024).split(b";")[0], 16):
+            yield from self._body(size)
+            self.rfile.readline(8)
+        while self.rfile.readline(65536).strip():
+            pass
+
+    # --- back to the agent ---
+
+    def _answer(self, upstream: Upstream, response: http.client.HTTPResponse, tee: Tee) -> None:
+        empty = self.command == "HEAD" or response.status in _NO_BODY
+        length = response.getheader("Content-Length")
+        chunked = not empty and length is None and self.request_version != "HTTP/1.0"
+        present = self._begin(response, chunked=chunked, closing=not empty and length is None and not chunked)
+        if not present:
+            tee.hang_up()
+        error = ""
+        while (present or tee.reads_on) and not empty:
+            try:
+                piece = response.read1(_PIECE)
+            except _Broken as problem:
+                error = f"{type(problem).__name__}: {problem}"
+                break
+            if not piece:
+                error = "The reply was cut off before its end." if length is not None and response.length else ""
+                break
+            self._hold(tee.pass_by(piece))
+            if present and not self._write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece):
+                present = False
+                tee.hang_up()
+        if error or not present:
+            self.close_connection = True
+        elif chunked:
+            self._write(b"0\r\n\r\n")
+        tee.end(error)
+        response.close()
+        if error or not present or response.will_close:
+            self._forget(upstream)
+
+    def _begin(self, response: http.client.HTTPResponse, *, chunked: bool, closing: bool) -> bool:
+        """Send status and headers as they came; False where nobody is there to receive them."""
+        self.send_response_only(response.status, response.reason)
+        for name, value in response.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        if closing:
+            self.close_connection = True
+        try:
+            self.end_headers()
+        except OSError:
+            return False
+        return True
+
+    def _write(self, data: bytes) -> bool:
+        try:
+            self.wfile.write(data)
+        except OSError:
+            return False
+        return True
+
+    def _hold(self, stored: threading.Event | None) -> None:
+        if stored is not None and not stored.wait(HOLD_SECONDS):
+            self.proxy.was_ahead(self.path)

@@ -1,0 +1,116 @@
+"""Where a proxy sends what it receives: a service's base address, and connections to it."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import select
+import socket
+import ssl
+import urllib.request
+from collections.abc import Iterable
+from functools import cached_property
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from footage.errors import UsageError
+
+__all__ = ["HOP_BY_HOP", "PROVIDERS", "Upstream", "is_idle"]
+
+PROVIDERS = {
+    "anthropic": ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+    "openai": ("OPENAI_BASE_URL", "https://api.openai.com/v1"),
+    "gemini": ("GOOGLE_GEMINI_BASE_URL", "https://generativelanguage.googleapis.com"),
+}
+"""Services by name: the variable by which their clients find them, and their own address."""
+
+HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"}
+    | {"transfer-encoding", "upgrade"}
+)
+"""Headers that are about one connection, not about the message."""
+
+_CONNECT_SECONDS = 60.0
+_SILENCE_SECONDS = 3600.0
+"""A service that says nothing for so long is gone. Agents have time-outs of their own, which are much shorter."""
+_URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
+
+
+class Upstream:
+    """One service. Raises UsageError for an address that is none."""
+
+    def __init__(self, base: str) -> None:
+        parts = urlsplit(base.strip())
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in {"http", "https"} or not parts.hostname or port == -1:
+            raise UsageError(f"{base!r} is no address of a service.", hint="It looks like https://api.anthropic.com")
+        self.host = parts.hostname
+        self.secure = parts.scheme == "https"
+        self.port = port or (443 if self.secure else 80)
+        self.base_path = parts.path.rstrip("/")
+        self.authority = parts.netloc.rpartition("@")[2]
+        """The Host header."""
+        self._login = parts.netloc.rpartition("@")[0]
+
+    @property
+    def url(self) -> str:
+        """The base address, without a user and password that it may hold."""
+        return f"{'https' if self.secure else 'http'}://{self.authority}{self.base_path}"
+
+    def target(self, path: str) -> str:
+        """Return what is asked for: the base path and `path`, with its query, as the service sees it."""
+        return quote(self.base_path + path, safe=_URL_SAFE, encoding="latin-1")
+
+    def headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return a client's headers as they are passed on; replies are asked for uncompressed."""
+        kept = list(given)
+        named = {
+            name.strip().lower() for key, value in kept if key.lower() == "connection" for name in value.split(",")
+        }
+        left_out = HOP_BY_HOP | named | {"host", "accept-encoding", "expect", "content-length"}
+        passed = [(name, value) for name, value in kept if name.lower() not in left_out]
+        if self._login and not any(name.lower() == "authorization" for name, _ in kept):
+            passed.append(("Authorization", f"Basic {base64.b64encode(unquote(self._login).encode()).decode()}"))
+        return [("Host", self.authority), *passed, ("Accept-Encoding", "identity")]
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Open a connection, by way of the proxy that the environment names for this host. Raises OSError."""
+        host, port, tunnel = self.host, self.port, self._way_out()
+        if tunnel is not None:
+            host, port = tunnel.hostname or "", tunnel.port or 80
+        connection = (
+            http.client.HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._context)
+            if self.secure
+            else http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
+        )
+        if tunnel is not None:
+            login = f"{unquote(tunnel.username or '')}:{unquote(tunnel.password or '')}"
+            basic = {"Proxy-Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+            connection.set_tunnel(self.host, self.port, headers=basic if tunnel.username else {})
+        connection.connect()
+        connection.sock.settimeout(_SILENCE_SECONDS)
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return connection
+
+    def _way_out(self) -> SplitResult | None:
+        proxies = urllib.request.getproxies()
+        named = proxies.get("https" if self.secure else "http") or proxies.get("all")
+        if not named or urllib.request.proxy_bypass(f"{self.host}:{self.port}"):
+            return None
+        found = urlsplit(named if "://" in named else f"http://{named}")
+        return found if found.scheme == "http" and found.hostname else None
+
+
+def is_idle(connection: http.client.HTTPConnection) -> bool:
+    """Tell whether a connection that was used before may be used again: still open, and nothing left over in it."""
+    if connection.sock is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
