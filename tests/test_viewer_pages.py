@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from footage.storage import Store, open_store
-from footage.trajectory import Action, FrameRole, RunKind, RunStatus
+from footage.trajectory import Action, FrameRole, Instant, RunKind, RunStatus
 from footage.viewer import create_app
 from footage.viewer.listing import PAGE
 from viewer_samples import CLICKED, TASK, fork_story, record_story, replay_story, screen, write_plain
@@ -176,6 +176,23 @@ def test_the_last_words_of_the_model_stand_with_the_last_step(client: FlaskClien
     words_at_end = "The result, 42, is in notes.txt, and the file is saved."
     assert words_at_end in get(client, f"/runs/{sample.careful}/steps/10")
     assert words_at_end not in get(client, f"/runs/{sample.careful}/steps/9")
+
+
+def test_words_of_another_conversation_stand_with_no_step(tmp_path: Path) -> None:
+    with open_store(tmp_path / "threads.db") as store:
+        writer, now = store.begin_run(task="threads"), Instant.now()
+        for number, (thread, said) in enumerate([(1, "A fitting title"), (0, "Let me think first."), (0, "I click.")]):
+            turn = writer.begin_turn(model="m", started=now, conversation=thread)
+            writer.end_turn(turn, content=[{"type": "text", "text": said}], ended=now)
+            if number == 2:
+                writer.intend(Action("screenshot"), turn=turn)
+        turn = writer.begin_turn(model="m", started=now, conversation=1)
+        writer.end_turn(turn, content=[{"type": "text", "text": "A better title"}], ended=now)
+        writer.end()
+        page = get(create_app(store, token=None).test_client(), f"/runs/{writer.run_id}")
+    assert "Let me think first." in page
+    assert "I click." in page
+    assert "title" not in words(page.split("<main")[1])
 
 
 def test_after_is_shown_where_the_address_asks_for_it(client: FlaskClient, sample: Sample) -> None:

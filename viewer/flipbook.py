@@ -92,9 +92,16 @@ class Book:
 
     @property
     def opening(self) -> list[Turn]:
-        """Turns before the first step that asked for no action; all turns of a run without steps."""
-        first = min((step.turn for step in self.steps if step.turn is not None), default=None)
-        return [turn for number, turn in self.turns.items() if first is None or number < first]
+        """Turns before the first step, in its conversation; all turns of a run without steps."""
+        if not self.steps:
+            return list(self.turns.values())
+        first = self.turns.get(-1 if self.steps[0].turn is None else self.steps[0].turn)
+        return [] if first is None else self._between(first, -1, first.number)
+
+    def _between(self, near: Turn, after: int, until: int) -> list[Turn]:
+        """Return the turns of one conversation with a number between two others."""
+        same = (turn for turn in self.turns.values() if turn.conversation == near.conversation)
+        return [turn for turn in same if after < turn.number < until]
 
     def tiles(self) -> list[Tile]:
         """Return the film strip."""
@@ -133,10 +140,9 @@ class Book:
 
     def _closing(self, step: Step) -> list[Turn]:
         """Return the turns between this step's and the next step's, if this is the last step of its turn."""
-        until = max(self.turns, default=0) + 1
-        if step.index + 1 < len(self.steps):
-            until = self.steps[step.index + 1].turn or 0
-        return [turn for number, turn in self.turns.items() if step.turn is not None and step.turn < number < until]
+        turn = self.turns.get(-1 if step.turn is None else step.turn)
+        following = self.steps[step.index + 1].turn if step.index + 1 < len(self.steps) else len(self.turns)
+        return [] if turn is None or following is None else self._between(turn, turn.number, following)
 
     def _evidence(self, step: Step) -> list[Shot]:
         """Return the screens that a verdict compared, where they differ outlined: as recorded, and this time."""

@@ -38,14 +38,13 @@ export function takeParts(page, names) {
 
 /** Read this page again every few seconds while it is looked at and `isLive(page)`; hand each reading to `take`. */
 export function keepFresh(isLive, take, every = 2000) {
-  const timer = setInterval(async () => {
-    if (document.hidden) return;
-    try {
-      const page = await readPage(location.href);
+  setTimeout(async () => {
+    if (!document.hidden) {
+      const page = await readPage(location.href).catch(() => null);
+      if (!page) return; // the viewer was stopped
       take(page);
-      if (!isLive(page)) clearInterval(timer);
-    } catch {
-      clearInterval(timer); // the viewer was stopped
+      if (!isLive(page)) return;
     }
+    keepFresh(isLive, take, every);
   }, every);
 }
