@@ -18,8 +18,8 @@ __all__ = ["SURE", "Found", "Sight", "open_picture"]
 SURE = 0.9
 """Below this match (normalised correlation, 1 is perfect) a target counts as not there."""
 
-_DISPLAY_ABOVE = 160
-"""The calculator's display lies at most so many pixels above its clear key's centre."""
+_DISPLAY = (-280, -92, 90, -24)
+"""Where the calculator's display lies, seen from its clear key's centre: left, top, right, bottom."""
 _GAP = 16
 """Digits of one number stand at most so many pixels apart."""
 
@@ -77,13 +77,15 @@ class Sight:
         clear = self.find("key-clear")
         if not clear.sure:
             return ""
-        shown = self._gray[max(0, clear.y - _DISPLAY_ABOVE) : clear.y, max(0, clear.x - 280) : clear.x + 90]
+        left, top, right, bottom = _DISPLAY
+        rows = slice(max(0, clear.y + top), max(0, clear.y + bottom))
+        shown = self._gray[rows, max(0, clear.x + left) : clear.x + right]
         seen = sorted(_digits(shown))
-        text, right = "", None
-        for left, _, digit, width in seen:
-            if right is not None and left - right > _GAP:
+        text, end = "", None
+        for start, _, digit, width in seen:
+            if end is not None and start - end > _GAP:
                 return ""
-            text, right = text + digit, left + width
+            text, end = text + digit, start + width
         return text
 
 
