@@ -44,6 +44,7 @@ async function flip(index, shot = state.shot) {
 
 /** Show one of the step's screens, or the first where it has none of that name. */
 function show(shot) {
+  if (state.count === 0) return;
   const canvases = [...book.querySelectorAll(".stage .canvas")];
   const chosen = canvases.find((canvas) => canvas.dataset.shot === shot) ?? canvases[0];
   state.shot = shot;
@@ -117,7 +118,7 @@ listen({
   ArrowDown: () => stage.pan(0, 80),
   Home: go.first,
   End: go.last,
-  " ": () => player.toggle(),
+  " ": () => state.count > 0 && player.toggle(),
   "<": () => player.change(-1),
   ">": () => player.change(1),
   b: () => show("before"),
