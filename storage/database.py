@@ -77,7 +77,7 @@ class Database:
                 hint = "Record a run first, or name a store with --store."
                 raise NotAStore(f"There is no store at {self.path}.", hint=hint)
             raise NotAStore(f"{self.path} is an empty file, not a store.", hint="Name another file with --store.")
-        self.readonly = readonly or (size is not None and not os.access(self.path, os.W_OK))
+        self.readonly = readonly or (size is not None and not self._is_writable())
         if size:
             self._check_header()
         self._connections = Connections(self.path, readonly=self.readonly)
@@ -105,6 +105,9 @@ class Database:
             kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
             raise NotAStore(f"{self.path} is {kind}, not a store.", hint="Name a file with --store.")
         return found.st_size
+
+    def _is_writable(self) -> bool:
+        return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
     def _check_header(self) -> None:
         """Refuse a file that is no store, without opening it as a database."""
@@ -184,7 +187,8 @@ class Database:
         A block inside a block joins it. Raises StoreFull, StoreCorrupt or StoreError.
         """
         if self.readonly:
-            raise StoreError(f"{self.path} is open for reading only.")
+            hint = "Its file and its folder need write permission; choose another store with --store."
+            raise StoreError(f"{self.path} is open for reading only.", hint=hint)
         with translated(self.path), self._connections.transaction() as connection:
             yield connection
 
