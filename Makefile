@@ -44,5 +44,5 @@ system:
 	@scripts/install-system-packages
 
 $(READY): pyproject.toml scripts/make-environment
-	@scripts/make-environment $(VENV)
+	@PYTHON="$(PYTHON)" scripts/make-environment $(VENV)
 	@touch $@
