@@ -19,7 +19,7 @@ from footage.storage.database import Database
 from footage.storage.pictures import PictureReader, PictureWriter, prepare
 from footage.trajectory import JSON
 
-__all__ = ["PictureTaker", "put_back"]
+__all__ = ["PictureTaker", "pictures_in", "put_back"]
 
 _MARK = "footage"
 
@@ -81,6 +81,19 @@ class PictureTaker:
         mark = {"type": _MARK, "picture": picture, "sha256": hashlib.sha256(sent).hexdigest()}
         self._database.after_commit(lambda: self._stored.__setitem__(key, mark))
         return mark
+
+
+def pictures_in(value: Any) -> set[int]:
+    """Return the ids of the pictures that a stored request names."""
+    found: set[int] = set()
+
+    def note(source: JSON) -> JSON:
+        if source.get("type") == _MARK and "picture" in source:
+            found.add(source["picture"])
+        return source
+
+    _replaced(value, note)
+    return found
 
 
 def put_back(value: Any, reader: PictureReader) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from footage.errors import FootageError
+from footage.errors import FootageError, StoreCorrupt
+from footage.storage.messages import pictures_in
 from footage.storage.store import Store
 from footage.trajectory import JSON
 
@@ -59,7 +60,7 @@ def verify_store(store: Store, *, on_progress: Callable[[int, int], None] | None
     runs = _column(store, report, "SELECT id FROM run ORDER BY id")
     checks: list[tuple[str, int, Callable[[int], object]]]
     checks = [("picture", picture, store.pixels) for picture in pictures]
-    checks += [("request", turn, store.request) for turn in turns]
+    checks += [("request", turn, partial(_check_request, store, frozenset(pictures))) for turn in turns]
     checks += [("run", run, partial(_read, store)) for run in runs]
     for done, (kind, row, check_row) in enumerate(checks, 1):
         _try(report, kind, row, partial(check_row, row))
@@ -80,6 +81,12 @@ def _column(store: Store, report: VerifyReport, sql: str) -> list[int]:
     found: list[int] = []
     _try(report, "file", 0, lambda: found.extend(int(row[0]) for row in store.database.rows(sql)))
     return found
+
+
+def _check_request(store: Store, pictures: frozenset[int], turn: int) -> None:
+    """Rebuild a request; whether its pictures are sound is found out once for each of them."""
+    if missing := pictures_in(store.request(turn)) - pictures:
+        raise StoreCorrupt(f"The request of turn {turn} is damaged: picture {min(missing)} is missing.")
 
 
 def _read(store: Store, run: int) -> None:
