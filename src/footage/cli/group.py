@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Keep": {
         "verify": "Check every picture, request and event of the store.",
+        "doctor": "Check that this system has what footage needs, and say what to do.",
     },
 }
 """The commands by section, each with its one line of help; the command `x` is `footage.cli.x.command`."""

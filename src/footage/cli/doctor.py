@@ -1,0 +1,46 @@
+"""`footage doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.text import Text
+
+from footage.cli.checks import Check, Status, checks
+from footage.cli.opening import print_json
+from footage.cli.options import json_option, store_option, with_examples
+from footage.cli.terminal import console
+from footage.cli.text import clean
+
+__all__ = ["command"]
+
+_MARKS = {Status.OK: ("✓ ", "green"), Status.WARN: ("! ", "yellow"), Status.FAIL: ("✗ ", "red")}
+
+
+@with_examples("footage doctor", "footage doctor --json | jq '.checks[] | select(.status != \"ok\")'")
+@store_option
+@json_option
+def command(store: Path | None, as_json: bool) -> int:
+    """Check that this system has what footage needs, and say what to do where it has not.
+
+    Takes about a second: it starts an X server and a sandbox for a moment, and makes a small file beside the store.
+    Exit code 1 where nothing can be recorded; what only the desktop machine needs is a warning.
+    """
+    from footage.storage.database import default_path
+
+    found = []
+    for check in checks(store.expanduser() if store else default_path()):
+        found.append(check)
+        if not as_json:
+            _print(check)
+    ok = all(check.status is not Status.FAIL for check in found)
+    if as_json:
+        print_json({"ok": ok, "checks": [check.as_json() for check in found]})
+    return 0 if ok else 1
+
+
+def _print(check: Check) -> None:
+    out = console()
+    out.print(Text.assemble(_MARKS[check.status], f"{check.name:<15}", clean(check.detail)))
+    if check.hint:
+        out.print(Text(f"{'':<17}{clean(check.hint)}", style="dim" if check.status is Status.OK else "cyan"))
