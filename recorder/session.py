@@ -128,6 +128,7 @@ class Recording:
         self._machine = machine
         self._screen: tuple[int, int] | None = _screen_of(machine)
         self._ended = False
+        self._watched: list[WatchedMachine] = []
         self.id = writer.run_id if writer else ""
         """The run's id; "" where nothing can be recorded."""
         self.guard = Guard(writer, strict=strict, secrets=secrets, shared=joined)
@@ -168,7 +169,9 @@ class Recording:
         if specification != self._machine:
             self._machine = specification
             self.guard.write("the machine", lambda w: w.describe(machine=specification))
-        return WatchedMachine(machine, self.guard, self.steps, self.pictures, quiet=quiet, limit=limit)
+        watched = WatchedMachine(machine, self.guard, self.steps, self.pictures, quiet=quiet, limit=limit)
+        self._watched.append(watched)
+        return watched
 
     # --- by hand ---
 
@@ -246,6 +249,8 @@ class Recording:
             return
         self._ended = True
         clean = self.guard.secrets.clean
+        for watched in self._watched:
+            watched.stop()
         try:
             self.pictures.close()
             self.guard.flush()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from footage.errors import UnsupportedAction
 from footage.recorder.guard import Guard
 from footage.recorder.pictures import PictureQueue, QueuedFrame
+from footage.recorder.sampler import Sampler, eye_of
 from footage.recorder.settle import settle
 from footage.recorder.steps import StepBook, StepEntry
 from footage.trajectory import JSON, Action, FrameRole, InputEvent, Instant, Machine, Performed, Screenshot, StepStatus
@@ -52,6 +53,9 @@ class WatchedMachine:
         self._limit = limit
         self._rested: Screenshot | None = None
         self._between_at = 0
+        self._current: StepEntry | None = None
+        self._sampler: Sampler | None = None
+        self._sample()
 
     @property
     def rested(self) -> Screenshot | None:
@@ -65,7 +69,7 @@ class WatchedMachine:
         `call` is the id of the tool call that asked for it. Without one, the first intended step with an equal action
         is meant, or else a new step. Raises what the machine raises.
         """
-        entry = self._steps.claim(action, call)
+        entry = self._current = self._steps.claim(action, call)
         before = self._look()
         self._keep(before, entry, FrameRole.BEFORE)
         self._steps.start(entry, Instant.now())
@@ -124,13 +128,33 @@ class WatchedMachine:
 
     def reset(self) -> None:
         """Return to the state it started from; clears the input log."""
+        self.stop()
         self._machine.reset()
+        self._sample()
 
     def close(self) -> None:
         """Stop it and free everything it holds. Safe to call twice."""
+        self.stop()
         self._machine.close()
 
+    def stop(self) -> None:
+        """Take no more frames between actions. Safe to call twice."""
+        sampler, self._sampler = self._sampler, None
+        if sampler is not None:
+            sampler.close()
+
     # --- frames ---
+
+    def _sample(self) -> None:
+        """Keep what the screen shows between actions, where the machine can be looked at from another thread."""
+        eye = self._guard.attempt("frames between actions", lambda: eye_of(self._machine))
+        if eye is not None:
+            self._sampler = Sampler(eye, self._flashed, self._guard)
+
+    def _flashed(self, shot: Screenshot) -> None:
+        entry = self._current
+        roles = [(entry.index, FrameRole.BETWEEN)] if entry is not None and entry.index is not None else []
+        self._pictures.put(QueuedFrame(shot.pixels, shot.captured, roles, shot.display, shot.size))
 
     def _look(self) -> Screenshot | None:
         return self._guard.attempt("a frame", self._machine.screenshot)
@@ -147,7 +171,7 @@ class WatchedMachine:
                 limit=self._limit,
                 before=before,
                 react=_REACT.get(action.name, 0.4),
-                on_change=lambda shot: self._pass(passing, shot, entry),
+                on_change=None if self._sampler else lambda shot: self._pass(passing, shot, entry),
             )
         self._keep(self._rested, entry, FrameRole.AFTER)
 
@@ -161,6 +185,8 @@ class WatchedMachine:
         passing.append(shot)
 
     def _keep(self, shot: Screenshot | None, entry: StepEntry, role: FrameRole) -> None:
+        if shot is not None and self._sampler is not None:
+            self._sampler.seen(shot)
         if shot is not None and entry.index is not None:
             roles = [(entry.index, role)]
             self._pictures.put(QueuedFrame(shot.pixels, shot.captured, roles, shot.display, shot.size))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from footage.errors import MachineError, UsageError
 from footage.replay.machines.desktop import home, programs
 from footage.replay.machines.desktop.beneath import parts_of, read_beneath
+from footage.replay.machines.desktop.eye import Eye
 from footage.replay.machines.desktop.hands import Hands
 from footage.replay.machines.desktop.keeper import Keeper
 from footage.replay.machines.desktop.log import InputLog
@@ -131,6 +132,11 @@ class Desktop:
             raise MachineError("The X server is gone.", hint="reset() starts it again.")
         return picture
 
+    def eye(self) -> Eye:
+        """Return a second way to look at the screen, for another thread; ends with `reset` and `close`."""
+        server = self._running().server
+        return Eye(server.display, server.authority, server.framebuffer)
+
     def perform(self, action: Action) -> Performed:
         """
         Carry out one action and return once the X server has dealt with its input; its effect may show later.
@@ -211,14 +217,20 @@ class Desktop:
         self._log = InputLog()
         self._hands = Hands(session.display, self._screen, self._log, session.rest)
         self._session = session
+        self._let_go = weakref.finalize(self, _let_go, self._screen, session)
         self._started = time.monotonic()
 
     def _stop(self) -> None:
-        session, self._session = self._running(), None
-        self._screen.close()
-        session.stop()
+        self._session = None
+        self._let_go()
 
     def _running(self) -> Session:
         if self._session is None:
             raise MachineError("The desktop is closed.")
         return self._session
+
+
+def _let_go(screen: Screen, session: Session) -> None:
+    """End a session: by `close` or `reset`, or because nothing refers to its desktop any more."""
+    screen.close()
+    session.stop()

@@ -41,6 +41,10 @@ class Screen:
             self._connection.flush()
         return Screenshot(self._framebuffer.pixels(raw), captured, self._display)
 
+    def glance(self) -> bytes:
+        """Return the screen's memory as it is, perhaps in the middle of a drawing; cheap, to tell a change by."""
+        return self._framebuffer.raw()
+
     def close(self) -> None:
         """Let go of the screen's memory and of the display."""
         self._framebuffer.close()

@@ -1,0 +1,47 @@
+"""A second look at a display, for another thread than the one that acts on it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from footage.errors import MachineError
+from footage.replay.machines.desktop.screen import Screen
+from footage.trajectory import Screenshot
+
+__all__ = ["Eye"]
+
+
+class Eye:
+    """Looks at a display through a connection of its own. Thread-safe."""
+
+    def __init__(self, display: str, authority: Path, framebuffer: Path) -> None:
+        self._screen = Screen(display, authority, framebuffer)
+        self._lock = threading.Lock()
+        self._seen = b""
+        self._closed = False
+
+    def changed(self) -> bool:
+        """Tell whether anything on the screen has changed since this was last asked: half a millisecond if not."""
+        with self._lock:
+            self._check_open()
+            raw = self._screen.glance()
+            changed, self._seen = raw != self._seen, raw
+            return changed
+
+    def look(self) -> Screenshot:
+        """Return the whole screen as it is now. Raises MachineError where the display is gone."""
+        with self._lock:
+            self._check_open()
+            return self._screen.take()
+
+    def close(self) -> None:
+        """Let go of the display. Safe to call twice."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._screen.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise MachineError("The display is not looked at any more.")
