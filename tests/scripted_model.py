@@ -34,7 +34,7 @@ class ScriptedModel:
                 said = sum(message["role"] == "assistant" for message in body["messages"])
                 content = replies[min(said, len(replies) - 1)]
                 calls = any(block["type"] == "tool_use" for block in content)
-                reply = {"id": f"msg_{len(model.requests)}", "type": "message", "role": "assistant"}
+                reply: JSON = {"id": f"msg_{len(model.requests)}", "type": "message", "role": "assistant"}
                 reply |= {"model": body["model"], "content": content, "stop_sequence": None}
                 reply |= {"stop_reason": "tool_use" if calls else "end_turn"}
                 data = json.dumps(reply | {"usage": {"input_tokens": 10, "output_tokens": 5}}).encode()
