@@ -117,8 +117,8 @@ def _action_cost(a: Action, b: Action) -> float:
 
 def signature(pixels: Pixels) -> Signature:
     """Return a screen's means in a grid of 40x25 cells, grey, as 1000 bytes."""
-    small = cv2.resize(pixels, _GRID, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8).reshape(-1)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, _GRID, interpolation=cv2.INTER_AREA), dtype=np.uint8).reshape(-1)
 
 
 def signature_costs(a: Sequence[Signature], b: Sequence[Signature]) -> NDArray[np.float32]:

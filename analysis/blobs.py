@@ -1,5 +1,5 @@
 """
-Blobs: groups of changed pixels, and what their shape says of them (a caret, a pointer, a speck).
+Blobs: groups of changed pixels.
 
 A mask is an array of shape (height, width), dtype uint8, 0 where two screens agree. Changed pixels belong to one blob
 when their 8-pixel cells touch, so that the strokes of a word make one blob and a caret beside it does not stand alone.
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -28,13 +27,17 @@ MOST_BLOBS = 64
 """More blobs than this are not told apart one by one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Blob:
-    """A group of changed pixels: the box around them, how many they are, and how many cells they touch."""
+    """A group of changed pixels. Two blobs are equal only where they are the same one."""
 
     box: Region
+    mask: Mask
+    """Of the box: 0 where nothing changed or another blob did."""
     pixels: int
+    """How many changed."""
     cells: int
+    """How many cells they touch."""
 
     @property
     def fill(self) -> float:
@@ -67,54 +70,9 @@ def find_blobs(mask: Mask) -> tuple[list[Blob], int]:
         part = mask[y : min(y + down * CELL, height), x : min(x + across * CELL, width)]
         part = np.where(own[: part.shape[0], : part.shape[1]], part, 0)
         bx, by, bw, bh = cv2.boundingRect(part)
-        blobs.append(Blob(Region(x + bx, y + by, bw, bh), cv2.countNonZero(part), cells))
+        part = part[by : by + bh, bx : bx + bw]
+        blobs.append(Blob(Region(x + bx, y + by, bw, bh), part, cv2.countNonZero(part), cells))
     return blobs, count - 1
-
-
-def is_caret(blob: Blob, a: Pixels, b: Pixels, *, spread: int = 0) -> bool:
-    """
-    Tell whether a blob is a text caret that shows in one screen only.
-
-    A caret is a solid bar of one colour, and taller for its width than any upright letter of regular weight: the stem
-    of `l` is an eighth as wide as it is tall, and one pixel wide only up to 12 pixels of height. `spread` is by how
-    many pixels lossy encoding widens the blob on each side; the colour is then not asked for.
-    """
-    width, height = blob.box.width - 2 * spread, blob.box.height - 2 * spread
-    if not 1 <= width <= 3 or not max(13, 8 * width) <= height <= 48:
-        return False
-    if spread:
-        return True
-    return any(_one_colour(crop(screen, blob.box)) for screen in (a, b))
-
-
-def _one_colour(pixels: Pixels) -> bool:
-    return bool((pixels == pixels[0, 0]).all())
-
-
-def is_pointer(blob: Blob, pointers: Sequence[tuple[int, int]], *, narrow: bool = False) -> bool:
-    """
-    Tell whether a blob is a mouse pointer drawn at one of `pointers` (its hot spot), or at two close by each other.
-
-    An arrow or a hand hangs from its hot spot. A tick or a letter does not: it is smaller, or reaches above the point
-    that was clicked. An I-beam (`narrow`) is centred on it, as are two carets close by each other.
-    """
-    box = blob.box
-    for (x0, y0), (x1, y1) in combinations_with_replacement(pointers, 2):
-        x, y, dx, dy = min(x0, x1), min(y0, y1), abs(x0 - x1), abs(y0 - y1)
-        if max(dx, dy) > 32:
-            continue
-        hangs = -12 <= box.x - x <= 2 and -2 <= box.y - y <= 2
-        if hangs and 6 <= box.width - dx <= 32 and 12 <= box.height - dy <= 40 and blob.fill < 0.85:
-            return True
-        centred = narrow and abs(2 * x + dx - box.x - box.right) <= 6 and abs(2 * y + dy - box.y - box.bottom) <= 6
-        if centred and 5 <= box.width - dx <= 9 and 14 <= box.height - dy <= 32 and blob.fill < 0.6:
-            return True
-    return False
-
-
-def is_speck(blob: Blob) -> bool:
-    """Tell whether a blob is at most 2x2 pixels."""
-    return blob.box.width <= 2 and blob.box.height <= 2
 
 
 def touches(box: Region, others: Sequence[Region]) -> bool:

@@ -17,18 +17,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from footage.analysis.blobs import (
-    Blob,
-    as_bytes,
-    cells_of,
-    clip,
-    crop,
-    find_blobs,
-    is_caret,
-    is_pointer,
-    is_speck,
-    touches,
-)
+from footage.analysis.blobs import Blob, as_bytes, cells_of, clip, crop, find_blobs, touches
+from footage.analysis.shapes import is_caret, is_pointer, is_speck, may_be_pointer
 from footage.trajectory import Action, Pixels, Region
 
 if TYPE_CHECKING:
@@ -214,10 +204,10 @@ def _compare_loosely(
     cells = _beyond(cells_of(grey_a), cells_of(grey_b), CELL_LEVEL)
     mask = as_bytes(cv2.resize(cells, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST))[: a.shape[0], : a.shape[1]]
     blobs, count = find_blobs(mask)
-    coarse = [blob for blob in blobs if blob.cells > CELL_BLOB]
+    coarse = [blob for blob in blobs if blob.cells > CELL_BLOB and not may_be_pointer(blob.box, pointers)]
     fine = _fine(grey_a, grey_b, focus)
     close = [blob for blob in find_blobs(fine)[0] if blob.pixels >= FINE_PIXELS]
-    close = [blob for blob in close if not is_pointer(blob, pointers, narrow=True)]
+    close = [blob for blob in close if not is_pointer(blob, pointers, spread=1)]
     carets = [blob for blob in close if is_caret(blob, a, b, spread=1)]
     close = [blob for blob in close if len(carets) != 1 or blob != carets[0]]
     if coarse or close:

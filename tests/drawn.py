@@ -93,3 +93,15 @@ def arrow(x: int, y: int) -> Callable[..., object]:
     """Return a mark: a white mouse pointer with a black outline, its hot spot at (x, y)."""
     shape = [(0, 0), (0, 16), (4, 12), (7, 18), (9, 17), (6, 11), (11, 11)]
     return lambda draw: draw.polygon([(x + dx, y + dy) for dx, dy in shape], fill=WHITE, outline=BLACK)
+
+
+def beam(x: int, y: int) -> Callable[..., object]:
+    """Return a mark: an I-beam pointer, its hot spot at (x, y)."""
+
+    def draw_it(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((x - 1, y - 8, x - 1, y + 7), fill=BLACK)
+        for end in (y - 8, y + 7):
+            draw.rectangle((x - 3, end, x + 1, end), fill=BLACK)
+            draw.rectangle((x - 4, end - 1, x + 3, end + 1), outline=(180, 180, 180))
+
+    return draw_it

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drawn import arrow, bar, drawn_on, page, pixels, recorded_screens, text, tick
+from drawn import arrow, bar, beam, drawn_on, page, pixels, recorded_screens, text, tick
 from footage.analysis.screens import (
     ScreenVerdict,
     changed_regions,
@@ -111,6 +111,20 @@ def test_a_pointer_is_forgiven_where_it_may_be_and_nowhere_else() -> None:
 def test_pointers_at_two_places_are_forgiven(other: tuple[int, int]) -> None:
     here, there = drawn_on(page(), arrow(300, 100)), drawn_on(page(), arrow(*other))
     assert compare_screens(here, there, pointers=[(300, 100), other]).why == "pointer"
+
+
+@pytest.mark.parametrize("other", [(341, 330), (343, 328), (347, 336), (362, 330), (500, 360)])
+def test_i_beams_at_two_places_are_forgiven_at_the_focus(other: tuple[int, int]) -> None:
+    here, there = drawn_on(page(), beam(340, 330)), drawn_on(page(), beam(*other))
+    pointers = [(340, 330), other]
+    assert compare_screens(here, there, focus=[FIELD], pointers=pointers).why == "pointer"
+    assert compare_screens(here, there, focus=[FIELD], pointers=[(340, 345), (480, 300)]).is_material
+
+
+def test_a_letter_typed_under_an_i_beam_is_material() -> None:
+    here = drawn_on(page(), beam(340, 330))
+    there = drawn_on(page(), beam(352, 332), text((338, 322), "w"))
+    assert compare_screens(here, there, focus=[FIELD], pointers=[(340, 330), (352, 332)]).is_material
 
 
 def test_a_tick_beside_a_forgiven_pointer_is_material() -> None:

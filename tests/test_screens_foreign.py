@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drawn import arrow, bar, drawn_on, encoded, page, pixels, recorded_screens, text, tick
+from drawn import arrow, bar, beam, drawn_on, encoded, page, pixels, recorded_screens, text, tick
 from footage.analysis.screens import ScreenVerdict, compare_screens
 from footage.trajectory import Pixels, Region
 
@@ -50,10 +50,16 @@ def test_a_caret_or_a_pointer_at_the_focus_is_cosmetic_through_jpeg() -> None:
 
 
 def test_an_i_beam_at_the_focus_is_cosmetic_where_it_may_be() -> None:
-    beam = encoded(drawn_on(page(), bar(340, 322, 1, 17), bar(337, 322, 7, 1), bar(337, 338, 7, 1)))
+    beamed = encoded(drawn_on(page(), beam(340, 330)))
     screen = pixels(page())
-    assert not compare_screens(screen, beam, exact_source=False, focus=[FIELD], pointers=[(340, 330)]).is_material
-    assert compare_screens(screen, beam, exact_source=False, focus=[FIELD], pointers=[(380, 330)]).is_material
+    assert not compare_screens(screen, beamed, exact_source=False, focus=[FIELD], pointers=[(340, 330)]).is_material
+    assert compare_screens(screen, beamed, exact_source=False, focus=[FIELD], pointers=[(380, 330)]).is_material
+
+
+def test_two_pointers_side_by_side_are_cosmetic_where_they_may_be() -> None:
+    here, there = drawn_on(page(), arrow(340, 330)), encoded(drawn_on(page(), arrow(354, 330)))
+    assert not compare_screens(here, there, exact_source=False, pointers=[(340, 330), (354, 330)]).is_material
+    assert compare_screens(here, there, exact_source=False).is_material
 
 
 def test_a_toast_is_material_anywhere() -> None:
