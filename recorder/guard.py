@@ -70,9 +70,19 @@ class Guard:
             self._note(what, error)
             return None
 
+    def mark(self) -> None:
+        """Mark what was lost. Raises what the store raises; nothing more is lost by it."""
+        if self.writer is not None:
+            self._mark_gap(self.writer)
+
     def flush(self) -> None:
-        """Mark what was lost, if the store writes again."""
-        self.write("a gap", lambda _: None)
+        """Mark what was lost, if the store writes again. Raises if strict."""
+        try:
+            self.mark()
+        except Exception as error:
+            if self.strict:
+                raise
+            _log.debug("no gap could be marked: %s", self.secrets.clean(str(error)))
 
     def _note(self, what: str, error: Exception) -> None:
         with self._lock:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from footage.errors import RunNotFound, StoreError, UsageError
 from footage.recorder.guard import Guard
+from footage.recorder.heartbeat import Heartbeat
 from footage.recorder.joining import is_proxied, run_to_join
 from footage.recorder.pictures import PictureQueue, QueuedFrame
 from footage.recorder.secrets import Secrets, secrets_of_environment
@@ -134,6 +135,7 @@ class Recording:
         self.guard = Guard(writer, strict=strict, secrets=secrets, shared=joined)
         self.steps = StepBook(self.guard)
         self.pictures = PictureQueue(self.guard)
+        self._heartbeat = Heartbeat(self.guard)
         self.wire = Wire(self.guard, self.steps, self.pictures, screen=lambda: self._screen, model=model)
 
     @property
@@ -248,6 +250,7 @@ class Recording:
         if self._ended:
             return
         self._ended = True
+        self._heartbeat.stop()
         clean = self.guard.secrets.clean
         for watched in self._watched:
             watched.stop()

@@ -86,7 +86,6 @@ class Connections:
     def _writing(self) -> sqlite3.Connection:
         if self._writer is None:
             writer = _connect(f"file:{quote(os.fsencode(self._path))}?mode=rw")
-            writer.execute("PRAGMA synchronous=FULL")
             (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()  # a copy may have come without
             if mode != "wal":
                 writer.close()
@@ -107,9 +106,9 @@ class Connections:
                 yield
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """
-        One durable transaction: committed and synced when the block is left, rolled back on an exception.
+        One transaction: committed and (if `durable`) synced when the block is left, rolled back on an exception.
 
         A block inside a block joins it.
         """
@@ -120,6 +119,7 @@ class Connections:
                 return
             with self.locked():
                 writer = self._writing()
+                writer.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._inside = True
                 try:
                     writer.execute("BEGIN IMMEDIATE")

@@ -180,16 +180,16 @@ class Database:
         return found[0] if found else None
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """
-        One durable write transaction: committed and synced when the block is left, rolled back on an exception.
+        One write transaction: committed and (if `durable`) synced when the block is left, rolled back on an exception.
 
         A block inside a block joins it. Raises StoreFull, StoreCorrupt or StoreError.
         """
         if self.readonly:
             hint = "Its file and its folder need write permission; choose another store with --store."
             raise StoreError(f"{self.path} is open for reading only.", hint=hint)
-        with translated(self.path), self._connections.transaction() as connection:
+        with translated(self.path), self._connections.transaction(durable=durable) as connection:
             yield connection
 
     def after_commit(self, callback: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from footage.errors import StoreCorrupt
@@ -37,9 +38,11 @@ from footage.trajectory import (
 
 __all__ = [
     "FRAME_SQL",
+    "LIFE_SQL",
     "RUN_SQL",
     "attempt_of",
     "checked",
+    "death_of",
     "frame_of",
     "gap_of",
     "instant_of",
@@ -57,6 +60,12 @@ RUN_SQL = (
 FRAME_SQL = (
     "SELECT frame.*, run.name AS run_name, picture.width, picture.height, picture.sha256, picture.lossy"
     " FROM frame JOIN picture ON picture.id = frame.picture JOIN run ON run.id = frame.run"
+)
+
+LIFE_SQL = (  # a run's signs of life: each of its writers' last heartbeat and last event
+    "SELECT heartbeat_boot AS at_boot, heartbeat_mono AS at_mono, heartbeat_wall AS at_wall FROM writer WHERE run = ?1"
+    " UNION ALL SELECT at_boot, at_mono, at_wall FROM writer JOIN event ON event.run = writer.run"
+    " AND event.writer = writer.number AND event.sequence = writer.next_sequence - 1 WHERE writer.run = ?1"
 )
 
 
@@ -230,6 +239,16 @@ def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]
 def gap_of(row: sqlite3.Row, run: str) -> Gap:
     """Read a row of `gap`."""
     return Gap(run, row["reason"], row["step"], instant_of(row, "at"), row["lost"])
+
+
+def death_of(run: sqlite3.Row, signs: Iterable[sqlite3.Row]) -> Gap:
+    """Return the gap after the last sign of life (rows of `LIFE_SQL`) of a run (`RUN_SQL`) that was never ended."""
+    found = [instant for row in signs if (instant := instant_of(row, "at"))]
+    last = max(found, key=lambda at: at.wall_ns) if found else instant_of(run, "started")
+    if len({at.boot_id for at in found}) == 1:  # then the clock that cannot be set tells
+        last = max(found, key=lambda at: at.monotonic_ns)
+    when = "" if last is None else f" {datetime.fromtimestamp(last.wall_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC,"
+    return Gap(run["name"], f"the recorder died: nothing is known after{when} its last sign of life", at=last)
 
 
 def raw_exchange_of(row: sqlite3.Row) -> RawExchange:

@@ -244,10 +244,18 @@ class Store:
         return found[frame]
 
     def gaps(self, run: str) -> list[Gap]:
-        """Return the stretches of a run that are known to be missing."""
+        """Return the stretches of a run that are known to be missing, what came after a recorder's death the last."""
         row = self._row(run)
         rows = self.database.rows("SELECT * FROM gap WHERE run = ? ORDER BY id", row["id"])
-        return [reading.gap_of(r, row["name"]) for r in rows]
+        with reading.checked(f"the gaps of {row['name']}"):
+            return [reading.gap_of(r, row["name"]) for r in rows] + self._deaths(row)
+
+    def _deaths(self, run: sqlite3.Row) -> list[Gap]:
+        """Return the gap that nobody could write: a run that never ended, and no process holds its lock."""
+        found = self._runs([run])[0]
+        if found.status is not RunStatus.INTERRUPTED or found.ended is not None:
+            return []
+        return [reading.death_of(run, self.database.rows(reading.LIFE_SQL, run["id"]))]
 
     def raw_exchanges(self, run: str) -> list[RawExchange]:
         """Return what passed a run's proxy beside the Messages API, in its order."""

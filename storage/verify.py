@@ -139,6 +139,7 @@ def _check_events(store: Store, report: VerifyReport) -> None:
 
 
 def _collect_gaps(store: Store, report: VerifyReport) -> None:
-    sql = "SELECT gap.*, run.name FROM gap JOIN run ON run.id = gap.run ORDER BY gap.id"
+    sql = "SELECT name FROM run WHERE status = 'recording' OR id IN (SELECT run FROM gap) ORDER BY id"
     for row in store.database.rows(sql):
-        report.gaps.append({"run": row["name"], "step": row["step"], "reason": row["reason"], "lost": row["lost"]})
+        for gap in store.gaps(row["name"]):
+            report.gaps.append({"run": gap.run, "step": gap.step, "reason": gap.reason, "lost": gap.lost})

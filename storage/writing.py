@@ -11,6 +11,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -111,6 +112,7 @@ class RunWriter:
     def _enter(self, lock: RunLock) -> None:
         """Begin to write as a layer, or a process, of its own."""
         self._lock = lock
+        self._wrote = time.monotonic()
         self._turn_lock = threading.RLock()
         self._pictures = PictureWriter(self._database, self._family)
         self._requests = RequestWriter(self._database, self._run, self._family, self._pictures)
@@ -143,6 +145,7 @@ class RunWriter:
             event = {"run": self._run, "writer": self._number, "sequence": sequence, "kind": kind}
             when = instant_columns("at", at or Instant.now())
             insert(connection, "event", {**event, "subject": subject[-1] if subject else None, **when})
+            self._database.after_commit(lambda: setattr(self, "_wrote", time.monotonic()))
 
     # --- the wire ---
 
@@ -415,10 +418,15 @@ class RunWriter:
             with self._event("description") as (connection, _):
                 update(connection, "run", self._run, values)
 
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last event; what is written is a sign of life as well."""
+        return time.monotonic() - self._wrote
+
     def heartbeat(self) -> None:
-        """Note that this writer is alive."""
+        """Note that this writer is alive: committed, but left to the system when it reaches the disk."""
         self._ready()
-        with self._turn_lock, self._database.transaction() as connection:
+        with self._turn_lock, self._database.transaction(durable=False) as connection:
             update(connection, "writer", self._row, instant_columns("heartbeat", Instant.now()))
 
     def end(
