@@ -26,10 +26,11 @@ lint: $(READY) ## Run the linters and the type checker alone.
 	$(BIN)/mypy
 
 bench: system $(READY) ## Run the benchmarks; each prints a table.
-	for each in $(filter-out benchmarks/soak%,$(wildcard benchmarks/*.py)); do echo "== $$each"; $(BIN)/python "$$each"; done
+	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
 
-soak: system $(READY) ## Run the long trials: writers killed at random moments, replays again and again.
-	for each in $(wildcard benchmarks/soak*.py); do echo "== $$each"; $(BIN)/python "$$each"; done
+soak: system $(READY) ## Run the store's trials for long: writers killed, eight at once, files damaged.
+	FOOTAGE_KILLS=200 FOOTAGE_SOAK=120 FOOTAGE_CORRUPTIONS=2000 \
+	    $(BIN)/python -m pytest -s tests/test_crash.py tests/test_corruption.py $(ARGS)
 
 wheel: $(READY) ## Build sdist and wheel, and try the wheel alone in a fresh environment.
 	rm -rf build dist
