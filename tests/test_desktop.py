@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -417,6 +418,38 @@ def test_it_outlives_the_thread_that_opened_it() -> None:
         time.sleep(0.2)
         machine.screenshot()
         assert machine.run(["echo", "here"]).stdout == b"here\n"
+
+
+def test_its_display_number_stays_its_own_while_it_is_reset() -> None:
+    with Desktop(programs=[]) as machine:
+        number = machine.environment["DISPLAY"][1:]
+        lock = Path(f"/tmp/.X{number}-lock")
+        assert int(lock.read_text()) == machine._keeper.pid
+        stop = threading.Event()
+        others: set[str] = set()
+
+        def open_others() -> None:
+            while not stop.is_set():
+                with Desktop(programs=[]) as other:
+                    others.add(other.environment["DISPLAY"][1:])
+
+        thread = threading.Thread(target=open_others)
+        thread.start()
+        for _ in range(3):
+            machine.reset()
+        stop.set()
+        thread.join()
+        assert machine.environment["DISPLAY"][1:] == number
+        assert others
+        assert number not in others
+    assert not lock.exists()
+
+
+def test_it_ends_when_nothing_refers_to_it_any_more() -> None:
+    machine = Desktop(programs=[])
+    server = server_of(machine)
+    del machine
+    until(lambda: not Path(f"/proc/{server}").exists(), "the X server was left")
 
 
 def server_of(machine: Desktop) -> int:

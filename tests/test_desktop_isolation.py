@@ -150,6 +150,7 @@ def end_and_look(*, isolated: bool, then: str, ending: str) -> None:
             if ending == "both":
                 shutil.rmtree(folder)
                 shutil.rmtree(memory)
+                Path(f"/tmp/.X{Path(address).name[1:]}-lock").unlink()
             else:
                 until(lambda: not any(Path(path).exists() for path in (folder, memory, address)), "files were left")
         finally:

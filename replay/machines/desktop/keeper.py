@@ -65,6 +65,10 @@ class Keeper:
             raise MachineError(f"{argv[0]} could not be started: {answer.get('error', 'no answer')}.")
         return int(answer["pid"])
 
+    def remove_at_end(self, path: Path) -> None:
+        """Have a file removed, where it exists, when everything has ended."""
+        self._ask({"remove": str(path)})
+
     def end_programs(self) -> None:
         """End every program that was started; the folders stay."""
         self._ask({})

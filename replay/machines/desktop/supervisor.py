@@ -4,13 +4,14 @@ The process that keeps a machine's programs: a script of its own, run by `keeper
     python -I -S supervisor.py OWNER_PID FOLDER...
 
 Each line on stdin is a JSON object: {"argv", "stdin", "stdout", "stderr"} (the last three are paths) starts a
-program, {} ends all of them; the answer is a line {"pid"}, {"error"} or {}. When stdin ends, or the owner dies (even
-by `kill -9`, even while forks of it hold the pipe), all programs are ended, the folders are removed, and this process
-ends too.
+program, {} ends all of them, {"remove": path} names a file to remove with the folders; the answer is a line {"pid"},
+{"error"} or {}. When stdin ends, or the owner dies (even by `kill -9`, even while forks of it hold the pipe), all
+programs are ended, folders and files are removed, and this process ends too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -96,50 +97,60 @@ def _adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
-def _serve(requests: IO[bytes], owner: int) -> list[subprocess.Popen[bytes]]:
-    """Start what is asked for until there is nobody left to ask; return what was started."""
-    programs: list[subprocess.Popen[bytes]] = []
+class _Kept:
+    """What is to be ended and removed."""
+
+    def __init__(self, folders: list[str]) -> None:
+        self.programs: list[subprocess.Popen[bytes]] = []
+        self.folders = folders
+        self.files: list[str] = []
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do what is asked for and return the answer."""
+        if not request:
+            _end(self.programs)
+            self.programs.clear()
+            return {}
+        if "remove" in request:
+            self.files.append(request["remove"])
+            return {}
+        try:
+            self.programs.append(_start(request))
+        except OSError as error:
+            return {"error": str(error)}
+        return {"pid": self.programs[-1].pid}
+
+    def end(self) -> None:
+        """End and remove everything."""
+        _end(self.programs)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in self.files:
+            with contextlib.suppress(OSError):
+                Path(file).unlink()
+
+
+def _serve(requests: IO[bytes], owner: int, kept: _Kept) -> None:
+    """Answer requests until there is nobody left to ask."""
     poller = select.poll()
     poller.register(requests, select.POLLIN)
     watch = os.pidfd_open(owner)
     poller.register(watch, select.POLLIN)
-    while True:
-        ready = dict(poller.poll())
-        if watch in ready:
-            return programs
-        line = requests.readline()
-        if not line:
-            return programs
-        sys.stdout.write(json.dumps(_answer(json.loads(line), programs)) + "\n")
+    while watch not in dict(poller.poll()) and (line := requests.readline()):
+        sys.stdout.write(json.dumps(kept.answer(json.loads(line))) + "\n")
         sys.stdout.flush()
-
-
-def _answer(request: dict[str, Any], programs: list[subprocess.Popen[bytes]]) -> dict[str, Any]:
-    """Do what is asked for and return the answer."""
-    if not request:
-        _end(programs)
-        programs.clear()
-        return {}
-    try:
-        programs.append(_start(request))
-    except OSError as error:
-        return {"error": str(error)}
-    return {"pid": programs[-1].pid}
 
 
 def main(arguments: list[str]) -> None:
     """Serve the owner, then clean up."""
-    owner, folders = int(arguments[0]), arguments[1:]
+    owner, kept = int(arguments[0]), _Kept(arguments[1:])
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     _adopt_orphans()
-    programs: list[subprocess.Popen[bytes]] = []
     try:
         if os.getppid() == owner:
-            programs = _serve(os.fdopen(0, "rb", buffering=0), owner)
+            _serve(os.fdopen(0, "rb", buffering=0), owner, kept)
     finally:
-        _end(programs)
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        kept.end()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from footage.errors import MissingProgram, NoDisplay
+from footage.replay.machines.desktop import numbers
 from footage.replay.machines.desktop.keeper import Keeper
 
 PATIENCE = 10.0
@@ -32,9 +33,10 @@ class XServer:
 
     def __init__(self, keeper: Keeper, screen: tuple[int, int], logs: Path, number: int | None = None) -> None:
         """
-        Start the server on a free display, or on `number`; its output goes to the folder `logs`.
+        Start the server on a free display, or on the `number` of an earlier server of this keeper.
 
-        A server started after another with the same keeper takes the same cookie. Raises MissingProgram or NoDisplay.
+        Its output goes to the folder `logs`; a keeper's servers have the same cookie. Raises MissingProgram or
+        NoDisplay.
         """
         if shutil.which("Xvfb") is None:
             raise MissingProgram(
@@ -46,7 +48,7 @@ class XServer:
         self._keeper = keeper
         self._logs = logs
         self._screen = screen
-        self.number = self._start(_free_numbers() if number is None else iter([number]))
+        self.number = self._start(numbers.claim(keeper) if number is None else iter([number]))
         self.framebuffer = keeper.memory / "Xvfb_screen0"
         """The file that holds the screen, in XWD form."""
 
@@ -58,20 +60,17 @@ class XServer:
     @property
     def socket(self) -> Path:
         """The socket that clients connect to."""
-        return Path(f"/tmp/.X11-unix/X{self.number}")  # noqa: S108 - where every X server has it
+        return numbers.socket_of(self.number)
 
     @property
     def alive(self) -> bool:
         """Whether the server runs."""
         return _running(self.pid)
 
-    def _start(self, numbers: Iterator[int]) -> int:
-        """
-        Start the server on the first of `numbers` that it can have, and return that.
-
-        Of two servers that want the same number at once, one cannot bind its socket, and ends.
-        """
-        for number in numbers:
+    def _start(self, candidates: Iterator[int]) -> int:
+        """Start the server on the first of these display numbers that it can have, and return that."""
+        number = 0
+        for number in candidates:
             self.pid = self._keeper.start(self._command(number), log=self._logs / f"Xvfb-{number}")
             if self._wait(number):
                 return number
@@ -98,14 +97,6 @@ class XServer:
                 return True
             time.sleep(0.003)
         return False
-
-
-def _free_numbers() -> Iterator[int]:
-    """Yield display numbers that no server seems to use, from 100 on: the first ones are for people's own."""
-    for number in range(100, 200):
-        sockets = Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")  # noqa: S108 - where they are
-        if not any(path.exists() for path in sockets):
-            yield number
 
 
 def _last_lines(log: Path) -> str:
