@@ -27,7 +27,8 @@ class Side:
         self.turns = {turn.number: turn for turn in store.turns(self.run.id)}
 
     def before(self, index: int) -> Frame | None:
-        """Return the screen a step began with, from its own frames or those of the steps before it; None if unknown.
+        """
+        Return the screen a step began with, from its own frames or those of the steps before it; None if unknown.
 
         `index` may be the number of steps: the screen the run ended with.
         """

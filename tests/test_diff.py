@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,7 +11,7 @@ from drawn import bar, drawn_on, page, pixels, text
 from footage.analysis.diff import DiffVerdict, RunDiff, diff_runs
 from footage.errors import RunNotFound
 from footage.storage import Store, open_store
-from footage.trajectory import Cause, InputEvent, Pixels, Region, RunStatus, StepStatus
+from footage.trajectory import Cause, FrameRole, InputEvent, Instant, Pixels, Region, RunStatus, StepStatus
 from scenes import (
     BOX,
     DESK,
@@ -385,6 +386,45 @@ def test_one_equal_screen_shows_that_the_machines_render_alike(store: Store) -> 
     one = write_run(store, changed(story(), 3, action=SAVE), END)
     result = diff_runs(store, one, write_run(store, scenes, END, machine={"driver": "vnc"}))
     assert parted(result)[2] is Cause.EXECUTION
+
+
+def scaled(store: Store, scenes: list[Scene], end: Pixels) -> str:
+    """Write a run that has only what the model was sent: pictures at half the size of the screen."""
+    writer = store.begin_run(task="scaled")
+    for index, scene in enumerate(scenes):
+        following = scenes[index + 1].before if index + 1 < len(scenes) else end
+        assert following is not None
+        height, width = following.shape[:2]
+        writer.intend(scene.action)
+        writer.finish(index, status=StepStatus.EXECUTED)
+        small = np.asarray(Image.fromarray(following).resize((width // 2, height // 2), Image.Resampling.BOX)).copy()
+        roles = [(index, FrameRole.OBSERVED)]
+        writer.frame(small, captured=Instant.now(), roles=roles, screen=(width, height), source="wire")
+    writer.end()
+    return writer.run_id
+
+
+def test_pictures_smaller_than_their_screen_are_compared_at_its_size(store: Store) -> None:
+    one, full = scaled(store, story(), END), write_run(store, story(), END)
+    assert diff_runs(store, one, scaled(store, story(), END)).verdict is DiffVerdict.IDENTICAL
+    assert diff_runs(store, one, full).verdict is DiffVerdict.COSMETIC
+    wrong = scaled(store, changed(story(), 3, before=WRONG), END)
+    assert parted(diff_runs(store, one, wrong)) == (3, 3, Cause.ENVIRONMENT, "page")
+    assert parted(diff_runs(store, full, wrong)) == (3, 3, Cause.ENVIRONMENT, "page")
+
+
+def test_a_crop_is_no_screen(store: Store) -> None:
+    run = write_run(store, story(), END)
+    cropped = store.begin_run(task="cropped")
+    for index, scene in enumerate(story()):
+        assert scene.before is not None
+        cropped.intend(scene.action)
+        part = Region(10, 10, 100, 50)
+        roles = [(index, FrameRole.BEFORE)]
+        cropped.frame(scene.before[10:60, 10:110], captured=Instant.now(), roles=roles, screen=(640, 400), region=part)
+    cropped.end()
+    result = diff_runs(store, run, cropped.run_id)
+    assert {pair.screen for pair in result.steps} == {None}
 
 
 def test_runs_without_screens_are_compared_by_their_actions(store: Store) -> None:
