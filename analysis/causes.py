@@ -78,7 +78,9 @@ class Judge:
         """Tell whether a small difference lies all around the steps' points: a caret put elsewhere, another row."""
         sides = (self._a, p), (self._b, q)
         return difference.share < LOCAL and all(
-            self._screens.acted_there(side, index, difference, entirely=True) for side, index in sides
+            side.steps[index].action.point is not None
+            and self._screens.acted_there(side, index, difference, entirely=True)
+            for side, index in sides
         )
 
     def _one_had_no_effect(self, p: int, q: int) -> str:

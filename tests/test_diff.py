@@ -11,7 +11,7 @@ from drawn import bar, drawn_on, page, pixels, text
 from footage.analysis.diff import DiffVerdict, RunDiff, diff_runs
 from footage.errors import RunNotFound
 from footage.storage import Store, open_store
-from footage.trajectory import Cause, FrameRole, InputEvent, Instant, Pixels, Region, RunStatus, StepStatus
+from footage.trajectory import Action, Cause, FrameRole, InputEvent, Instant, Pixels, Region, RunStatus, StepStatus
 from scenes import (
     BOX,
     DESK,
@@ -154,6 +154,12 @@ def test_a_toast_elsewhere_is_the_worlds_doing_though_the_clicks_jitter(store: S
     toast = drawn_on(Image.fromarray(note("hello", ticked=True)), bar(20, 40, 200, 60, (90, 90, 90)))
     scenes = changed(changed(story(), 3, action=click(BOX[0] + 3, BOX[1])), 4, before=toast)
     assert parted(diff(store, scenes)) == (4, 4, Cause.ENVIRONMENT, "content")
+
+
+def test_keys_spelt_otherwise_are_not_to_blame_for_a_toast(store: Store) -> None:
+    toast = drawn_on(Image.fromarray(END), bar(20, 40, 90, 30, (90, 90, 90)))
+    scenes = changed(story(), 4, action=Action("key", {"text": "Ctrl+s"}))
+    assert parted(diff(store, scenes, toast)) == (4, 4, Cause.ENVIRONMENT, "content")
 
 
 def test_the_last_steps_effect_counts(store: Store) -> None:
