@@ -29,8 +29,10 @@ __all__ = ["Exchange", "Wire", "is_for_take"]
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _CUT = "The reply was cut off before its end."
 _HUNG_UP = "The agent hung up before the end of the reply."
-_OTHERS = 0.3
-"""Seconds that another layer gets to store the reply that this one has already seen."""
+_PATIENCE = 2.0
+"""Seconds that another layer, which waits for a reply, gets to store the one that this layer has already seen."""
+_DOUBT = 0.25
+"""Seconds that it gets to show itself at all; once in vain is enough."""
 
 
 class Wire:
@@ -58,6 +60,7 @@ class Wire:
         self.pointer = PointerTracker()
         self.lock = threading.RLock()
         self.results = ResultReader(steps, pictures, screen)
+        self._others_record = True
         self.on_calls: Callable[[list[StepEntry]], None] = lambda _: None
         """Told of the steps of each call, once they are stored."""
 
@@ -130,13 +133,19 @@ class Wire:
         """
         Return (turn, conversation) where another layer of the run has recorded this reply.
 
-        It may be about to: while it waits for a reply, it is given a moment.
+        It may be about to, and is given a moment.
         """
-        until = time.monotonic() + _OTHERS
+        begun = time.monotonic()
         while self.guard.shared and (response_id or call_id):
             found = self.guard.write("a turn", lambda w: w.turn_of_reply(response_id, call_id))
-            if found or time.monotonic() > until or not self.guard.write("a turn", lambda w: w.others_ask()):
+            waited = time.monotonic() - begun
+            if found:
+                self._others_record = True
                 return found
+            asks = self.guard.write("a turn", lambda w: w.others_ask())
+            if waited > (_PATIENCE if asks else _DOUBT if self._others_record else 0.0):
+                self._others_record = self._others_record and bool(asks)
+                return None
             time.sleep(0.01)
         return None
 

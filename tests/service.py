@@ -53,6 +53,7 @@ class Service:
         self.paths: list[str] = []
         self.streamed = threading.Event()
         self._lock = threading.Lock()
+        self._said: dict[str | None, int] = {}
         handler = type("Bound", (_Handler,), {"service": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -64,11 +65,14 @@ class Service:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def message(self, body: JSON) -> JSON:
+        thread = body.get("thread") or {}
         said = sum(message["role"] == "assistant" for message in body["messages"])
+        said = self._said.get(thread.get("previous_message_id"), said - 1) + 1
         content = self.replies[min(said, len(self.replies) - 1)]
         calls = any(block["type"] == "tool_use" for block in content)
         with self._lock:
             number = len(self.requests)
+            self._said[f"msg_{number}"] = said
         reply: JSON = {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": body["model"]}
         reply |= {"content": content, "stop_reason": "tool_use" if calls else "end_turn", "stop_sequence": None}
         return reply | {"usage": {"input_tokens": 10, "output_tokens": 5}}

@@ -19,6 +19,8 @@ __all__ = ["SECTIONS", "CommandTable", "cli", "main"]
 SECTIONS: dict[str, dict[str, str]] = {
     "Record": {
         "demo": "Record, replay, fork and diff a sample task, then open the viewer.",
+        "record": "Run any agent under the recording proxy.",
+        "proxy": "Run the recording proxy alone, for several agents.",
         "agent": "Run the reference agent loop on a machine, recorded.",
     },
     "Browse": {

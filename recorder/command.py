@@ -1,0 +1,101 @@
+"""
+A command that is recorded: it is run as it is, with the proxy's address in its environment.
+
+It stays in the foreground with this process, so that a terminal's Ctrl-C reaches it as ever; signals that were meant
+for this process alone are passed on to it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from footage.errors import UsageError
+from footage.recorder import joining
+from footage.recorder.upstream import PROVIDERS
+
+__all__ = ["command_environment", "run_command", "short_name"]
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_LOCAL = "127.0.0.1,localhost"
+_INTERPRETERS = ("python", "node", "bash", "sh", "zsh", "deno", "bun", "ruby", "perl", "tsx", "ts-node")
+
+
+def command_environment(
+    addresses: Mapping[str, str], *, run: str, store: str, proxy: str, machine: Mapping[str, str]
+) -> dict[str, str]:
+    """
+    Return the environment of a recorded command: this process's own, and how to find run, proxy and machine.
+
+    `addresses` are the base addresses by service, as in `upstream.PROVIDERS`. Where the environment names a proxy to
+    the network, requests to this machine are excepted from it.
+    """
+    environment = {**os.environ, **machine}
+    for service, address in addresses.items():
+        environment[PROVIDERS[service][0]] = address
+    environment |= {joining.RUN: run, joining.STORE: store, joining.PROXY: proxy}
+    for name in ("NO_PROXY", "no_proxy"):
+        known = environment.get(name, "")
+        environment[name] = f"{known},{_LOCAL}" if known and known != "*" else known or _LOCAL
+    return environment
+
+
+def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """
+    Run a command to its end and return its exit code: 128 and the signal's number where a signal ended it.
+
+    Raises UsageError where it cannot be started.
+    """
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        if number in {signal.SIGINT, signal.SIGQUIT} and _in_foreground():
+            return  # the terminal sent it to the command as well
+        if process is None:
+            early.append(number)
+        elif process.poll() is None:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in _FORWARDED}
+    try:
+        process = _started(command, environment)
+        for number in early:
+            process.send_signal(number)
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, env=dict(environment))
+    except FileNotFoundError as error:
+        raise UsageError(f"There is no command {command[0]!r}.", hint="Put the command after --.") from error
+    except OSError as error:
+        raise UsageError(f"{command[0]} cannot be started: {error.strerror}.") from error
+
+
+def _in_foreground() -> bool:
+    """Whether a terminal sends its signals to this process, and to what it started."""
+    for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None and os.tcgetpgrp(stream.fileno()) == os.getpgrp():
+                return True
+        except (OSError, ValueError):
+            continue
+    return False
+
+
+def short_name(command: Sequence[str]) -> str:
+    """Return a command's program, and the script it runs; no further arguments, which may hold secrets."""
+    program = Path(command[0]).name
+    script = command[1] if len(command) > 1 and program.startswith(_INTERPRETERS) else ""
+    return f"{program} {Path(script).name}" if script and not script.startswith("-") else program

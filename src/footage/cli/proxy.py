@@ -1,0 +1,73 @@
+"""`footage proxy`: the recording proxy alone, for several agents."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from footage.cli.options import store_option, with_examples
+from footage.cli.record import named_secrets, provider_option, secret_option, services
+
+if TYPE_CHECKING:
+    from footage.recorder.session import Recording
+
+__all__ = ["command"]
+
+_LOOK_SECONDS = 1.0
+
+
+@with_examples(
+    "footage proxy --port 8790",
+    "footage proxy --tag nightly --idle 60 --store runs.db",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="By default any free one.")
+@click.option(
+    "--idle",
+    type=click.FloatRange(min=1),
+    default=900.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A run ends when nothing came by its name for so long.",
+)
+@click.option("--tag", "tags", multiple=True, help="Put a tag on each run; may be given several times.")
+@provider_option
+@secret_option
+@store_option
+def command(
+    port: int,
+    idle: float,
+    tags: tuple[str, ...],
+    providers: tuple[str, ...],
+    secrets: tuple[str, ...],
+    store: Path | None,
+) -> None:
+    """Run the recording proxy alone, until Ctrl-C.
+
+    Each NAME in the path of an agent's ANTHROPIC_BASE_URL is a run of its own; requests without one are a run too.
+    Requests go on to what ANTHROPIC_BASE_URL says here, or to the provider.
+    """
+    from footage.recorder.proxy import Proxy
+    from footage.recorder.session import record
+
+    kept_out = named_secrets(secrets)
+
+    def open_run(name: str) -> Recording:
+        run = record(name, store=store, tags=tags, secrets=kept_out, join=False, layer="proxy")
+        click.echo(f"{name or 'requests without a name'}: run {run.id}", err=True)
+        return run
+
+    with Proxy(services(providers), port=port, open_run=open_run) as proxy:
+        click.echo(f"ANTHROPIC_BASE_URL={proxy.address('NAME')}")
+        for provider in providers:
+            click.echo(f"{provider}: {proxy.address('NAME', provider)}")
+        click.echo("Ctrl-C stops the proxy.", err=True)
+        try:
+            while True:
+                time.sleep(_LOOK_SECONDS)
+                proxy.end_idle(idle)
+        finally:
+            proxy.close()
+            proxy.end_idle(0)

@@ -1,0 +1,165 @@
+"""`footage record -- CMD …`: any agent, recorded as it is."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from footage.cli.options import store_option, with_examples
+
+if TYPE_CHECKING:
+    from footage.recorder.proxy import Proxy
+    from footage.recorder.session import Recording
+    from footage.recorder.upstream import Upstream
+    from footage.trajectory import Machine
+
+__all__ = ["command", "named_secrets", "provider_option", "secret_option", "services"]
+
+_DRAIN_SECONDS = 120.0
+
+provider_option = click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    type=click.Choice(["openai", "gemini"]),
+    help="Pass this service's requests through the proxy too, and keep them raw; may be given several times.",
+)
+secret_option = click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="VARIABLE",
+    help="A variable whose value must not be stored, wherever it turns up. Those named …_KEY, …_TOKEN, …_PASSWORD"
+    " are kept out anyway.",
+)
+
+
+@with_examples(
+    "footage record -- python my_agent.py",
+    'footage record --task "Rename the file" --tag nightly -- ./agent.sh --fast',
+    "footage record --machine desktop -- node agent.mjs",
+    "footage record --secret LOGIN --store runs.db -- python my_agent.py",
+)
+@click.argument("argv", metavar="-- CMD...", nargs=-1, type=click.UNPROCESSED, required=True)
+@click.option("--task", default="", help="What the agent is to do; by default the name of the command.")
+@click.option("--task-id", help="Runs of the same task id are compared with each other; by default: the same text.")
+@click.option("--tag", "tags", multiple=True, help="Put a tag on the run; may be given several times.")
+@click.option("--machine", help="Start this machine for the agent, and record its screen; see `footage machine list`.")
+@provider_option
+@secret_option
+@store_option
+def command(
+    argv: tuple[str, ...],
+    task: str,
+    task_id: str | None,
+    tags: tuple[str, ...],
+    machine: str | None,
+    providers: tuple[str, ...],
+    secrets: tuple[str, ...],
+    store: Path | None,
+) -> int:
+    """Run CMD as it is, and record its exchanges with the model.
+
+    CMD finds the recording proxy in ANTHROPIC_BASE_URL; requests go on to what the variable said before, or to the
+    provider. With --machine it finds the machine's display in DISPLAY. The exit code is CMD's own.
+    """
+    from footage.recorder.command import command_environment, run_command, short_name
+    from footage.recorder.proxy import Proxy
+    from footage.recorder.screens import Screens
+    from footage.recorder.session import record
+    from footage.storage.database import default_path
+    from footage.trajectory import RunStatus
+
+    path = store or default_path()
+    with ExitStack() as stack:
+        wanted = services(providers)
+        kept_out = named_secrets(secrets)
+        started = stack.enter_context(_machine(machine)) if machine else None
+        run = record(
+            task or short_name(argv),
+            store=path,
+            task_id=task_id,
+            machine=started,
+            tags=tags,
+            secrets=kept_out,
+            join=False,
+            layer="proxy",
+        )
+        proxy = stack.enter_context(Proxy(wanted))
+        name = run.id or "unrecorded"
+        proxy.add(run, name)
+        screens = stack.enter_context(closing(Screens(run, started))) if started else None
+        environment = command_environment(
+            {service: proxy.address(name, service) for service in wanted},
+            run=run.id,
+            store=os.path.realpath(path),
+            proxy=proxy.url,
+            machine=started.environment if started else {},
+        )
+        try:
+            code = run_command(argv, environment)
+            _drain(proxy)
+        except BaseException as error:
+            proxy.close()
+            run.end(RunStatus.ERRORED, error=f"{type(error).__name__}: {error}")
+            raise
+        if screens:
+            screens.close()
+        proxy.close()
+        _end(run, code)
+    if run.id:
+        named = f" --store {shlex.quote(str(store))}" if store else ""
+        click.echo(f"recorded: footage show {run.id}{named}", err=True)
+    return code
+
+
+@contextmanager
+def _machine(name: str) -> Iterator[Machine]:
+    from footage.replay.machines import open_machine
+
+    with closing(open_machine(name)) as machine:
+        yield machine
+
+
+def _drain(proxy: Proxy) -> None:
+    """Wait for replies that are still on their way to a command which has ended: they belong to the recording."""
+    if not proxy.drain(0.2):
+        click.echo("footage: waiting for a reply that is on its way (Ctrl-C: do not wait)", err=True)
+        with suppress(KeyboardInterrupt):
+            proxy.drain(_DRAIN_SECONDS)
+
+
+def _end(run: Recording, code: int) -> None:
+    from footage.trajectory import RunStatus
+
+    if code == 0:
+        run.end()
+    elif code in {128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP}:
+        run.end(RunStatus.INTERRUPTED, error=f"The command was stopped ({signal.Signals(code - 128).name}).")
+    else:
+        run.end(RunStatus.ERRORED, error=f"The command ended with exit code {code}.")
+
+
+def services(providers: Sequence[str]) -> dict[str, Upstream]:
+    """Return the services to pass requests on to: where their variables point, else their own addresses."""
+    from footage.recorder.upstream import PROVIDERS, Upstream
+
+    wanted = {name: PROVIDERS[name] for name in ("anthropic", *providers)}
+    return {name: Upstream(os.environ.get(variable) or own) for name, (variable, own) in wanted.items()}
+
+
+def named_secrets(variables: Sequence[str]) -> list[str]:
+    """Return the values of the variables that --secret names. Raises UsageError for one that is not set."""
+    from footage.errors import UsageError
+
+    for name in variables:
+        if not os.environ.get(name):
+            raise UsageError(f"--secret {name}: there is no such variable.", hint="Name a variable, not its value.")
+    return [os.environ[name] for name in variables]

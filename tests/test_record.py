@@ -1,0 +1,263 @@
+"""`footage record -- CMD`: agents of several kinds, recorded as they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.storage import open_store
+from footage.trajectory import StepStatus
+from recording import Recorded, Tape, reply, result, said, user
+from service import Service, asked, click, text
+
+TESTS = Path(__file__).parent
+FOOTAGE = [sys.executable, "-c", "import sys; from footage.cli import main; sys.exit(main())"]
+CLICKS = ([text("I click."), click("a", 10, 20)], [click("b", 30, 40), click("c", 5, 6)], [text("Done.")])
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service(*CLICKS) as running:
+        yield running
+
+
+def environment(service: Service, **more: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOOTAGE")}
+    return inherited | {"ANTHROPIC_BASE_URL": service.url, "PYTHONPATH": str(TESTS)} | more
+
+
+def recorded(
+    folder: Path, service: Service, *command: str, options: tuple[str, ...] = (), more: Mapping[str, str] | None = None
+) -> tuple[subprocess.CompletedProcess[str], Recorded]:
+    """Record a command and read the run back."""
+    path = folder / "footage.db"
+    argv = [*FOOTAGE, "record", "--store", str(path), *options, "--", *command]
+    done = subprocess.run(argv, env=environment(service, **more or {}), capture_output=True, text=True, check=False)
+    with open_store(path) as store:
+        (run,) = store.runs()
+    return done, Recorded(path, run.id)
+
+
+def told(seen: Recorded) -> list[tuple[Any, ...]]:
+    """Return what a run's steps are, apart from when."""
+    return [(s.action.title, s.action.point, s.call_id, s.turn, s.status, s.result_text) for s in seen.steps]
+
+
+def by_hand(folder: Path) -> Recorded:
+    """Return the same run as recorded by the explicit API."""
+    tape, messages = Tape(folder), [user("Add two numbers")]
+    for number, content in enumerate(CLICKS):
+        tape.run.turn(asked(*messages), reply(*content, message_id=f"msg_{number}"))
+        calls = [block["id"] for block in content if block["type"] == "tool_use"]
+        messages += [said(*content), user([result(each, text("Clicked.")) for each in calls])]
+    return tape.read()
+
+
+LOOPS = {
+    "demo": [sys.executable, str(TESTS / "loops/demo_loop.py")],
+    "runner": [sys.executable, str(TESTS / "loops/runner_loop.py"), "whole"],
+    "threads": [sys.executable, str(TESTS / "loops/runner_loop.py")],
+    "curl": ["sh", str(TESTS / "loops/curl_loop.sh"), "false"],
+    "node": ["node", str(TESTS / "loops/node_loop.mjs")],
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", LOOPS)
+def test_every_kind_of_loop_records_the_steps_that_the_explicit_api_does(
+    tmp_path: Path, service: Service, kind: str, stream: bool
+) -> None:
+    command = LOOPS[kind]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    argv = [word.replace("false", "true") for word in command] + ["stream"] if stream else command
+    done, seen = recorded(tmp_path, service, *argv)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    (tmp_path / "hand").mkdir()
+    expected = by_hand(tmp_path / "hand")
+    assert told(seen) == told(expected)
+    assert [(t.text, t.conversation) for t in seen.turns] == [(t.text, t.conversation) for t in expected.turns]
+    assert seen.requests == service.requests
+    assert {turn.conversation for turn in seen.turns} == {0}
+
+
+ATTACHED = """
+    import anthropic, footage
+    from recording import said, user, result
+    from service import asked, text
+
+    with footage.record("inside", tags=["inside"]) as run:
+        client = run.attach(anthropic.Anthropic(api_key="none"))
+        messages = [user("Add two numbers")]
+        while True:
+            reply = client.messages.create(**asked(*messages)).model_dump(mode="json", exclude_unset=True)
+            calls = [block for block in reply["content"] if block["type"] == "tool_use"]
+            if not calls:
+                break
+            for each in calls:
+                with run.step("left_click", call=each["id"], coordinate=each["input"]["coordinate"]) as step:
+                    step.text = "Done it."
+            results = [result(each["id"], text("Clicked.")) for each in calls]
+            messages += [said(*reply["content"]), user(results)]
+        print(run.id)
+"""
+BY_HAND = """
+    import anthropic, footage
+    from recording import said, user, result
+    from service import asked, text
+
+    client = anthropic.Anthropic(api_key="none")
+    messages = [user("Add two numbers")]
+    with footage.record() as run:
+        while True:
+            body = asked(*messages)
+            reply = client.messages.create(**body).model_dump(mode="json", exclude_unset=True)
+            run.turn(body, reply)
+            calls = [block["id"] for block in reply["content"] if block["type"] == "tool_use"]
+            if not calls:
+                break
+            messages += [said(*reply["content"]), user([result(each, text("Clicked.")) for each in calls])]
+        print(run.id)
+"""
+
+
+@pytest.mark.parametrize("script", [ATTACHED, BY_HAND], ids=["attached", "by hand"])
+def test_what_two_layers_see_is_recorded_once(tmp_path: Path, service: Service, script: str) -> None:
+    done, seen = recorded(tmp_path, service, sys.executable, "-c", textwrap.dedent(script))
+    assert (done.returncode, done.stdout.strip()) == (0, seen.run.id), done.stderr
+    assert [(s.call_id, s.turn, s.status) for s in seen.steps] == [
+        ("a", 0, StepStatus.EXECUTED),
+        ("b", 1, StepStatus.EXECUTED),
+        ("c", 1, StepStatus.EXECUTED),
+    ]
+    assert [(t.text, t.conversation, len(t.attempts)) for t in seen.turns] == [
+        ("I click.", 0, 1),
+        ("", 0, 1),
+        ("Done.", 0, 1),
+    ]
+    assert seen.labels == [""]
+    assert (seen.run.status, seen.gaps) == ("completed", [])
+    if script is ATTACHED:
+        assert all(step.started and step.ended for step in seen.steps)
+        assert seen.run.tags == ("inside",)
+
+
+def test_a_client_that_goes_around_the_proxy_is_recorded_in_the_same_run(tmp_path: Path, service: Service) -> None:
+    around = ATTACHED.replace('api_key="none"', 'api_key="none", base_url=__import__("os").environ["REAL"]')
+    more = {"REAL": service.url}
+    done, seen = recorded(tmp_path, service, sys.executable, "-c", textwrap.dedent(around), more=more)
+    assert done.returncode == 0, done.stderr
+    assert [step.call_id for step in seen.steps] == ["a", "b", "c"]
+    assert [turn.text for turn in seen.turns] == ["I click.", "", "Done."]
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "completed"), (3, "errored")])
+def test_the_exit_code_is_the_commands(tmp_path: Path, service: Service, code: int, status: str) -> None:
+    done, seen = recorded(tmp_path, service, "sh", "-c", f"echo out; exit {code}")
+    assert (done.returncode, done.stdout, seen.run.status) == (code, "out\n", status)
+
+
+def test_the_command_finds_run_store_and_proxy(tmp_path: Path, service: Service) -> None:
+    options = ("--task", "Look around", "--task-id", "t1", "--tag", "x", "--provider", "openai")
+    done, seen = recorded(tmp_path, service, "env", options=options, more={"NO_PROXY": "corp.example"})
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert found["FOOTAGE_RUN"] == seen.run.id
+    assert found["FOOTAGE_STORE"] == str(tmp_path / "footage.db")
+    assert found["ANTHROPIC_BASE_URL"] == f"{found['FOOTAGE_PROXY']}/run/{seen.run.id}"
+    assert found["OPENAI_BASE_URL"] == f"{found['FOOTAGE_PROXY']}/run/{seen.run.id}/via/openai"
+    assert found["NO_PROXY"] == "corp.example,127.0.0.1,localhost"
+    assert (seen.run.task, seen.run.task_id, seen.run.tags) == ("Look around", "t1", ("x",))
+
+
+def test_the_name_of_a_run_holds_no_arguments(tmp_path: Path, service: Service) -> None:
+    _, seen = recorded(tmp_path, service, "sh", "-c", "exit 0", "--password=hunter2")
+    assert seen.run.task == "sh"
+    assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_reach_the_command(tmp_path: Path, service: Service, number: signal.Signals) -> None:
+    script = f"trap 'echo caught; exit 5' {number.name.removeprefix('SIG')}; echo ready; while :; do sleep 0.05; done"
+    argv = [*FOOTAGE, "record", "--store", str(tmp_path / "footage.db"), "--", "bash", "-c", script]
+    process = subprocess.Popen(
+        argv, env=environment(service), stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    assert (out, process.returncode) == ("caught\n", 5)
+
+
+def test_a_command_that_a_signal_ended_is_told_as_shells_do(tmp_path: Path, service: Service) -> None:
+    done, seen = recorded(tmp_path, service, "sh", "-c", "kill -TERM $$")
+    assert (done.returncode, seen.run.status) == (143, "interrupted")
+
+
+def test_a_command_that_is_not_there(tmp_path: Path, service: Service) -> None:
+    done, seen = recorded(tmp_path, service, "no-such-command")
+    assert (done.returncode, seen.run.status) == (2, "errored")
+    assert "There is no command 'no-such-command'." in done.stderr
+
+
+def test_a_store_that_cannot_be_written_does_not_keep_the_agent_from_running(service: Service) -> None:
+    store = "/proc/nowhere/footage.db"
+    argv = [*FOOTAGE, "record", "--store", store, "--", *LOOPS["curl"]]
+    done = subprocess.run(argv, env=environment(service), capture_output=True, text=True, check=False)
+    assert (done.returncode, len(service.requests)) == (0, 3)
+    assert "cannot be recorded" in done.stderr
+
+
+def test_the_proxy_alone_serves_several_agents(tmp_path: Path, service: Service) -> None:
+    path = tmp_path / "footage.db"
+    argv = [*FOOTAGE, "proxy", "--store", str(path), "--tag", "many"]
+    proxy = subprocess.Popen(argv, env=environment(service), stdout=subprocess.PIPE, text=True)
+    assert proxy.stdout is not None
+    address = proxy.stdout.readline().strip().removeprefix("ANTHROPIC_BASE_URL=")
+    agents = [
+        subprocess.Popen(
+            LOOPS["curl"], env=environment(service) | {"ANTHROPIC_BASE_URL": address.replace("NAME", name)}
+        )
+        for name in ("one", "two")
+    ]
+    assert [agent.wait(30) for agent in agents] == [0, 0]
+    proxy.send_signal(signal.SIGINT)
+    proxy.communicate(timeout=20)
+    with open_store(path) as store:
+        runs = {run.task: (run.status, run.steps, run.turns, run.tags) for run in store.runs()}
+    assert runs == dict.fromkeys(("one", "two"), ("completed", 3, 3, ("many",)))
+
+
+@pytest.mark.desktop
+def test_a_machine_for_the_command_is_found_and_its_screen_recorded(tmp_path: Path, service: Service) -> None:
+    script = tmp_path / "agent.sh"
+    ask = json.dumps(asked(user("Add two numbers")))
+    again = json.dumps(asked(user("Add two numbers"), said(*CLICKS[0]), user([result("a", text("Clicked."))])))
+    script.write_text(
+        f"""set -e
+        curl -sS --fail -d '{ask}' "$ANTHROPIC_BASE_URL/v1/messages" > /dev/null
+        xdotool mousemove 300 300 click 1; sleep 1
+        curl -sS --fail -d '{again}' "$ANTHROPIC_BASE_URL/v1/messages" > /dev/null
+        """,
+        "utf-8",
+    )
+    begun = time.monotonic()
+    done, seen = recorded(tmp_path, service, "sh", str(script), options=("--machine", "desktop"))
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begun < 60
+    assert seen.run.machine is not None
+    first = {role: len(frames) for role, frames in seen.steps[0].frames.items()}
+    assert first["before"] == first["after"] == 1  # type: ignore[index] # roles are strings
+    before, after = (seen.steps[0].frames[role][0] for role in ("before", "after"))  # type: ignore[index]
+    assert before.sha256 != after.sha256
