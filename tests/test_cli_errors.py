@@ -257,3 +257,9 @@ def test_the_viewer_ends_well_with_ctrl_c(store: Path) -> None:
     assert errors == "Ctrl-C stops the viewer.\n"
     run = json.loads(subprocess.check_output([FOOTAGE, "show", "@1", "--store", store, "--json"]))["run"]["id"]
     assert f"/runs/{run}?token=" in address
+
+
+def test_another_commands_json_option_is_not_ours(capsys: Capture, tmp_path: Path) -> None:
+    said = call(capsys, "record", "--store", tmp_path, "--", "true", "--json")
+    assert said.code == 2
+    assert said.err.startswith("footage: error: ")

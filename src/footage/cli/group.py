@@ -108,4 +108,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nobody is shown a traceback unasked
         from footage.cli import failures
 
-        return failures.report(error, as_json="--json" in given)
+        ours = given[: given.index("--")] if "--" in given else given  # what follows belongs to another command
+        return failures.report(error, as_json="--json" in ours)
