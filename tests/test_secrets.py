@@ -1,0 +1,182 @@
+"""Keys and named secrets: wherever they turn up, none reaches the disk or the log."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import random
+import string
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from footage.recorder.proxy import Proxy
+from footage.recorder.secrets import REMOVED, Secrets, secrets_of_environment
+from footage.recorder.session import record
+from footage.recorder.upstream import Upstream
+from footage.storage import open_store
+from footage.trajectory import JSON, Action, InputEvent, Performed
+from recording import Recorded, Tape, call, reply, request, result, said, user
+from service import Service, asked, click, text
+
+_RANDOM = random.Random(7)
+
+
+def word(length: int = 20, more: str = "") -> str:
+    letters = string.ascii_letters + string.digits + more
+    return "a1" + "".join(_RANDOM.choice(letters) for _ in range(length))
+
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> None:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as response:
+            response.read()
+    except urllib.error.HTTPError as error:
+        error.close()
+
+
+def test_forty_secrets_in_twelve_places_are_in_no_byte_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    names = ["SERVICE_KEY", "GITHUB_TOKEN", "DB_PASSWORD", "APP_SECRET"]
+    names += ["OPENAI_API_KEY", "SMTP_PASS", "NPM_TOKEN", "CLIENT_CREDENTIALS"]
+    environment = {name: word(more='!#$%&/"\\') for name in names}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    named = [f"pass {word(6)} phrase ü{number}" for number in range(16)]
+    headers = {"x-api-key": word(), "Authorization": f"Bearer {word(40)}", "Cookie": f"session={word()}; theme=dark"}
+    planted = [*environment.values(), *named, headers["x-api-key"], headers["Authorization"][7:]]
+    planted.append(headers["Cookie"].split(";")[0].partition("=")[2])
+    queries = [word() for _ in range(3)]
+    like_keys = [f"sk-ant-api03-{word(40)}", f"ghp_{word(34)}", f"AIza{word(33)}", f"xoxb-{word(20)}", f"hf_{word(34)}"]
+    like_keys += [f"AKIA{''.join(_RANDOM.choices(string.ascii_uppercase, k=16))}", f"sk_live_{word(20)}"]
+    raw = [word() for _ in range(3)]
+    planted += [*queries, *like_keys, *raw]
+    echoed = {"error": {"type": "authentication_error", "message": f"invalid x-api-key: {headers['x-api-key']}"}}
+
+    def other(_method: str, _path: str, _body: bytes) -> tuple[int, dict[str, str], bytes]:
+        return 401, {"set-cookie": f"sid={raw[0]}", "content-type": "application/json"}, json.dumps(echoed).encode()
+
+    replies = [
+        [
+            text(f"I type {named[0]} and {like_keys[0]}"),
+            {**click("a", 1, 2), "input": {"action": "type", "text": named[1]}},
+        ],
+        [text("Done.")],
+    ]
+    with Service(*replies, other=other) as service:
+        run = record(f"Log in with {named[2]}", store=tmp_path / "footage.db", secrets=named, layer="proxy")
+        with Proxy({"anthropic": Upstream(service.url)}) as proxy:
+            proxy.add(run, run.id)
+            base = proxy.address(run.id)
+            for stream in (False, True):
+                system = " ".join([*like_keys[1:4], *environment.values(), *named[4:]])
+                first = user(json.dumps({"login": named[3], "key": like_keys[4]}))
+                body = asked(first, system=system, stream=stream, metadata={"user_id": like_keys[5]})
+                post(f"{base}/v1/messages?api_key={queries[0]}", json.dumps(body).encode(), headers)
+                history = [
+                    first,
+                    said(*replies[0]),
+                    user([result("a", text(f"Typed {named[1]}, {environment['APP_SECRET']}"))]),
+                ]
+                body = asked(*history, stream=stream)
+                post(f"{base}/v1/messages?token={queries[1]}", json.dumps(body).encode(), headers)
+            upload = {"note": named[0], "nested": [{"k": like_keys[6]}], "escaped": environment["SERVICE_KEY"]}
+            post(
+                f"{base}/v1/files?signature={queries[2]}",
+                json.dumps(upload).encode(),
+                {**headers, "x-goog-api-key": raw[1]},
+            )
+            login = base64.b64encode(f"me:{raw[2]}".encode()).decode()
+            post(f"{base}/v1/other", quote(named[0]).encode(), {"Authorization": f"Basic {login}"})
+            planted.append(login)
+            with pytest.raises(OSError, match="no"), run.step("key", text=named[0]):
+                _raise(f"{named[1]} {headers['x-api-key']}")
+            with run.step("key", text="y") as step:
+                step.text = f"pressed {environment['DB_PASSWORD']}"
+            run.gap(f"lost {named[0]}")
+            run.outcome("failure", note=f"stuck at {named[3]}")
+            run.guard.write("a step", lambda _: 1 / 0 if not planted else _raise(named[1]))
+        run.end()
+    forms = {form for secret in planted for form in (secret, json.dumps(secret)[1:-1], quote(secret))}
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    everything = b"\0".join(path.read_bytes() for path in files) + caplog.text.encode()
+    with open_store(tmp_path / "footage.db") as store:  # compressed or not, what is read back counts as well
+        read = [store.request(turn.id) for turn in store.turns(run.id)]
+        everything += repr([read, store.steps(run.id), store.raw_exchanges(run.id), store.gaps(run.id)]).encode()
+    assert [form for form in forms if form.encode() in everything] == []
+    assert everything.count(REMOVED.encode()) > 20
+    assert len(planted) >= 40
+
+
+def _raise(secret: str) -> None:
+    raise OSError(f"no room for {secret}")
+
+
+def test_a_typed_secret_is_not_spelled_out_by_the_input_events(tmp_path: Path) -> None:
+    class Machine:
+        def __init__(self) -> None:
+            self.specification: JSON = {"driver": "x", "protocol": 1, "screen": [64, 48]}
+            self.typed: list[str] = []
+
+        def screenshot(self) -> None:
+            raise OSError("no screen here")
+
+        def perform(self, action: Action) -> Performed:
+            self.typed.append(action.arguments["text"])
+            return Performed("Typed.", tuple(InputEvent("key_down", (c,)) for c in action.arguments["text"]))
+
+    tape = Tape(tmp_path, secrets=["open sesame"])
+    machine = Machine()
+    watched = tape.run.watch(machine)  # type: ignore[arg-type] # it does what is needed here
+    tape.run.turn(request(user("Log in")), reply(call("a", action="type", text="open sesame")))
+    watched.perform(Action("type", {"text": "open sesame"}))
+    watched.perform(Action("type", {"text": "harmless"}))
+    seen = tape.read()
+    assert machine.typed == ["open sesame", "harmless"]
+    assert [(s.call_id, s.action.arguments["text"], s.delivered is None) for s in seen.steps] == [
+        ("a", REMOVED, True),
+        ("", "harmless", False),
+    ]
+
+
+def test_what_the_agent_gets_is_never_changed(tmp_path: Path) -> None:
+    body = asked(user("My key is sk-ant-api03-abcdefghijklmnop"))
+    with Service([text("You said sk-ant-api03-abcdefghijklmnop")]) as service:
+        run = record(store=tmp_path / "footage.db")
+        with Proxy({"anthropic": Upstream(service.url)}) as proxy:
+            proxy.add(run, run.id)
+            with urllib.request.urlopen(f"{proxy.address(run.id)}/v1/messages", json.dumps(body).encode()) as response:
+                assert b"sk-ant-api03-abcdefghijklmnop" in response.read()
+        run.end()
+        assert service.requests == [body]
+    assert Recorded(tmp_path / "footage.db", run.id).turns[0].text == f"You said {REMOVED}"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "stand-in/careful",
+        "The keyboard has a key, the task-force a token.",
+        "https://example.com/a?b=c",
+        "risk-free and task-oriented",
+        "12 × 34 = 408",
+        "data:image/png;base64,iVBORw0KGgo",
+    ],
+)
+def test_ordinary_text_stays(harmless: str) -> None:
+    secrets = secrets_of_environment(
+        {"API_KEY": "stand-in", "X_TOKEN": "dummy", "AUTH_PASSWORD": "", "KEYBOARD": "12345678a"}
+    )
+    secrets.learn({"x-api-key": "none", "Authorization": "Bearer dummy"}, "/v1/messages?beta=true")
+    assert secrets.clean(harmless) == harmless
+
+
+def test_json_without_secrets_is_the_very_same_object() -> None:
+    value = {"a": ["b", {"c": 1, "type": "base64", "data": "sk-aaaaaaaaaaaaaaaaaaaa"}], "d": None}
+    assert Secrets(["hidden"]).clean_json(value) is value
+    assert Secrets(["hidden"]).clean_json({"x": [value, "hidden"]}) == {"x": [value, REMOVED]}
