@@ -16,13 +16,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 from footage.errors import StoreError
-from footage.storage.forks import keep_for_ever, watch_forks
+from footage.storage.forks import close_before_forks, inside_sqlite, keep_for_ever, watch_forks
 from footage.storage.locks import WriterLock
 
 __all__ = ["Connections"]
 
 CHECKPOINT_BYTES = 4 << 20  # of growth of the WAL; a reader never waits for a checkpoint
 WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it has been moved into the file
+
+# What SQLite says where it cannot make its own files beside a database: in a read-only folder, on a full disk. Without
+# a WAL they are not needed to read.
+_NO_ROOM_BESIDE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+
+_lost: set[Path] = set()
+"""Stores that this process cannot use, since it was forked while its parent wrote into them."""
 
 
 class Connections:
@@ -35,6 +42,7 @@ class Connections:
         self._closed = False
         self._lock = WriterLock(path)
         self._forget()
+        close_before_forks(self)
         watch_forks(self)
 
     def _forget(self) -> None:
@@ -46,9 +54,16 @@ class Connections:
         self._waiting: list[Callable[[], None]] = []
         self._wal_seen = 0
 
+    def before_fork(self) -> None:
+        """Close all connections; they are opened again when they are used."""
+        with contextlib.suppress(sqlite3.Error):
+            self._close()
+
     def after_fork(self) -> None:
-        """Leave the parent's connections alone; this process opens its own."""
-        keep_for_ever((self._writer, self._readers))
+        """Take nothing over from the parent."""
+        if self._writer is not None or self._readers:  # forked in the middle of something: never to be touched
+            keep_for_ever((self._writer, self._readers))
+            _lost.add(self._path)
         self._forget()
 
     # --- reading ---
@@ -69,9 +84,14 @@ class Connections:
 
     def _connect_reader(self) -> sqlite3.Connection:
         uri = f"file:{quote(os.fsencode(self._path))}?mode=ro"
-        if self._readonly and not os.access(self._path.parent, os.W_OK) and not self._wal_size():
-            uri += "&immutable=1"  # nobody can be writing, and the folder has no room for SQLite's own files
         connection = _connect(uri)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if not self._readonly or error.sqlite_errorcode & 0xFF not in _NO_ROOM_BESIDE or self._wal_size():
+                raise
+            connection = _connect(f"{uri}&immutable=1")
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA trusted_schema=OFF")  # the file may come from anybody
@@ -80,6 +100,11 @@ class Connections:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError(f"{self._path} is closed.")
+        if self._path in _lost:
+            raise StoreError(
+                f"{self._path} cannot be used in this process, which was forked while it was being written.",
+                hint="Fork outside of transactions, or start processes by the method spawn.",
+            )
 
     # --- writing ---
 
@@ -112,7 +137,7 @@ class Connections:
 
         A block inside a block joins it.
         """
-        with self._turn:
+        with inside_sqlite(), self._turn:
             if self._inside:
                 assert self._writer is not None
                 yield self._writer
@@ -134,6 +159,12 @@ class Connections:
                     self._inside = False
                 self._checkpoint_if_due(writer)
             self._run_waiting()
+
+    def roll_back(self) -> None:
+        """Undo what a writer without a WAL left half done: a reader may not, and could not read."""
+        if self._path.with_name(self._path.name + "-journal").exists():
+            with self.locked():
+                self._writing().execute("SELECT 1 FROM sqlite_master")
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
@@ -166,15 +197,18 @@ class Connections:
 
     def close(self) -> None:
         """Close all; the last process to leave moves the WAL into the file, under the writers' lock. Safe twice."""
-        with self._turn:
+        with inside_sqlite(), self._turn:
             self._closed = True
-            for connection in self._readers.values():
-                connection.close()
-            if self._writer is not None:
-                with self._lock.held():
-                    self._writer.close()
-            self._lock.close()
-            self._readers, self._writer, self._local = {}, None, threading.local()
+            self._close()
+
+    def _close(self) -> None:
+        for connection in self._readers.values():
+            connection.close()
+        if self._writer is not None:
+            with self._lock.held():
+                self._writer.close()
+        self._lock.close()
+        self._readers, self._writer, self._local = {}, None, threading.local()
 
 
 def _connect(uri: str) -> sqlite3.Connection:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from footage.errors import NotAStore, StoreCorrupt, StoreError, StoreFull, StoreTooNew, UsageError
 from footage.storage.connections import Connections
+from footage.storage.forks import inside_sqlite
 
 __all__ = ["Database", "default_path"]
 
@@ -23,7 +24,9 @@ APPLICATION_ID = 0x464F4F54  # "FOOT", in the header of the SQLite file
 SCHEMA_VERSION = 2  # in user_version; one more for each migration in schema.py
 _OLDEST_READABLE = 1  # later versions only add to it: it can be read without being migrated
 _HEADER_BYTES = 100
+_LITTLE_BYTES = 64 << 10  # of room, which SQLite needs to open a database
 _MAGIC = b"SQLite format 3\0"
+_DAMAGED = "Copy it aside, then see `footage verify`."
 
 
 def default_path() -> Path:
@@ -40,25 +43,58 @@ def translated(path: Path) -> Iterator[None]:
     """Turn the errors of SQLite and of the file system into footage's, with the path and what to do."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         raise _of_sqlite(path, error) from error
+    except UnicodeDecodeError as error:  # SQLite's own message quotes what is damaged
+        raise StoreCorrupt(f"{path} is damaged: {error}.", hint=_DAMAGED) from error
     except OverflowError as error:
         raise UsageError(f"A number is too large for a store: {error}.") from error
 
 
-def _of_sqlite(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
         return NotAStore(f"{path} is not a store of footage.", hint="Name another file with --store.")
     if code == sqlite3.SQLITE_CORRUPT or "Could not decode to UTF-8" in str(error):
-        return StoreCorrupt(f"{path} is damaged: {error}.", hint="Copy it aside, then see `footage verify`.")
-    if code == sqlite3.SQLITE_FULL:
+        return StoreCorrupt(f"{path} is damaged: {error}.", hint=_DAMAGED)
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return StoreFull(f"No room left on the disk of {path}.", hint="Free some space; nothing is lost.")
     if code == sqlite3.SQLITE_CANTOPEN:
         return StoreError(
             f"{path} cannot be opened: {error}.", hint="Copy it, with its -wal file, to a folder you can write to."
         )
     return StoreError(f"{path}: {error}.")
+
+
+def _is_full(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        disk = os.statvfs(path.parent)
+        return disk.f_bavail * disk.f_frsize < _LITTLE_BYTES
+    return False
+
+
+def _empty_store() -> bytes:
+    """Return an SQLite file without tables, in WAL mode, that says it is a store."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        content = bytearray(connection.serialize())
+    content[18:20] = b"\2\2"  # written and read with a WAL, https://sqlite.org/fileformat2.html#the_database_header
+    return bytes(content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file durably, private, and all at once."""
+    made = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    made.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class Database:
@@ -86,6 +122,8 @@ class Database:
             with translated(self.path):
                 if not size:
                     self._create()
+                elif not self.readonly:
+                    self._connections.roll_back()
                 self._check_version()
         except BaseException:
             self.close()
@@ -123,17 +161,14 @@ class Database:
             raise NotAStore(f"{self.path} is an SQLite file, but not a store of footage.", hint=hint)
 
     def _create(self) -> None:
+        """Make an empty store that is whole from its first moment on: whatever happens, there is one, or none."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # screenshots are private
+            with self._connections.locked():
+                if not self._size():  # nobody else did it meanwhile
+                    _replace(self.path, _empty_store())
         except OSError as error:
             raise StoreError(f"{self.path} cannot be made: {error.strerror}.") from error
-        with self._connections.locked():
-            if not self._size():  # nobody else did it meanwhile
-                with contextlib.closing(sqlite3.connect(self.path)) as connection:
-                    connection.execute(
-                        f"PRAGMA application_id={APPLICATION_ID}"
-                    )  # in the header, before there is a WAL
 
     def _check_version(self) -> None:
         version = self._version()
@@ -150,7 +185,7 @@ class Database:
             self._migrate()
 
     def _version(self) -> int:
-        return int(self._connections.reader.execute("PRAGMA user_version").fetchone()[0])
+        return int(self.rows("PRAGMA user_version")[0][0])
 
     def _migrate(self) -> None:
         import sqlite_utils
@@ -163,15 +198,9 @@ class Database:
 
     # --- using ---
 
-    @property
-    def reader(self) -> sqlite3.Connection:
-        """The calling thread's read-only connection."""
-        with translated(self.path):
-            return self._connections.reader
-
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Run one query and return all its rows."""
-        with translated(self.path):
+        with translated(self.path), inside_sqlite():
             return self._connections.reader.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:

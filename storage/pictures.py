@@ -19,6 +19,7 @@ import numpy as np
 from footage.errors import BadPicture, StoreCorrupt
 from footage.storage.database import Database
 from footage.storage.decoding import check_size, decode_picture
+from footage.storage.forks import inside_sqlite
 from footage.storage.tileindex import Placement, TileIndex
 from footage.storage.tiles import (
     Layout,
@@ -80,6 +81,9 @@ class Encoded:
     """The image of its new tiles."""
 
 
+_FIND_SQL = "SELECT id, tiles FROM picture WHERE family = ? AND sha256 = ? AND original_sha256 IS ?"
+
+
 class PictureWriter:
     """Writes pictures of one family. The slow part (`encode`) holds no lock of the store."""
 
@@ -97,10 +101,10 @@ class PictureWriter:
 
     def encode(self, prepared: Prepared) -> Encoded:
         """Do the slow part: find out which tiles are new, and compress those."""
-        known = self._find(self._database.reader, prepared)
-        if known is not None:
-            self._see(prepared, known)
-        return Encoded(prepared) if known is not None or prepared.original is not None else self._encode(prepared)
+        row = self._database.row(_FIND_SQL, *self._key(prepared))
+        if row is not None:
+            self._see(prepared, row)
+        return Encoded(prepared) if row is not None or prepared.original is not None else self._encode(prepared)
 
     def _encode(self, prepared: Prepared) -> Encoded:
         tiles = split(prepared.pixels)
@@ -114,9 +118,9 @@ class PictureWriter:
     def insert(self, connection: sqlite3.Connection, encoded: Encoded) -> int:
         """Insert the picture within the caller's transaction, unless the family has it by now; return its id."""
         prepared = encoded.prepared
-        known = self._find(connection, prepared)
+        known = connection.execute(_FIND_SQL, self._key(prepared)).fetchone()
         if known is not None:
-            return known
+            return int(known[0])
         if prepared.original is not None:
             return self._insert(connection, prepared, None)
         if encoded.placement is None:  # the store had it before, and it was removed meanwhile
@@ -136,10 +140,9 @@ class PictureWriter:
         with self._turn:
             self._index.learn(placement, atlas)
 
-    def _see(self, prepared: Prepared, picture: int) -> None:
+    def _see(self, prepared: Prepared, row: sqlite3.Row) -> None:
         """Take a picture that is stored already as the one before the next."""
-        row = self._database.row("SELECT tiles FROM picture WHERE id = ?", picture)
-        if row is None or row["tiles"] is None:
+        if row["tiles"] is None:
             return
         tiles = split(prepared.pixels)
         try:
@@ -149,12 +152,8 @@ class PictureWriter:
         with self._turn:
             self._index.see(tiles, places)
 
-    def _find(self, connection: sqlite3.Connection, prepared: Prepared) -> int | None:
-        row = connection.execute(
-            "SELECT id FROM picture WHERE family = ? AND sha256 = ? AND original_sha256 IS ?",
-            (self._family, prepared.sha256, prepared.original_sha256),
-        ).fetchone()
-        return None if row is None else int(row[0])
+    def _key(self, prepared: Prepared) -> tuple[int, str, str | None]:
+        return self._family, prepared.sha256, prepared.original_sha256
 
     def _insert(self, connection: sqlite3.Connection, prepared: Prepared, tiles: bytes | None) -> int:
         height, width = prepared.pixels.shape[:2]
@@ -186,19 +185,23 @@ class PictureReader:
 
     def load(self, picture: int) -> Pixels:
         """Return the pixels of a picture. Raises StoreCorrupt where they are not what was stored."""
+        with inside_sqlite():  # so that no fork takes the lock of the cache along
+            return self._load(picture)
+
+    def _load(self, picture: int) -> Pixels:
         row = self._database.row("SELECT * FROM picture WHERE id = ?", picture)
         if row is None:
             raise StoreCorrupt(f"Picture {picture} is not in the store.")
         try:
             check_size(row["width"], row["height"])
             pixels = self._original(row) if row["tiles"] is None else self._assemble(row)
-        except (BadPicture, StoreCorrupt) as error:
-            raise StoreCorrupt(f"Picture {picture} is damaged: {error.message}") from error
+        except (BadPicture, StoreCorrupt, ValueError, TypeError) as error:
+            raise StoreCorrupt(f"Picture {picture} is damaged: {error}") from error
         return pixels
 
     def original(self, picture: int) -> bytes | None:
         """Return the bytes as they came, where they are kept, unchecked."""
-        row = self._database.row("SELECT original FROM picture WHERE id = ?", picture)
+        row = self._database.row("SELECT original FROM picture WHERE id = ? AND tiles IS NULL", picture)
         return None if row is None else row["original"]
 
     def _original(self, row: sqlite3.Row) -> Pixels:

@@ -16,12 +16,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from footage.errors import StoreCorrupt, UsageError
-from footage.storage.database import Database, translated
+from footage.storage.database import Database
 from footage.storage.messages import PictureTaker, put_back
 from footage.storage.pictures import PictureReader, PictureWriter
 from footage.trajectory import JSON
@@ -164,7 +164,7 @@ class RequestWriter:
         ).fetchone()
         if row is None:
             return None
-        documents, chain = _documents_of(connection, int(row[0]))
+        documents, chain = _documents_of(lambda at: connection.execute(_CHAIN_SQL, (at,)).fetchone(), int(row[0]))
         return _Latest(int(row[0]), documents, chain)
 
     def _document(self, connection: sqlite3.Connection, document: _Document) -> int:
@@ -193,12 +193,19 @@ def _digest(documents: Sequence[str]) -> str:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def _documents_of(connection: sqlite3.Connection, request: int) -> tuple[list[int], int]:
-    """Follow the chain back to a full list and forward again; return (document ids, length of the chain)."""
+_CHAIN_SQL = "SELECT predecessor, edits FROM request WHERE id = ?"
+
+
+def _documents_of(load: Callable[[int], Sequence[Any] | None], request: int) -> tuple[list[int], int]:
+    """
+    Follow the chain back to a full list and forward again; return (document ids, length of the chain).
+
+    `load` returns the row that `_CHAIN_SQL` finds.
+    """
     chain: list[list[_Edit]] = []
     at: int | None = request
     while at is not None:
-        row = connection.execute("SELECT predecessor, edits FROM request WHERE id = ?", (at,)).fetchone()
+        row = load(at)
         if row is None:
             raise StoreCorrupt(f"Request {at} is not in the store.")
         if len(chain) > FULL_EVERY:
@@ -230,8 +237,7 @@ def rebuild_request(database: Database, reader: PictureReader, turn: int, *, pic
 
 
 def _rebuild(database: Database, row: sqlite3.Row) -> JSON:
-    with translated(database.path):
-        ids, _ = _documents_of(database.reader, int(row["id"]))
+    ids, _ = _documents_of(lambda at: database.row(_CHAIN_SQL, at), int(row["id"]))
     wanted = [*ids, int(row["rest"])]
     sql = "SELECT id, body FROM document WHERE id IN (SELECT value FROM json_each(?))"
     bodies: dict[int, bytes] = {found["id"]: found["body"] for found in database.rows(sql, dump_json(wanted))}

@@ -129,9 +129,15 @@ class RunWriter:
         self._in_child, self._entered = True, False
 
     def _ready(self) -> None:
-        if not self._entered:
-            self._entered = True
-            self._enter(RunLock(self._database.path, self.run_id))
+        if self._entered:
+            return
+        lock = RunLock(self._database.path, self.run_id)
+        try:
+            self._enter(lock)
+        except BaseException:
+            lock.release()
+            raise
+        self._entered = True
 
     @contextlib.contextmanager
     def _event(self, kind: str, at: Instant | None = None) -> Iterator[tuple[sqlite3.Connection, list[int]]]:

@@ -203,9 +203,9 @@ def test_no_query_reads_a_whole_table_or_sorts_one(store: Store, number: int) ->
     writer.frame(noise(9, 9), captured=NOW, roles=[(index, FrameRole.AFTER)])
     writer.end()
     asked: list[str] = []
-    store.database.reader.set_trace_callback(asked.append)
+    store.database._connections.reader.set_trace_callback(asked.append)
     QUERIES[number](store)
-    store.database.reader.set_trace_callback(None)
+    store.database._connections.reader.set_trace_callback(None)
     assert asked
     for sql in asked:
         plan = [row["detail"] for row in store.database.rows(f"EXPLAIN QUERY PLAN {sql}")]
