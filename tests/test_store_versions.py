@@ -1,4 +1,4 @@
-"""Stores of every version that was ever written, as they were written."""
+"""Stores of every version that was ever written, as they were written (by scripts/make-frozen-store.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from footage.storage import open_store, verify_store
 from footage.storage.database import SCHEMA_VERSION
-from footage.trajectory import FrameRole
+from footage.trajectory import FrameRole, Space
 
 STORES = sorted((Path(__file__).parent / "stores").glob("*.db"))
 
@@ -37,6 +37,11 @@ def test_an_old_store_is_read_as_it_was_written(frozen: Path, readonly: bool) ->
         requests = [store.request(turn.id, pictures=True) for turn in store.turns(run.id)]
         assert [len(request["messages"]) for request in requests if request] == [1, 3]
         assert [(gap.reason, gap.lost) for gap in store.gaps(run.id)] == [("as an example", 2)]
+        assert (step.action.space, step.source_step) == (Space(32, 24, 64, 48), None)
+        assert step.delivered == (("move", 10, 20), ("button_down", 1), ("button_up", 1))
+        assert [(outcome.value, outcome.source) for outcome in run.outcomes] == [("success", "self")]
+        assert [(note.text, note.step) for note in store.notes(run.id)] == [("a remark", 0)]
+        assert [conversation.label for conversation in store.conversations(run.id)] == ["main"]
         assert store.raw_exchanges(run.id) == []
         assert verify_store(store).ok
     if readonly:
