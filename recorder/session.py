@@ -150,11 +150,15 @@ class Recording:
         Return a client like `client` whose exchanges are recorded: Anthropic or AsyncAnthropic, streaming or not.
 
         A client whose requests pass the run's proxy is recorded there, and is returned as it is. Raises UsageError for
-        a client without middleware.
+        anything else.
         """
         self.guard.secrets.add(str(getattr(client, "api_key", None) or ""), named=False)
         if self.joined and is_proxied(client):
             return client
+        if hasattr(client, "_client") and not hasattr(client, "with_middleware"):
+            from footage.recorder import attach_httpx
+
+            return attach_httpx.attach(client, self.wire)
         from footage.recorder.attach import attach
 
         return attach(client, self.wire)
