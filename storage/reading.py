@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from footage.errors import StoreCorrupt
+from footage.storage.soundness import sound
 from footage.trajectory import (
+    JSON,
     Action,
     Attempt,
     Cause,
@@ -41,7 +41,6 @@ __all__ = [
     "LIFE_SQL",
     "RUN_SQL",
     "attempt_of",
-    "checked",
     "death_of",
     "frame_of",
     "gap_of",
@@ -76,36 +75,41 @@ def instant_of(row: sqlite3.Row, name: str) -> Instant | None:
     return Instant(row[f"{name}_boot"] or "", row[f"{name}_mono"], row[f"{name}_wall"] or 0)
 
 
-@contextlib.contextmanager
-def checked(what: str) -> Iterator[None]:
-    """Turn what a row that was never written so raises into StoreCorrupt; `what` names the rows."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError) as error:
-        raise StoreCorrupt(
-            f"A damaged row among {what}: {error}.", hint="Copy the store aside, then see `footage verify`."
-        ) from error
+def _value(text: str | None, kind: type) -> Any:
+    """Return a JSON text's value, an empty one for None. Raises ValueError or TypeError for anything else."""
+    value = kind() if text is None else json.loads(text)
+    if not isinstance(value, kind):
+        raise TypeError(f"JSON of a wrong type: {type(value).__name__}")
+    return value
 
 
-def _document(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+def _region(values: Any) -> Region:
+    x, y, width, height = map(int, values)
+    return Region(x, y, width, height)
 
 
 def _regions(text: str | None) -> tuple[Region, ...]:
-    return tuple(Region(*region) for region in _document(text) or ())
+    return tuple(_region(values) for values in _value(text, list))
 
 
 def _divergence(text: str | None) -> Divergence | None:
-    found = _document(text)
-    if found is None:
+    if text is None:
         return None
+    found = _value(text, dict)
     regions = tuple(Region(**region) for region in found.pop("regions"))
     return Divergence(**{**found, "cause": Cause(found["cause"])}, regions=regions)
 
 
+def _blocks(text: str | None) -> tuple[JSON, ...]:
+    blocks = tuple(_value(text, list))
+    if not all(isinstance(block, dict) for block in blocks):
+        raise ValueError("a block of a reply is no object")
+    return blocks
+
+
 def run_of(row: sqlite3.Row, *, live: bool, outcomes: Iterable[Outcome], tags: Iterable[str]) -> Run:
     """Read a row of `RUN_SQL`; `live` says whether a process holds the run's lock."""
-    status = RunStatus(row["status"])
+    status = RunStatus(sound(row)["status"])
     if status is RunStatus.RECORDING and not live:
         status = RunStatus.INTERRUPTED
     return Run(
@@ -119,7 +123,7 @@ def run_of(row: sqlite3.Row, *, live: bool, outcomes: Iterable[Outcome], tags: I
         started=instant_of(row, "started") or Instant("", 0, 0),
         ended=instant_of(row, "ended"),
         parent=Parent(row["parent_name"], row["parent_step"]) if row["parent_name"] else None,
-        machine=_document(row["machine"]),
+        machine=_value(row["machine"], dict) if row["machine"] is not None else None,
         steps=row["steps"],
         turns=row["turns"],
         outcomes=tuple(outcomes),
@@ -135,26 +139,28 @@ def run_of(row: sqlite3.Row, *, live: bool, outcomes: Iterable[Outcome], tags: I
 
 def outcome_of(row: sqlite3.Row) -> Outcome:
     """Read a row of `outcome`."""
+    sound(row)
     return Outcome(row["value"], OutcomeSource(row["source"]), row["note"] or "")
 
 
 def attempt_of(row: sqlite3.Row) -> Attempt:
     """Read a row of `attempt`."""
-    started = instant_of(row, "started") or Instant("", 0, 0)
+    started = instant_of(sound(row, numbers="status"), "started") or Instant("", 0, 0)
     return Attempt(row["number"], started, instant_of(row, "ended"), row["status"], row["error"] or "")
 
 
 def turn_of(row: sqlite3.Row, run: str, attempts: Iterable[Attempt]) -> Turn:
     """Read a row of `turn`."""
+    sound(row)
     return Turn(
         id=row["id"],
         run=run,
         conversation=row["conversation"],
         number=row["number"],
         model=row["model"],
-        content=tuple(_document(row["content"]) or ()),
+        content=_blocks(row["content"]),
         stop_reason=row["stop_reason"] or "",
-        usage=_document(row["usage"]) or {},
+        usage=_value(row["usage"], dict),
         started=instant_of(row, "started") or Instant("", 0, 0),
         ended=instant_of(row, "ended"),
         response_id=row["response_id"] or "",
@@ -166,7 +172,7 @@ def turn_of(row: sqlite3.Row, run: str, attempts: Iterable[Attempt]) -> Turn:
 
 def frame_of(row: sqlite3.Row) -> Frame:
     """Read a row of `FRAME_SQL`."""
-    region = _document(row["region"])
+    region = sound(row)["region"]
     return Frame(
         id=row["id"],
         run=row["run_name"],
@@ -178,7 +184,7 @@ def frame_of(row: sqlite3.Row) -> Frame:
         display=row["display"] or "",
         screen_width=row["screen_width"],
         screen_height=row["screen_height"],
-        region=Region(*region) if region else None,
+        region=_region(_value(region, list)) if region is not None else None,
         source=row["source"],
         derived=bool(row["derived"]),
         lossy=bool(row["lossy"]),
@@ -186,12 +192,12 @@ def frame_of(row: sqlite3.Row) -> Frame:
 
 
 def _action_of(row: sqlite3.Row) -> Action:
-    space = _document(row["space"])
+    space = _value(row["space"], dict)
     return Action(
         name=row["name"],
-        arguments=_document(row["arguments"]),
+        arguments=_value(row["arguments"], dict),
         namespace=row["namespace"],
-        raw=_document(row["raw"]),
+        raw=_value(row["raw"], dict) if row["raw"] is not None else None,
         space=Space(**space) if space else None,
         tracked=(row["x"], row["y"]) if row["tracked"] else None,
     )
@@ -211,10 +217,11 @@ def _verdict_of(row: sqlite3.Row) -> StepVerdict | None:
 
 def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]]) -> Step:
     """Read a row of `step`."""
+    sound(row)
     by_role: dict[FrameRole, tuple[Frame, ...]] = {}
     for role, frame in frames:
         by_role[role] = (*by_role.get(role, ()), frame)
-    delivered = _document(row["delivered"])
+    delivered = None if row["delivered"] is None else _value(row["delivered"], list)
     return Step(
         id=row["id"],
         run=run,
@@ -238,6 +245,7 @@ def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]
 
 def gap_of(row: sqlite3.Row, run: str) -> Gap:
     """Read a row of `gap`."""
+    sound(row)
     return Gap(run, row["reason"], row["step"], instant_of(row, "at"), row["lost"])
 
 
@@ -253,6 +261,7 @@ def death_of(run: sqlite3.Row, signs: Iterable[sqlite3.Row]) -> Gap:
 
 def raw_exchange_of(row: sqlite3.Row) -> RawExchange:
     """Read a row of `raw_exchange`."""
+    sound(row, numbers="status")
     return RawExchange(
         method=row["method"],
         path=row["path"],
@@ -260,10 +269,10 @@ def raw_exchange_of(row: sqlite3.Row) -> RawExchange:
         started=instant_of(row, "started") or Instant("", 0, 0),
         ended=instant_of(row, "ended"),
         error=row["error"],
-        request_headers=_document(row["request_headers"]) or {},
+        request_headers=_value(row["request_headers"], dict),
         request=row["request"] or b"",
         request_bytes=row["request_bytes"],
-        response_headers=_document(row["response_headers"]) or {},
+        response_headers=_value(row["response_headers"], dict),
         response=row["response"] or b"",
         response_bytes=row["response_bytes"],
     )

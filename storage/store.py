@@ -15,6 +15,7 @@ from footage.storage.database import Database, default_path
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures import PictureReader
 from footage.storage.requests import dump_json, rebuild_request
+from footage.storage.soundness import checked, sound
 from footage.storage.writing import RunWriter, insert, instant_columns, task_id_of
 from footage.trajectory import (
     JSON,
@@ -132,7 +133,9 @@ class Store:
             return self._newest(reference)
         name = reference.strip().lower()
         sql = f"{reading.RUN_SQL} WHERE run.name >= ? AND run.name < ? ORDER BY run.name LIMIT 3"
-        found = self.database.rows(sql, name, name + "\x7f") if name else []
+        rows = self.database.rows(sql, name, name + "\x7f") if name else []
+        with checked("the runs"):
+            found = [sound(row) for row in rows]
         exact = [row for row in found if row["name"] == name]
         if len(exact or found) == 1:
             return (exact or found)[0]
@@ -163,11 +166,11 @@ class Store:
         sql = f"{reading.RUN_SQL} WHERE run.id IN {_LISTED}"
         again = {row["id"]: row for row in self.database.rows(sql, dump_json(doubtful))} if doubtful else {}
         outcomes, tags = defaultdict(list), defaultdict(list)
-        with reading.checked("the runs"):
+        with checked("the runs"):
             for row in self._of_runs("outcome", rows):
                 outcomes[row["run"]].append(reading.outcome_of(row))
             for row in self._of_runs("tag", rows):
-                tags[row["run"]].append(row["value"])
+                tags[row["run"]].append(sound(row)["value"])
             return [
                 reading.run_of(
                     again.get(row["id"], row),
@@ -188,13 +191,15 @@ class Store:
         """Return a run's conversations."""
         row = self._row(run)
         rows = self.database.rows("SELECT * FROM conversation WHERE run = ? ORDER BY number", row["id"])
+        with checked(f"the conversations of {row['name']}"):
+            rows = [sound(r) for r in rows]
         return [Conversation(r["id"], row["name"], r["number"], r["label"] or "") for r in rows]
 
     def turns(self, run: str) -> list[Turn]:
         """Return a run's turns in their order, with their attempts."""
         row = self._row(run)
         attempts = defaultdict(list)
-        with reading.checked(f"the turns of {row['name']}"):
+        with checked(f"the turns of {row['name']}"):
             for attempt in self.database.rows("SELECT * FROM attempt WHERE run = ? ORDER BY number", row["id"]):
                 attempts[attempt["turn"]].append(reading.attempt_of(attempt))
             rows = self.database.rows("SELECT * FROM turn WHERE run = ? ORDER BY number", row["id"])
@@ -218,10 +223,10 @@ class Store:
 
     def _steps(self, run: sqlite3.Row, rows: Sequence[sqlite3.Row]) -> list[Step]:
         sql = f"SELECT * FROM frame_role WHERE step IN {_LISTED} ORDER BY id"
-        roles = self.database.rows(sql, dump_json([row["id"] for row in rows]))
-        frames = self._frames(f"frame.id IN {_LISTED}", dump_json(sorted({role["frame"] for role in roles})))
         held: dict[int, list[tuple[FrameRole, Frame]]] = defaultdict(list)
-        with reading.checked(f"the steps of {run['name']}"):
+        with checked(f"the steps of {run['name']}"):
+            roles = [sound(role) for role in self.database.rows(sql, dump_json([row["id"] for row in rows]))]
+            frames = self._frames(f"frame.id IN {_LISTED}", dump_json(sorted({role["frame"] for role in roles})))
             for role in roles:
                 if role["frame"] in frames:
                     held[role["step"]].append((FrameRole(role["role"]), frames[role["frame"]]))
@@ -229,7 +234,7 @@ class Store:
 
     def _frames(self, condition: str, value: object) -> dict[int, Frame]:
         rows = self.database.rows(f"{reading.FRAME_SQL} WHERE {condition} ORDER BY frame.id", value)
-        with reading.checked("the frames"):
+        with checked("the frames"):
             return {row["id"]: reading.frame_of(row) for row in rows}
 
     def frames(self, run: str) -> list[Frame]:
@@ -247,7 +252,7 @@ class Store:
         """Return the stretches of a run that are known to be missing, what came after a recorder's death the last."""
         row = self._row(run)
         rows = self.database.rows("SELECT * FROM gap WHERE run = ? ORDER BY id", row["id"])
-        with reading.checked(f"the gaps of {row['name']}"):
+        with checked(f"the gaps of {row['name']}"):
             return [reading.gap_of(r, row["name"]) for r in rows] + self._deaths(row)
 
     def _deaths(self, run: sqlite3.Row) -> list[Gap]:
@@ -263,12 +268,14 @@ class Store:
         if self.database.row("SELECT 1 FROM sqlite_master WHERE name = 'raw_exchange'") is None:
             return []  # a file of version 1, open for reading
         rows = self.database.rows("SELECT * FROM raw_exchange WHERE run = ? ORDER BY id", row["id"])
-        return [reading.raw_exchange_of(row) for row in rows]
+        with checked(f"the raw exchanges of {row['name']}"):
+            return [reading.raw_exchange_of(row) for row in rows]
 
     def notes(self, run: str) -> list[Note]:
         """Return people's remarks on a run and its steps."""
         rows = self.database.rows("SELECT * FROM note WHERE run = ? ORDER BY id", self._row(run)["id"])
-        return [Note(row["text"], row["step"]) for row in rows]
+        with checked("the notes"):
+            return [Note(row["text"], row["step"]) for row in map(sound, rows)]
 
     def pixels(self, picture: int) -> Pixels:
         """Return a picture's pixels, (height, width, 3) RGB, checked by their hash. Raises StoreCorrupt."""

@@ -8,6 +8,7 @@ from functools import partial
 
 from footage.errors import FootageError, StoreCorrupt
 from footage.storage.messages import pictures_in
+from footage.storage.soundness import checked
 from footage.storage.store import Store
 from footage.trajectory import JSON
 
@@ -72,7 +73,8 @@ def verify_store(store: Store, *, on_progress: Callable[[int, int], None] | None
 
 def _try(report: VerifyReport, kind: str, row: int, check: Callable[[], object]) -> None:
     try:
-        check()
+        with checked("what is counted"):
+            check()
     except FootageError as error:
         report.bad.append(Bad(kind, row, error.message))
 

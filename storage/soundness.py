@@ -1,0 +1,84 @@
+"""
+Rows as they cannot have been written: a damaged file is told of as StoreCorrupt, and gives out nothing odd.
+
+SQLite checks types when it writes, not when it reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+from footage.errors import StoreCorrupt
+
+__all__ = ["checked", "sound"]
+
+# By name, whatever the table (see schema.py): columns of bytes, of numbers, and those that are never NULL.
+_BYTES = frozenset({"request", "response"})
+_NUMBERS = frozenset(
+    {
+        *(
+            "id",
+            "run",
+            "family",
+            "parent",
+            "parent_step",
+            "steps",
+            "turns",
+            "trusted",
+            "number",
+            "conversation",
+            "turn",
+        ),
+        *("copied_from", "call_index", "x", "y", "tracked", "source_step", "expected_frame", "actual_frame", "picture"),
+        *("width", "height", "screen_width", "screen_height", "derived", "lossy", "step", "lost", "frame"),
+        *("request_bytes", "response_bytes"),
+    }
+)
+_NEEDED = frozenset(
+    {
+        *("id", "name", "family_name", "run_name", "kind", "task", "task_id", "model", "steps", "turns", "number"),
+        *(
+            "conversation",
+            "call_id",
+            "call_index",
+            "namespace",
+            "arguments",
+            "width",
+            "height",
+            "sha256",
+            "screen_width",
+        ),
+        *("screen_height", "reason", "value", "source", "text", "role", "method", "path", "request_bytes"),
+        "response_bytes",
+    }
+)
+
+
+@contextlib.contextmanager
+def checked(what: str) -> Iterator[None]:
+    """Turn what a row that was never written so raises into StoreCorrupt; `what` names the rows."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise StoreCorrupt(
+            f"A damaged row among {what}: {error}.", hint="Copy the store aside, then see `footage verify`."
+        ) from error
+
+
+def sound(row: sqlite3.Row, *, numbers: str = "") -> sqlite3.Row:
+    """
+    Return the row, if its columns hold what such columns hold. Raises ValueError or TypeError.
+
+    `numbers` is a column that holds one in this table only.
+    """
+    for name, value in zip(row.keys(), row, strict=True):
+        kind: type = bytes if name in _BYTES else str
+        if name in _NUMBERS or name == numbers or name.endswith(("_mono", "_wall")):
+            kind = int
+        if value is None and name in _NEEDED:
+            raise ValueError(f"{name} is missing")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} is of a wrong type")
+    return row
