@@ -1,0 +1,162 @@
+"""
+What recording costs an agent: none, in process and through the proxy, side by side in the same run.
+
+    python benchmarks/overhead.py [rounds]
+
+A request carries a history with ten screenshots (2 MB) and one that is new; the service answers at once, with one tool
+call. Delay is what the agent waits for a reply; CPU is that of the agent's process, and for the proxy also its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from anthropic import Anthropic
+from PIL import Image
+
+from footage.recorder.proxy import Proxy
+from footage.recorder.session import record
+from footage.recorder.upstream import Upstream
+from footage.trajectory import JSON
+
+PICTURES = 10
+
+
+class _Service(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    count = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        _Service.count += 1
+        call = {"type": "tool_use", "id": f"call_{_Service.count}", "name": "computer"}
+        call["input"] = {"action": "left_click", "coordinate": [10, 20]}  # type: ignore[assignment] # JSON
+        reply = {"id": f"msg_{_Service.count}", "type": "message", "role": "assistant", "model": "m", "content": [call]}
+        reply |= {"stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}}
+        data = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _serve(pipe: Connection) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
+    pipe.send(f"http://127.0.0.1:{server.server_address[1]}")
+    server.serve_forever()
+
+
+def _proxy(pipe: Connection, upstream: str, store: Path) -> None:
+    run = record(store=store, layer="proxy")
+    proxy = Proxy({"anthropic": Upstream(upstream)})
+    proxy.add(run, run.id)
+    pipe.send(proxy.address(run.id))
+    while pipe.recv():
+        proxy.drain(10)
+        pipe.send(time.process_time())
+
+
+@contextmanager
+def child(work: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(there, *arguments), daemon=True)
+    process.start()
+    try:
+        yield here.recv(), here
+    finally:
+        process.terminate()
+        process.join()
+
+
+def picture(number: int) -> JSON:
+    noise = np.random.default_rng(number).integers(0, 255, (180, 270, 3), dtype=np.uint8)
+    screen = np.full((800, 1280, 3), 200, np.uint8)
+    screen[number : number + 180, 100:370] = noise
+    out = io.BytesIO()
+    Image.fromarray(screen).save(out, "PNG")
+    data = base64.b64encode(out.getvalue()).decode()
+    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+
+
+def history(number: int) -> list[Any]:
+    """Return the messages of the n-th request of a conversation that keeps its last pictures."""
+    messages: list[Any] = [{"role": "user", "content": f"Add two numbers, trial {number // 1000}"}]
+    for each in range(max(0, number - PICTURES), number + 1):
+        call = {"type": "tool_use", "id": f"old_{each}", "name": "computer", "input": {"action": "screenshot"}}
+        messages.append({"role": "assistant", "content": [call]})
+        result = {"type": "tool_result", "tool_use_id": f"old_{each}", "content": [SCREENS[each]]}
+        messages.append({"role": "user", "content": [result]})
+    return messages
+
+
+SCREENS: dict[int, JSON] = {}
+
+
+def main(rounds: int) -> None:
+    SCREENS.update({number: picture(number) for number in range(rounds + 1)})
+    tool: Any = {"type": "computer_20251124", "name": "computer", "display_width_px": 1280, "display_height_px": 800}
+    folder = Path(tempfile.mkdtemp())
+    with child(_serve) as (url, _), child(_proxy, url, folder / "proxy.db") as (address, pipe):
+        run = record(store=folder / "in-process.db")
+        ways = {
+            "none": Anthropic(base_url=url, api_key="none"),
+            "in process": run.attach(Anthropic(base_url=url, api_key="none")),
+            "proxy": Anthropic(base_url=address, api_key="none"),
+        }
+        delays: dict[str, list[float]] = {way: [] for way in ways}
+        cpu: dict[str, list[float]] = {way: [] for way in ways}
+        size = 0
+        for number in range(rounds):
+            messages = history(number)
+            size = max(size, len(json.dumps(messages)))
+            for way, client in sorted(ways.items(), key=lambda item: hash((number, item[0]))):
+                begun, used = time.perf_counter(), time.process_time()
+                client.beta.messages.create(model="m", max_tokens=9, tools=[tool], messages=messages)
+                delays[way].append((time.perf_counter() - begun) * 1e3)
+                run.flush()
+                cpu[way].append((time.process_time() - used) * 1e3)
+        pipe.send(True)
+        proxy_cpu = pipe.recv() * 1e3 / rounds
+        run.end()
+    report(rounds, size, delays, cpu, proxy_cpu)
+
+
+def report(
+    rounds: int, size: int, delays: dict[str, list[float]], cpu: dict[str, list[float]], proxy_cpu: float
+) -> None:
+    print(f"{rounds} requests of up to {size / 1e6:.1f} MB, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    print(f"{'recorder':12} {'median':>9} {'added':>9} {'p99':>9} {'added':>9} {'CPU':>9}   (ms a request)")
+    none = sorted(delays["none"])
+    for way, values in delays.items():
+        ordered = sorted(values)
+        median, high = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
+        added = statistics.median(a - b for a, b in zip(values, delays["none"], strict=True))
+        over = high - none[int(len(none) * 0.99)]
+        used = statistics.median(cpu[way])
+        print(f"{way:12} {median:9.1f} {added:9.1f} {high:9.1f} {over:9.1f} {used:9.1f}")
+    print(f"\nthe proxy's own process: {proxy_cpu:.1f} ms CPU a request; threads here: {threading.active_count()}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
