@@ -29,7 +29,7 @@ bench: system $(READY) ## Run the benchmarks; each prints a table.
 	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
 
 soak: system $(READY) ## Run the store's trials for long: writers killed, eight at once, files damaged.
-	FOOTAGE_KILLS=200 FOOTAGE_SOAK=120 FOOTAGE_CORRUPTIONS=2000 \
+	FOOTAGE_KILLS=100 FOOTAGE_SOAK=30 FOOTAGE_CORRUPTIONS=1000 \
 	    $(BIN)/python -m pytest -s tests/test_crash.py tests/test_corruption.py $(ARGS)
 
 wheel: $(READY) ## Build sdist and wheel, and try the wheel alone in a fresh environment.
