@@ -3,8 +3,8 @@ What recording costs an agent: none, in process and through the proxy, side by s
 
     python benchmarks/overhead.py [rounds]
 
-A request carries a history with ten screenshots (2 MB) and one that is new; the service answers at once, with one tool
-call. Delay is what the agent waits for a reply; CPU is that of the agent's process, and for the proxy also its own.
+A request carries a history with ten screenshots (2 MB) and one that is new; the service answers with one tool call after
+THINK seconds, a small part of what a model takes. Delay is what the agent waits for a reply; CPU is that of the agent's process, and for the proxy also its own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from footage.recorder.upstream import Upstream
 from footage.trajectory import JSON
 
 PICTURES = 10
+THINK = 0.2
 
 
 class _Service(BaseHTTPRequestHandler):
@@ -45,6 +46,7 @@ class _Service(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
+        time.sleep(THINK)
         _Service.count += 1
         call = {"type": "tool_use", "id": f"call_{_Service.count}", "name": "computer"}
         call["input"] = {"action": "left_click", "coordinate": [10, 20]}  # type: ignore[assignment] # JSON

@@ -246,6 +246,7 @@ class Recording:
 
     def flush(self) -> None:
         """Wait until everything so far is stored."""
+        self.wire.requests.flush()
         self.pictures.flush()
         self.guard.flush()
 
@@ -259,6 +260,7 @@ class Recording:
         for watched in self._watched:
             watched.stop()
         try:
+            self.wire.requests.close()
             self.pictures.close()
             self.guard.flush()
         finally:

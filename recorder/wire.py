@@ -22,6 +22,7 @@ from footage.recorder.pictures import PictureQueue
 from footage.recorder.results import ResultReader
 from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.stream import EventReader, MessageBuilder
+from footage.recorder.worker import Worker
 from footage.trajectory import JSON, Instant
 
 __all__ = ["Exchange", "Wire", "is_for_take"]
@@ -60,6 +61,8 @@ class Wire:
         self.pointer = PointerTracker()
         self.lock = threading.RLock()
         self.results = ResultReader(steps, pictures, screen)
+        self.requests = Worker(guard)
+        """Stores the requests, while the agent waits for the reply."""
         self._others_record = True
         self.on_calls: Callable[[list[StepEntry]], None] = lambda _: None
         """Told of the steps of each call, once they are stored."""
@@ -124,10 +127,17 @@ class Wire:
         self._name_model(model, bool(body.get("tools")))
         if number is None:
             return None
-        return self.guard.write(
+        with_turn = body if self.guard.strict else None
+        turn = self.guard.write(
             "a request",
-            lambda w: w.begin_turn(conversation=number, model=model, request=body, started=exchange.started),
+            lambda w: w.begin_turn(conversation=number, model=model, request=with_turn, started=exchange.started),
         )
+        if turn is not None and with_turn is None:
+            # Pictures take their time: meanwhile the request is on its way. The reply waits for it (Exchange._end).
+            exchange.request_stored = self.requests.do(
+                lambda: self.guard.write("a request", lambda w: w.add_request(turn, body, conversation=number))
+            )
+        return turn
 
     def turn_of_others(self, response_id: str, call_id: str) -> tuple[int, int] | None:
         """
@@ -169,6 +179,7 @@ class Exchange:
         self.number = 0
         self.request: JSON | None = None
         """The request, as long as it is not stored."""
+        self.request_stored: threading.Event | None = None
         self._elsewhere = False
         self._status: int | None = None
         self._reader = EventReader()
@@ -307,6 +318,8 @@ class Exchange:
                 self._wire.conversations.replied(talk, response_id)
         if turn is None or self._elsewhere:
             return
+        if self.request_stored is not None:
+            self.request_stored.wait()
         self._store_attempt(turn, ended, error or (_HUNG_UP if self._hung_up else ""))
         if not late:
             self._store_reply(turn, ended, message, content, status)

@@ -20,7 +20,7 @@ from footage.errors import UsageError
 from footage.storage.database import Database
 from footage.storage.forks import watch_forks
 from footage.storage.locks import RunLock
-from footage.storage.pictures import PictureWriter, prepare
+from footage.storage.pictures import PictureWriter
 from footage.storage.reading import step_of
 from footage.storage.requests import RequestWriter, dump_json
 from footage.trajectory import (
@@ -191,6 +191,15 @@ class RunWriter:
                 self._requests.store(connection, row, conversation, prepared)
             self._database.after_commit(lambda: self._turns.__setitem__(number, row))
             return number
+
+    def add_request(self, turn: int, request: JSON, *, conversation: int = 0) -> None:
+        """Store what was asked in a turn that was begun without its request. Raises UsageError as `begin_turn` does."""
+        self._ready()
+        prepared = self._requests.prepare(request)
+        with self._event("request") as (connection, subject):
+            row = self._turn_row(connection, turn)
+            self._requests.store(connection, row, conversation, prepared)
+            subject.append(row)
 
     def attempt(
         self,
@@ -364,7 +373,7 @@ class RunWriter:
         `screen` is (width, height) of the screen at that moment; by default the picture's own. Raises BadPicture.
         """
         self._ready()
-        encoded = self._pictures.encode(prepare(picture))
+        encoded = self._pictures.encode(self._pictures.prepare(picture))
         height, width = encoded.prepared.pixels.shape[:2]
         width, height = screen or (width, height)
         with self._event("frame", captured) as (connection, subject):
