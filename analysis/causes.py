@@ -13,7 +13,7 @@ from footage.analysis.screens import ANOTHER_PAGE, ScreenDifference
 from footage.analysis.sides import Screens, Side
 from footage.analysis.wording import against
 from footage.storage import Store
-from footage.trajectory import JSON, Cause, Divergence, Region, RunStatus, Step, StepStatus, Turn
+from footage.trajectory import JSON, Cause, Divergence, Region, RunKind, RunStatus, Step, StepStatus, Turn
 
 LOCAL = 0.05
 """A smaller share of the screen than this may be the effect of clicks a few pixels apart."""
@@ -103,6 +103,10 @@ class Judge:
             for side, index in ((self._a, i), (self._b, j))
             if index < len(side.steps) and (point := side.steps[index].action.point) is not None
         )
+        given = next((name for side, index, name in ((self._a, i, "a"), (self._b, j, "b")) if _given(side, index)), "")
+        if given:
+            why = f"run {given} was forked here, with an action given by hand"
+            return Divergence(*self._existing(i, j), Cause.HARNESS, "given", f"{action.why}; {why}", regions)
         cause, kind, why = self._of_turns(self._a.turn(i), self._b.turn(j))
         return Divergence(*self._existing(i, j), cause, kind, f"{action.why}; {why}", regions)
 
@@ -160,6 +164,13 @@ class Judge:
             return Divergence(*self._existing(i, j), Cause.HARNESS, "stopped", why)
         why = f"run {name} ended after {at} steps; {went_on}"
         return self.of_actions(i, j, ActionDifference(ActionVerdict.DIFFERENT, why))
+
+
+def _given(side: Side, index: int) -> bool:
+    """Tell whether a step is the one a fork was made at, its action given by whoever made it and by no model."""
+    run = side.run
+    at = run.parent.step if run.kind is RunKind.FORK and run.parent else None
+    return index == at and index < len(side.steps) and side.steps[index].turn is None
 
 
 def _pruned_otherwise(a: tuple[int, int], b: tuple[int, int]) -> bool:

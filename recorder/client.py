@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from footage.errors import NoApiKey
+from footage.errors import NoApiKey, UsageError
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -18,6 +18,7 @@ DEFAULT_MODEL = "claude-sonnet-5-5"
 STAND_IN = "stand-in/"
 """Models of this name are served on this machine, by `footage.recorder.standin`."""
 
+_CHARACTERS = ("careful", "hasty")
 _CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 
 
@@ -27,8 +28,12 @@ def make_client(model: str, *, think: float = 0.0) -> Anthropic:
 
     For `stand-in/careful` and `stand-in/hasty` a server is started on the loopback interface (once in a process, for
     each `think`, the seconds it waits before a reply). Any other model needs ANTHROPIC_API_KEY: raises NoApiKey.
+    Raises UsageError for a stand-in that does not exist.
     """
     if model.startswith(STAND_IN):
+        if model.partition(":")[0].removeprefix(STAND_IN) not in _CHARACTERS:
+            known = ", ".join(STAND_IN + name for name in _CHARACTERS)
+            raise UsageError(f"There is no stand-in {model!r}.", hint=f"There are: {known}.")
         from anthropic import Anthropic
 
         from footage.recorder.standin import shared_server

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from footage.errors import BadAction
+from footage.recorder.actions import problem
 from footage.recorder.agent import AgentEvent, AgentResult, run_agent
 from footage.recorder.session import Recording
 from footage.replay.engine import OnStep, ReplayReport, check_replayable, divergence_json, play_steps
@@ -99,6 +101,8 @@ def fork_run(
     source = store.run(reference)
     check_replayable(source)
     step, turns = store.step(source.id, at), store.turns(source.id)
+    if action is not None and (wrong := _off_screen(action, machine) or problem(action)):
+        raise BadAction(wrong)
     onward = continuation(store, turns, step, action)
     chosen = model or source.model
     writer = store.begin_run(
@@ -134,6 +138,16 @@ def fork_run(
         recording.flush()
         writer.end(verdict=verdict, divergence=report.divergence)
     return report
+
+
+def _off_screen(action: Action, machine: Machine) -> str:
+    """Say which point of an action lies outside the machine's screen; "" if none does."""
+    width, height = machine.specification["screen"]
+    for name in ("coordinate", "start_coordinate"):
+        point = action.arguments.get(name)
+        if point is not None and not (0 <= point[0] < width and 0 <= point[1] < height):
+            return f"`{name}` {list(point)} is outside the screen of {width} x {height} pixels."
+    return ""
 
 
 def _replay(player: StepPlayer, at: int, report: ForkReport, on_step: OnStep | None) -> Verdict:

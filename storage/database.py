@@ -58,7 +58,7 @@ def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     if code == sqlite3.SQLITE_CORRUPT or "Could not decode to UTF-8" in str(error):
         return StoreCorrupt(f"{path} is damaged: {error}.", hint=_DAMAGED)
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
-        return StoreFull(f"No room left on the disk of {path}.", hint="Free some space; nothing is lost.")
+        return StoreFull(f"No room left on the disk of {path}.", hint="Free some space; what was acknowledged is kept.")
     if code == sqlite3.SQLITE_CANTOPEN:
         return StoreError(
             f"{path} cannot be opened: {error}.", hint="Copy it, with its -wal file, to a folder you can write to."

@@ -339,13 +339,17 @@ class Store:
             raise
 
     def add_tag(self, run: str, tag: str) -> None:
-        """Tag a run; a second time changes nothing."""
+        """Tag a run; a second time changes nothing. Raises UsageError for an empty tag."""
+        if not tag.strip():
+            raise UsageError("A tag cannot be empty.")
         row = self._row(run)
         with self.database.transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO tag (run, value) VALUES (?, ?)", (row["id"], tag))
 
     def add_note(self, run: str, text: str, *, step: int | None = None) -> None:
-        """Remark on a run, or on one of its steps."""
+        """Remark on a run, or on one of its steps. Raises UsageError for an empty remark."""
+        if not text.strip():
+            raise UsageError("A remark cannot be empty.")
         row = self._row(run)
         if step is not None:
             self.step(run, step)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from footage.errors import UsageError
+from footage.analysis.diff import diff_runs
+from footage.errors import BadAction, UsageError
 from footage.recorder.agent import run_agent
 from footage.recorder.session import record
 from footage.replay.engine import replay_run
@@ -130,3 +131,21 @@ def test_a_step_that_does_not_exist_or_was_never_asked_for_is_refused(store: Sto
         with pytest.raises(UsageError, match="no recorded request"):
             fork_run(store, recording.id, 0, Painted(), model.client)
     assert store.runs(kind="fork") == []
+
+
+def test_an_action_outside_the_screen_is_refused_before_anything_is_done(store: Store, missed: str) -> None:
+    machine = Painted()
+    with ScriptedModel(*REPLIES) as model, pytest.raises(BadAction, match="outside the screen"):
+        fork_run(store, missed, 1, machine, model.client, action=Action("left_click", {"coordinate": [99_999, 5]}))
+    assert machine.input_log == ()
+    assert store.runs(kind="fork") == []
+
+
+def test_an_action_given_by_hand_is_blamed_on_no_model(store: Store, missed: str) -> None:
+    with ScriptedModel(*REPLIES) as model:
+        right = Action("left_click", {"coordinate": [47, 117]})
+        fork = fork_run(store, missed, 0, Painted(), model.client, action=right)
+    found = diff_runs(store, missed, fork.run).divergence
+    assert found is not None
+    assert (found.b_step, found.cause, found.kind) == (0, Cause.HARNESS, "given")
+    assert found.why.endswith("run b was forked here, with an action given by hand")

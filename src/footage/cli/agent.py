@@ -61,11 +61,14 @@ def command(
 
     Exit code 1 where it stopped before the model said it was done.
     """
+    from footage.errors import UsageError
     from footage.recorder.agent import run_agent
     from footage.recorder.client import DEFAULT_MODEL, make_client
     from footage.recorder.session import record
     from footage.replay.machines import open_machine
 
+    if not task.strip():
+        raise UsageError("The task is empty.", hint='Say what is to be done: footage agent "Write hello in the notes".')
     chosen = model or DEFAULT_MODEL
     with (
         closing(make_client(chosen, think=think)) as client,

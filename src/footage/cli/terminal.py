@@ -60,7 +60,16 @@ def console(*, error: bool = False) -> Console:
     """Return a console on standard output (or error). Where that is no terminal, lines have room for 160 columns."""
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else 160
-    return Console(file=stream, width=width, highlight=False, markup=False)
+    return _Patient(file=stream, width=width, highlight=False, markup=False)
+
+
+class _Patient(Console):
+    """A console that goes on quietly where nobody reads any more: the work itself must not end for that."""
+
+    def on_broken_pipe(self) -> None:
+        """Write what is left to nowhere."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 def plain_table(*, expand: bool = False) -> Table:
