@@ -66,7 +66,7 @@ def _rgb(opened: Image.Image) -> tuple[Pixels, bool]:
         grey = (np.asarray(opened).astype(np.uint32) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2), True
     if opened.mode not in {"RGBA", "LA", "PA"} and "transparency" not in opened.info:
-        return np.asarray(opened.convert("RGB")), True
+        return np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB")), True
     from PIL import Image
 
     clear = opened.convert("RGBA")

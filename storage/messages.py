@@ -16,7 +16,7 @@ from typing import Any
 
 from footage.errors import BadPicture
 from footage.storage.database import Database
-from footage.storage.pictures import PictureReader, PictureWriter, prepare
+from footage.storage.pictures import PictureReader, PictureWriter
 from footage.trajectory import JSON
 
 __all__ = ["PictureTaker", "pictures_in", "put_back"]
@@ -75,7 +75,7 @@ class PictureTaker:
             return self._stored[key]
         try:
             sent = base64.b64decode(data, validate=True)
-            picture = self._pictures.store(prepare(sent))
+            picture = self._pictures.store(self._pictures.prepare(sent))
         except (binascii.Error, ValueError, BadPicture):
             return None
         mark = {"type": _MARK, "picture": picture, "sha256": hashlib.sha256(sent).hexdigest()}

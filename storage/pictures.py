@@ -92,6 +92,18 @@ class PictureWriter:
         self._family = family
         self._index = TileIndex()
         self._turn = threading.Lock()
+        self._latest: tuple[bytes, Prepared | None] = b"", None
+
+    def prepare(self, picture: Pixels | bytes) -> Prepared:
+        """Do as `prepare`, which is not done again for the bytes before: a screen comes by the wire and as a frame."""
+        if not isinstance(picture, bytes):
+            return prepare(picture)
+        digest = hashlib.sha256(picture).digest()
+        before, prepared = self._latest
+        if digest != before or prepared is None:
+            prepared = prepare(picture)
+            self._latest = digest, prepared
+        return prepared
 
     def store(self, prepared: Prepared) -> int:
         """Store the picture, unless the family has it; return its id."""

@@ -6,7 +6,8 @@ once in a family as a document, with its pictures taken out (see messages.py); a
 messages is made from its predecessor's:
 
     [[0, 38], 4711, 4712]      the first 38 messages of the predecessor, then documents 4711 and 4712
-    [[0, 4], 4801, [5, 33], …] message 4 was changed (a pruned screenshot, a moved cache mark)
+    [[0, 4], 4801, [5, 33], …] message 4 was changed (a pruned screenshot)
+    [[0, 38], {"marks": […]}]  the cache marks of the messages come last (see marks.py)
 
 A full list is written now and then, so that no chain is longer than `FULL_EVERY`.
 """
@@ -22,6 +23,7 @@ from typing import Any
 
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage.database import Database
+from footage.storage.marks import MARK, put_marks, take_marks
 from footage.storage.messages import PictureTaker, put_back
 from footage.storage.pictures import PictureReader, PictureWriter
 from footage.trajectory import JSON
@@ -31,6 +33,8 @@ __all__ = ["FULL_EVERY", "PreparedRequest", "RequestWriter", "dump_json", "rebui
 FULL_EVERY = 64
 
 _Edit = list[int] | int
+_Marks = list[list[Any]]
+"""[number of the message, path, place, value] each."""
 
 
 def dump_json(value: Any) -> str:
@@ -95,6 +99,29 @@ class PreparedRequest:
     """None where the request has no list of messages."""
     rest: _Document
     """Everything else; null in the place of the list of messages."""
+    marks: _Marks
+    """The messages' cache marks, which are not in the documents."""
+
+    @classmethod
+    def of(cls, body: JSON) -> PreparedRequest:
+        """Cut up a request whose pictures are out."""
+        messages, marks = body.get("messages"), []
+        if not isinstance(messages, list):
+            return cls(None, _Document.of(body), [])
+        documents = []
+        for number, message in enumerate(messages):
+            document = _Document.of(message)
+            if MARK.encode() in document.body:
+                plain, found = take_marks(message)
+                marks += [[number, *mark] for mark in found]
+                document = _Document.of(plain)
+            documents.append(document)
+        return cls(documents, _Document.of({**body, "messages": None}), marks)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all its parts."""
+        return _digest([document.sha256 for document in (*(self.messages or ()), self.rest)], self.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +152,13 @@ class RequestWriter:
         if not isinstance(body, dict):
             raise UsageError(f"A request is a JSON object, not {type(body).__name__}.")
         try:
-            taken = self._taker.take(body, copied=copied)
-            messages = taken.get("messages")
-            if not isinstance(messages, list):
-                return PreparedRequest(None, _Document.of(taken))
-            return PreparedRequest([_Document.of(m) for m in messages], _Document.of({**taken, "messages": None}))
+            return PreparedRequest.of(self._taker.take(body, copied=copied))
         except (TypeError, ValueError, RecursionError) as error:
             raise UsageError(f"A request that is no JSON cannot be stored: {error}.") from error
 
     def store(self, connection: sqlite3.Connection, turn: int, conversation: int, prepared: PreparedRequest) -> None:
         """Store a prepared request for a turn (its row id), within the caller's transaction."""
-        listed = prepared.messages or []
-        documents = [self._document(connection, document) for document in listed]
+        documents = [self._document(connection, document) for document in prepared.messages or ()]
         latest = self._latest.get(conversation) or self._find_latest(connection, conversation)
         predecessor, edits, chain = None, list[_Edit](documents), 0
         if latest and latest.chain < FULL_EVERY:
@@ -147,9 +169,9 @@ class RequestWriter:
                 self._run,
                 turn,
                 predecessor,
-                dump_json(edits),
+                _dump_edits(edits, prepared.marks),
                 self._document(connection, prepared.rest),
-                _digest([*(document.sha256 for document in listed), prepared.rest.sha256]),
+                prepared.sha256,
                 None if prepared.messages is None else len(documents),
             ),
         )
@@ -185,9 +207,16 @@ class RequestWriter:
         return found
 
 
-def _digest(documents: Sequence[str]) -> str:
-    """Return the SHA-256 of the documents' hashes, the one of the rest last."""
-    return hashlib.sha256("".join(documents).encode("ascii")).hexdigest()
+def _dump_edits(edits: list[_Edit], marks: _Marks) -> str:
+    """Return JSON text that any column of text can hold: halves of surrogate pairs are escaped."""
+    whole = [*edits, {"marks": marks}] if marks else edits
+    return json.dumps(whole, separators=(",", ":"), default=str)
+
+
+def _digest(documents: Sequence[str], marks: _Marks) -> str:
+    """Return the SHA-256 of the documents' hashes, the one of the rest last, and of the marks, if there are any."""
+    text = "".join(documents) + (dump_json(marks) if marks else "")
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -211,7 +240,7 @@ def _documents_of(load: Callable[[int], Sequence[Any] | None], request: int) -> 
         if len(chain) > FULL_EVERY:
             raise StoreCorrupt("A request's chain of predecessors does not end.")
         at = row[0]
-        chain.append(json.loads(row[1]))
+        chain.append([edit for edit in json.loads(row[1]) if not isinstance(edit, dict)])
     documents: list[int] = []
     for edit in reversed(chain):
         documents = apply_edits(documents, edit)
@@ -244,11 +273,14 @@ def _rebuild(database: Database, row: sqlite3.Row) -> JSON:
     if missing := set(wanted) - bodies.keys():
         raise StoreCorrupt(f"document {min(missing)} is missing.")
     hashes = {document: hashlib.sha256(body).hexdigest() for document, body in bodies.items()}
-    if _digest([hashes[document] for document in wanted]) != row["sha256"]:
+    marks: _Marks = [mark for edit in json.loads(row["edits"]) if isinstance(edit, dict) for mark in edit["marks"]]
+    if _digest([hashes[document] for document in wanted], marks) != row["sha256"]:
         raise StoreCorrupt("it does not fit its hash.")
     *messages, rest = (_loaded(bodies[document]) for document in wanted)
     if not isinstance(rest, dict):
         raise StoreCorrupt("it is no JSON object.")
+    for number, *mark in marks:
+        put_marks(messages[number], [mark])
     return rest if row["messages"] is None else {**rest, "messages": messages}
 
 

@@ -115,7 +115,7 @@ def decode_atlas(image: bytes, columns: int, count: int) -> Tiles:
     try:
         with Image.open(io.BytesIO(image), formats=["WEBP"]) as opened:
             found = opened.size
-            sheet = np.asarray(opened.convert("RGB")) if found == size else None
+            sheet = np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB")) if found == size else None
     except Exception as error:
         raise StoreCorrupt(f"A stored atlas cannot be decoded: {error}.") from error
     if sheet is None:

@@ -22,6 +22,7 @@ from footage.storage.requests import FULL_EVERY, apply_edits, edits_between
 from footage.trajectory import JSON, Parent, Pixels
 from samples import ask, call, encoded, image_block, noise, result
 
+LONE = "half a \ud83d pair"
 TOOLS = [{"type": "computer_20251124", "name": "computer", "display_width_px": 640, "display_height_px": 400}]
 MARK = {"cache_control": {"type": "ephemeral"}}
 
@@ -162,6 +163,35 @@ def test_moved_cache_marks(store: Store, writer: RunWriter) -> None:
         assert without_data(rebuilt(store, number)) == without_data(request)
 
 
+def test_a_moved_cache_mark_costs_no_document(store: Store, writer: RunWriter) -> None:
+    messages = history(6)
+    for steps in range(1, 7):
+        marked = copy.deepcopy(messages[: 1 + 2 * steps])
+        for message in marked[-1:0:-2][:3]:
+            message["content"][-1] |= MARK
+        ask(writer, body(*marked))
+    assert count(store, "document") == len(messages) + 1
+
+
+MARKED: dict[str, JSON] = {
+    "first": {"cache_control": {"type": "ephemeral"}, "role": "user", "content": "x"},
+    "in the middle": {"role": "user", "cache_control": {"type": "ephemeral", "ttl": "1h"}, "content": "x"},
+    "last": {"role": "user", "content": [{"type": "text", "text": "x", **MARK}, {"type": "text", "text": "y"}]},
+    "alone": {"role": "user", "content": [{"cache_control": None}]},
+    "several": {"role": "user", "content": [{"a": [{**MARK, "b": 1}], **MARK}, {"c": {"d": {"e": 1, **MARK}}}], **MARK},
+    "in a mark": {"cache_control": {"cache_control": [1], "x": 2}},
+    "with odd values": {"cache_control": [LONE, 1.5, None, {LONE: "é"}]},
+    "named in a text only": {"role": "user", "content": "what is cache_control?"},
+}
+
+
+@pytest.mark.parametrize("message", MARKED.values(), ids=MARKED.keys())
+def test_cache_marks_come_back_where_they_were(store: Store, writer: RunWriter, message: JSON) -> None:
+    request = body({"role": "user", "content": "before"}, message, {"role": "user", "content": "after"})
+    ask(writer, copy.deepcopy(request))
+    assert json.dumps(rebuilt(store, 0)) == json.dumps(request)
+
+
 def test_a_history_that_is_changed_in_place_is_stored_as_it_was(store: Store, writer: RunWriter) -> None:
     messages = history(2)
     ask(writer, body(*messages))
@@ -281,7 +311,6 @@ def test_a_range_that_is_not_there_is_refused(edits: list[list[int] | int]) -> N
 # --- strange bodies ---
 
 
-LONE = "half a \ud83d pair"
 STRANGE: dict[str, JSON] = {
     "empty": {},
     "no messages": {"model": "m", "prompt": "hello"},
@@ -389,6 +418,9 @@ DAMAGES = {
     "edits out of range": "UPDATE request SET edits = '[[0, 99]]'",
     "edits of other messages": "UPDATE request SET edits = '[1, 1, 1]'",
     "another hash": "UPDATE request SET sha256 = 'ffff'",
+    "marks that moved": "UPDATE request SET edits = replace(edits, '\"marks\":[[4', '\"marks\":[[0')",
+    "marks that are gone": "UPDATE request SET edits = '[1,2,3,5,6]' WHERE id = 3",
+    "marks of a wrong kind": "UPDATE request SET edits = '[1,2,3,5,6,{\"marks\":7}]'",
     "a chain without end": "UPDATE request SET predecessor = id",
     "a chain without beginning": "UPDATE request SET predecessor = 4711 WHERE predecessor IS NULL",
     "another rest": "UPDATE request SET rest = 1",
@@ -398,7 +430,9 @@ DAMAGES = {
 @pytest.mark.parametrize("sql", DAMAGES.values(), ids=DAMAGES.keys())
 def test_a_damaged_request_is_never_rebuilt(store: Store, writer: RunWriter, sql: str) -> None:
     for steps in range(3):
-        ask(writer, body(*history(steps)))
+        messages = history(steps)
+        messages[-1] |= MARK
+        ask(writer, body(*messages))
     with store.database.transaction() as connection:
         connection.execute(sql)
     with pytest.raises(StoreCorrupt, match="damaged"):
