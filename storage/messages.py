@@ -26,6 +26,8 @@ _MARK = "footage"
 
 def _replaced(value: Any, source: Callable[[JSON], JSON]) -> Any:
     """Return a copy of a JSON value with the source of every image block replaced."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, list | tuple):
         return [_replaced(item, source) for item in value]
     if not isinstance(value, dict):

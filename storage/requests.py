@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -102,26 +103,51 @@ class PreparedRequest:
     marks: _Marks
     """The messages' cache marks, which are not in the documents."""
 
-    @classmethod
-    def of(cls, body: JSON) -> PreparedRequest:
-        """Cut up a request whose pictures are out."""
-        messages, marks = body.get("messages"), []
-        if not isinstance(messages, list):
-            return cls(None, _Document.of(body), [])
-        documents = []
-        for number, message in enumerate(messages):
-            document = _Document.of(message)
-            if MARK.encode() in document.body:
-                plain, found = take_marks(message)
-                marks += [[number, *mark] for mark in found]
-                document = _Document.of(plain)
-            documents.append(document)
-        return cls(documents, _Document.of({**body, "messages": None}), marks)
-
     @property
     def sha256(self) -> str:
         """The hash of all its parts."""
         return _digest([document.sha256 for document in (*(self.messages or ()), self.rest)], self.marks)
+
+
+class _Cutter:
+    """Cuts requests into documents. Histories are re-sent whole: the messages of the request before are not cut again."""
+
+    def __init__(self) -> None:
+        self._before: dict[bytes, tuple[_Document, _Marks]] = {}
+
+    def cut(self, body: JSON) -> PreparedRequest:
+        """Cut up a request whose pictures are out."""
+        messages = body.get("messages")
+        if not isinstance(messages, list):
+            return PreparedRequest(None, _Document.of(body), [])
+        documents: list[_Document] = []
+        marks: _Marks = []
+        now: dict[bytes, tuple[_Document, _Marks]] = {}
+        for number, message in enumerate(messages):
+            key = _exactly(message)
+            document, found = self._before.get(key) or _cut_message(message)
+            if key:
+                now[key] = document, found
+            documents.append(document)
+            marks += [[number, *mark] for mark in found]
+        self._before = now
+        return PreparedRequest(documents, _Document.of({**body, "messages": None}), marks)
+
+
+def _exactly(message: Any) -> bytes:
+    """Return bytes that are equal only for equal messages, key by key and type by type; none where that is unknown."""
+    try:
+        return marshal.dumps(message, 2)  # many times faster than JSON; version 2 writes equal values alike
+    except ValueError:
+        return b""
+
+
+def _cut_message(message: Any) -> tuple[_Document, _Marks]:
+    document = _Document.of(message)
+    if MARK.encode() not in document.body:
+        return document, []
+    plain, marks = take_marks(message)
+    return _Document.of(plain), marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +165,7 @@ class RequestWriter:
         self._run = run
         self._family = family
         self._taker = PictureTaker(database, pictures)
+        self._cutter = _Cutter()
         self._latest: dict[int, _Latest] = {}
         self._documents: dict[str, int] = {}
 
@@ -152,7 +179,7 @@ class RequestWriter:
         if not isinstance(body, dict):
             raise UsageError(f"A request is a JSON object, not {type(body).__name__}.")
         try:
-            return PreparedRequest.of(self._taker.take(body, copied=copied))
+            return self._cutter.cut(self._taker.take(body, copied=copied))
         except (TypeError, ValueError, RecursionError) as error:
             raise UsageError(f"A request that is no JSON cannot be stored: {error}.") from error
 

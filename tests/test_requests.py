@@ -203,6 +203,20 @@ def test_a_history_that_is_changed_in_place_is_stored_as_it_was(store: Store, wr
     assert without_data(rebuilt(store, 1)) == without_data(body(*messages))
 
 
+def test_messages_that_only_python_takes_for_equal_are_told_apart(store: Store, writer: RunWriter) -> None:
+    sent: list[JSON] = [
+        {"a": 1, "b": 0},
+        {"a": True, "b": 0},
+        {"a": 1.0, "b": False},
+        {"b": 0, "a": 1},
+        {"a": 1, "b": -0.0},
+    ]
+    for message in sent:
+        ask(writer, body(message))
+    for number, message in enumerate(sent):
+        assert json.dumps(rebuilt(store, number)["messages"]) == json.dumps([message])
+
+
 def test_another_system_prompt_costs_a_document(store: Store, writer: RunWriter) -> None:
     messages = history(3)
     for system in ("one", "two", "one"):
