@@ -3,8 +3,9 @@ What recording costs an agent: none, in process and through the proxy, side by s
 
     python benchmarks/overhead.py [rounds]
 
-A request carries a history with ten screenshots (2 MB) and one that is new; the service answers with one tool call after
-THINK seconds, a small part of what a model takes. Delay is what the agent waits for a reply; CPU is that of the agent's process, and for the proxy also its own.
+A request carries a history with ten screenshots (2 MB) and one that is new; the service answers with one tool call
+after THINK seconds, a small part of what a model takes. Delay is what the agent waits for a reply; CPU is that of the
+agent's process, and for the proxy also its own.
 """
 
 from __future__ import annotations
@@ -48,9 +49,15 @@ class _Service(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         time.sleep(THINK)
         _Service.count += 1
-        call = {"type": "tool_use", "id": f"call_{_Service.count}", "name": "computer"}
-        call["input"] = {"action": "left_click", "coordinate": [10, 20]}  # type: ignore[assignment] # JSON
-        reply = {"id": f"msg_{_Service.count}", "type": "message", "role": "assistant", "model": "m", "content": [call]}
+        given = {"action": "left_click", "coordinate": [10, 20]}
+        call = {"type": "tool_use", "id": f"call_{_Service.count}", "name": "computer", "input": given}
+        reply: dict[str, object] = {
+            "id": f"msg_{_Service.count}",
+            "type": "message",
+            "role": "assistant",
+            "model": "m",
+            "content": [call],
+        }
         reply |= {"stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}}
         data = json.dumps(reply).encode()
         self.send_response(200)
