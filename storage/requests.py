@@ -110,7 +110,7 @@ class PreparedRequest:
 
 
 class _Cutter:
-    """Cuts requests into documents. Histories are re-sent whole: the messages of the request before are not cut again."""
+    """Cuts requests into documents. Histories are re-sent whole: messages of the request before are not cut again."""
 
     def __init__(self) -> None:
         self._before: dict[bytes, tuple[_Document, _Marks]] = {}
