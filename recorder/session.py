@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -74,6 +75,7 @@ def record(
     empty, unless `strict`.
     """
     specification = machine.specification if isinstance(machine, Machine) else machine
+    used: Store | None = None
     owned: Store | None = None
     writer: RunWriter | None = None
     joined: RunWriter | None = None
@@ -81,23 +83,31 @@ def record(
     for secret in secrets:
         kept_out.add(secret)
     try:
-        owned = None if isinstance(store, Store) else open_store(store)
-        used = store if isinstance(store, Store) else owned
-        assert used is not None
+        used = store if isinstance(store, Store) else open_store(store)
+        owned = None if isinstance(store, Store) else used
         task = kept_out.clean(task)
         joined = _joined(used, layer) if join else None
-        if joined is not None:
-            joined.describe_missing(task=task, task_id=task_id, model=model, machine=specification)
         writer = joined or used.begin_run(task=task, task_id=task_id, model=model, machine=specification, layer=layer)
-        for tag in tags:
-            used.add_tag(writer.run_id, tag)
     except (StoreError, OSError) as error:
         if strict or getattr(error, "exit_code", 3) == UsageError.exit_code:
             raise
         _log.warning("This run cannot be recorded: %s The agent goes on without.", error)
-    return Recording(
+    recording = Recording(
         writer, owned, strict=strict, model=model, machine=specification, secrets=kept_out, joined=joined is not None
     )
+    if joined is not None:
+        recording.guard.write(
+            "the task",
+            lambda w: w.describe_missing(task=task, task_id=task_id, model=model, machine=specification),
+        )
+    if used is not None:
+        for tag in tags:
+            recording.guard.write("a tag", partial(_tag, used, tag))
+    return recording
+
+
+def _tag(store: Store, tag: str, writer: RunWriter) -> None:
+    store.add_tag(writer.run_id, tag)
 
 
 def _joined(store: Store, layer: str) -> RunWriter | None:
@@ -264,9 +274,13 @@ class Recording:
             self.pictures.close()
             self.guard.flush()
         finally:
-            self.guard.write("the end", lambda w: w.leave() if self.joined else w.end(status, error=clean(error)))
-            if self._store is not None:
-                self._store.close()
+            try:
+                self.guard.write("the end", lambda w: w.leave() if self.joined else w.end(status, error=clean(error)))
+            finally:
+                if self.guard.writer is not None:
+                    self.guard.writer.leave()  # also where the end could not be stored: the run is live no more
+                if self._store is not None:
+                    self._store.close()
 
     def __enter__(self) -> Self:
         return self
