@@ -19,7 +19,7 @@ from footage.errors import StoreError
 from footage.storage.forks import close_before_forks, inside_sqlite, keep_for_ever, watch_forks
 from footage.storage.locks import WriterLock
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "open_immutable"]
 
 CHECKPOINT_BYTES = 4 << 20  # of growth of the WAL; a reader never waits for a checkpoint
 WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it has been moved into the file
@@ -83,15 +83,14 @@ class Connections:
         return connection
 
     def _connect_reader(self) -> sqlite3.Connection:
-        uri = f"file:{quote(os.fsencode(self._path))}?mode=ro"
-        connection = _connect(uri)
+        connection = _connect(self._path, "mode=ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
             if not self._readonly or error.sqlite_errorcode & 0xFF not in _NO_ROOM_BESIDE or self._wal_size():
                 raise
-            connection = _connect(f"{uri}&immutable=1")
+            connection = open_immutable(self._path)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA trusted_schema=OFF")  # the file may come from anybody
@@ -110,7 +109,7 @@ class Connections:
 
     def _writing(self) -> sqlite3.Connection:
         if self._writer is None:
-            writer = _connect(f"file:{quote(os.fsencode(self._path))}?mode=rw")
+            writer = _connect(self._path, "mode=rw")
             (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()  # a copy may have come without
             if mode != "wal":
                 writer.close()
@@ -125,7 +124,7 @@ class Connections:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the writers' lock."""
-        with self._turn:
+        with inside_sqlite(), self._turn:
             self._check_open()
             with self._lock.held():
                 yield
@@ -211,5 +210,11 @@ class Connections:
         self._readers, self._writer, self._local = {}, None, threading.local()
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def open_immutable(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads the file alone, as it is: no WAL, no locks, no files beside it."""
+    return _connect(path, "mode=ro&immutable=1")
+
+
+def _connect(path: Path, options: str) -> sqlite3.Connection:
+    uri = f"file:{quote(os.fsencode(path))}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)

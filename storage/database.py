@@ -1,7 +1,7 @@
 """
 The SQLite file: opening it safely, and SQLite's errors as footage's.
 
-A file is looked at before SQLite is, so that one which is no store is refused without a trace.
+A file which is no store is refused without a trace. Beware of opening a store's file by any other way than SQLite's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from footage.errors import NotAStore, StoreCorrupt, StoreError, StoreFull, StoreTooNew, UsageError
-from footage.storage.connections import Connections
+from footage.storage.connections import Connections, open_immutable
 from footage.storage.forks import inside_sqlite
 
 __all__ = ["Database", "default_path"]
@@ -23,9 +23,7 @@ __all__ = ["Database", "default_path"]
 APPLICATION_ID = 0x464F4F54  # "FOOT", in the header of the SQLite file
 SCHEMA_VERSION = 2  # in user_version; one more for each migration in schema.py
 _OLDEST_READABLE = 1  # later versions only add to it: it can be read without being migrated
-_HEADER_BYTES = 100
 _LITTLE_BYTES = 64 << 10  # of room, which SQLite needs to open a database
-_MAGIC = b"SQLite format 3\0"
 _DAMAGED = "Copy it aside, then see `footage verify`."
 
 
@@ -148,17 +146,18 @@ class Database:
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
     def _check_header(self) -> None:
-        """Refuse a file that is no store, without opening it as a database."""
-        try:
-            with self.path.open("rb") as file:
-                header = file.read(_HEADER_BYTES)
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be opened: {error.strerror}.") from error
-        hint = "Name another file with --store."
-        if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
-            raise NotAStore(f"{self.path} is not a store of footage.", hint=hint)
-        if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-            raise NotAStore(f"{self.path} is an SQLite file, but not a store of footage.", hint=hint)
+        """
+        Refuse a file that is no store, without leaving anything beside it.
+
+        By SQLite, which knows when a file may be closed: a process that closes any descriptor of a file loses its locks
+        on that file (https://sqlite.org/howtocorrupt.html, section 2.2).
+        """
+        with translated(self.path), inside_sqlite(), contextlib.closing(open_immutable(self.path)) as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+        if application != APPLICATION_ID:
+            raise NotAStore(
+                f"{self.path} is an SQLite file, but not a store of footage.", hint="Name another file with --store."
+            )
 
     def _create(self) -> None:
         """Make an empty store that is whole from its first moment on: whatever happens, there is one, or none."""

@@ -470,3 +470,23 @@ def test_a_limit_on_the_file_size_stops_the_writing_until_it_is_lifted(path: Pat
     run_script(script, path)
     with open_store(path) as store:
         assert verify_store(store).ok
+
+
+# --- one store, opened twice ---
+
+
+def test_opening_a_store_again_in_one_process_gives_up_none_of_the_locks_on_it(path: Path) -> None:
+    """A process that closes any descriptor of a file loses its locks on it (sqlite.org/howtocorrupt.html, 2.2)."""
+    other = "import sys; from footage.storage import open_store; s = open_store(sys.argv[1]);"
+    with open_store(path) as store:
+        writer = store.begin_run()
+        writer.intend(CLICK)
+        for options in ({}, {"readonly": True}, {"create": False}):
+            open_store(path, **options).close()
+        run_script(other + "s.begin_run().end(); s.close()", path)  # believes to be the last, and removes the WAL
+        writer.intend(CLICK)
+        found = run_script(other + "print(len(s.steps(sys.argv[2])))", path, writer.run_id)
+        assert found == "2"
+    with open_store(path) as store:
+        assert len(store.steps(writer.run_id)) == 2
+        assert verify_store(store).ok
