@@ -53,7 +53,7 @@ def test_the_store_and_the_users_files_are_not_to_be_seen(desktop: Desktop, tmp_
 
 
 def test_other_processes_are_not_to_be_seen(desktop: Desktop) -> None:
-    names = set(inside(desktop, "cat /proc/[0-9]*/comm").split())
+    names = set(inside(desktop, "cat /proc/[0-9]*/comm 2>/dev/null").split())
     assert {"bwrap", "openbox"} <= names <= {"bwrap", "openbox", "bash", "sh", "cat"}
     # Process 1 is the sandbox's own: nobody outside can be signalled.
     assert inside(desktop, f"kill -0 {os.getpid()}") != ""
