@@ -19,7 +19,7 @@ from footage.errors import StoreError
 from footage.storage.forks import close_before_forks, inside_sqlite, keep_for_ever, watch_forks
 from footage.storage.locks import WriterLock
 
-__all__ = ["Connections", "open_immutable"]
+__all__ = ["Connections", "read_application_id"]
 
 CHECKPOINT_BYTES = 4 << 20  # of growth of the WAL; a reader never waits for a checkpoint
 WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it has been moved into the file
@@ -27,6 +27,8 @@ WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it h
 # What SQLite says where it cannot make its own files beside a database: in a read-only folder, on a full disk. Without
 # a WAL they are not needed to read.
 _NO_ROOM_BESIDE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+
+_AS_IT_IS = "mode=ro&immutable=1"  # the file alone: no WAL, no locks, no files beside it
 
 _lost: set[Path] = set()
 """Stores that this process cannot use, since it was forked while its parent wrote into them."""
@@ -90,7 +92,7 @@ class Connections:
             connection.close()
             if not self._readonly or error.sqlite_errorcode & 0xFF not in _NO_ROOM_BESIDE or self._wal_size():
                 raise
-            connection = open_immutable(self._path)
+            connection = _connect(self._path, _AS_IT_IS)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA trusted_schema=OFF")  # the file may come from anybody
@@ -210,9 +212,17 @@ class Connections:
         self._readers, self._writer, self._local = {}, None, threading.local()
 
 
-def open_immutable(path: Path) -> sqlite3.Connection:
-    """Return a connection that reads the file alone, as it is: no WAL, no locks, no files beside it."""
-    return _connect(path, "mode=ro&immutable=1")
+def read_application_id(path: Path) -> int:
+    """Return the number in the file's header that says whose it is, if possible without making files beside it."""
+    try:
+        with contextlib.closing(_connect(path, _AS_IT_IS)) as connection:
+            return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+    # A checkpoint is under way, or was cut short: without its WAL the file is not whole.
+    with contextlib.closing(_connect(path, "mode=ro")) as connection:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
 def _connect(path: Path, options: str) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from footage.errors import NotAStore, StoreCorrupt, StoreError, StoreFull, StoreTooNew, UsageError
-from footage.storage.connections import Connections, open_immutable
+from footage.storage.connections import Connections, read_application_id
 from footage.storage.forks import inside_sqlite
 
 __all__ = ["Database", "default_path"]
@@ -152,12 +152,12 @@ class Database:
         By SQLite, which knows when a file may be closed: a process that closes any descriptor of a file loses its locks
         on that file (https://sqlite.org/howtocorrupt.html, section 2.2).
         """
-        with translated(self.path), inside_sqlite(), contextlib.closing(open_immutable(self.path)) as connection:
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-        if application != APPLICATION_ID:
-            raise NotAStore(
-                f"{self.path} is an SQLite file, but not a store of footage.", hint="Name another file with --store."
-            )
+        with translated(self.path), inside_sqlite():
+            if read_application_id(self.path) == APPLICATION_ID:
+                return
+        raise NotAStore(
+            f"{self.path} is an SQLite file, but not a store of footage.", hint="Name another file with --store."
+        )
 
     def _create(self) -> None:
         """Make an empty store that is whole from its first moment on: whatever happens, there is one, or none."""

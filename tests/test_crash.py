@@ -6,10 +6,12 @@ What a killed, forked, forgotten or out-of-room process leaves behind: everythin
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -238,6 +240,20 @@ def test_a_process_that_leaves_without_closing_leaves_a_whole_store(path: Path, 
         assert len(store.frames(run)) == 1
         assert verify_store(store).ok
         store.begin_run().end()
+
+
+@pytest.mark.parametrize("options", [{}, {"readonly": True}], ids=["write", "read"])
+def test_a_checkpoint_that_was_cut_short_is_no_damage(path: Path, options: dict[str, bool]) -> None:
+    run = run_script(BEGIN + "os._exit(0)", path)
+    header = bytearray(path.read_bytes())
+    header[28:32] = (500).to_bytes(4)  # its first page says how many there are, and the others are still in the WAL
+    path.write_bytes(header)
+    alone = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    with contextlib.closing(alone), pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        alone.execute("PRAGMA application_id").fetchone()
+    with open_store(path, **options) as store:
+        assert len(store.steps(run)) == 1
+        assert verify_store(store).ok
 
 
 # --- fork ---
