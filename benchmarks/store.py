@@ -226,7 +226,10 @@ def compare_pictures(folder: Path) -> None:
         sizes = [statistics.mean(len(data) for _, data in found) for found in (as_png, as_webp)]
         times = [statistics.mean(ms for ms, _ in found) for found in (as_png, as_webp, stored)]
         height, width = screens[0].shape[:2]
-        cells = [f"{size / 1024:,.0f} KB / {ms:,.0f} ms" for size, ms in zip([*sizes, ours], times, strict=True)]
+        cells = [
+            f"{size / 1024:,.{1 if size < 10_240 else 0}f} KB / {ms:,.0f} ms"
+            for size, ms in zip([*sizes, ours], times, strict=True)
+        ]
         rows.append((name, f"{len(screens)} of {width}x{height}", *cells, f"{sizes[0] / ours:.1f}"))
     head = ("session", "screens", "PNG", "WebP lossless", "store", "PNG / store")
     table("Pictures: bytes and CPU a screen", head, rows)
