@@ -90,7 +90,7 @@ class Connections:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()
-            if not self._readonly or error.sqlite_errorcode & 0xFF not in _NO_ROOM_BESIDE or self._wal_size():
+            if not self._readonly or _code(error) not in _NO_ROOM_BESIDE or self._wal_size():
                 raise
             connection = _connect(self._path, _AS_IT_IS)
         connection.row_factory = sqlite3.Row
@@ -218,11 +218,15 @@ def read_application_id(path: Path) -> int:
         with contextlib.closing(_connect(path, _AS_IT_IS)) as connection:
             return int(connection.execute("PRAGMA application_id").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+        if _code(error) != sqlite3.SQLITE_CORRUPT:
             raise
     # A checkpoint is under way, or was cut short: without its WAL the file is not whole.
     with contextlib.closing(_connect(path, "mode=ro")) as connection:
         return int(connection.execute("PRAGMA application_id").fetchone()[0])
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # Python's own errors have none
 
 
 def _connect(path: Path, options: str) -> sqlite3.Connection:

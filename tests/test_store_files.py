@@ -20,6 +20,8 @@ from footage.storage.database import default_path
 from footage.trajectory import FrameRole, Instant, OutcomeSource, RunStatus
 from samples import CLICK, encoded, noise
 
+pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of Python >= 3.12, about fork()
+
 Made = Callable[[Path], object]
 
 
