@@ -88,7 +88,7 @@ class Connections:
         connection = _connect(self._path, "mode=ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             connection.close()
             if not self._readonly or _code(error) not in _NO_ROOM_BESIDE or self._wal_size():
                 raise
@@ -112,16 +112,22 @@ class Connections:
     def _writing(self) -> sqlite3.Connection:
         if self._writer is None:
             writer = _connect(self._path, "mode=rw")
-            (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()  # a copy may have come without
-            if mode != "wal":
+            try:
+                self._prepare_writer(writer)
+            except BaseException:
                 writer.close()
-                hint = "Use a local disk."
-                raise StoreError(f"{self._path} is on a file system that cannot hold a store.", hint=hint)
-            writer.execute("PRAGMA wal_autocheckpoint=0")
-            writer.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
-            writer.execute("PRAGMA foreign_keys=ON")
+                raise
             self._writer = writer
         return self._writer
+
+    def _prepare_writer(self, writer: sqlite3.Connection) -> None:
+        (mode,) = writer.execute("PRAGMA journal_mode=WAL").fetchone()  # a copy may have come without
+        if mode != "wal":
+            hint = "Use a local disk."
+            raise StoreError(f"{self._path} is on a file system that cannot hold a store.", hint=hint)
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        writer.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
+        writer.execute("PRAGMA foreign_keys=ON")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
