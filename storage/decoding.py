@@ -37,7 +37,7 @@ def decode_picture(data: bytes) -> Decoded:
 
     Raises BadPicture for what is no picture, has more than `MAX_PIXELS` or a side longer than `MAX_SIDE`.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "GIF"]) as opened:
@@ -49,8 +49,11 @@ def decode_picture(data: bytes) -> Decoded:
             return Decoded(pixels, lossy, single and plain and not deep)
     except BadPicture:
         raise
+    except UnidentifiedImageError as error:
+        raise BadPicture(f"These {len(data):,} bytes are no picture (PNG, JPEG, WebP or GIF).") from error
     except Exception as error:
-        raise BadPicture(f"These {len(data):,} bytes are no picture: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise BadPicture(f"These {len(data):,} bytes cannot be read as a picture: {reason}.") from error
 
 
 def check_size(width: int, height: int) -> None:

@@ -299,6 +299,9 @@ def test_bytes_that_are_no_picture_are_refused_in_one_sentence(store: Store, dat
     with pytest.raises(BadPicture) as caught:
         writer.frame(data, captured=NOW)
     assert "\n" not in caught.value.message
+    assert "object at" not in caught.value.message
+    assert caught.value.message.endswith(".")
+    assert not caught.value.message.endswith("..")
     assert count(store, "frame") == count(store, "picture") == 0
     assert writer.frame(noise(3, 3), captured=NOW)
 
