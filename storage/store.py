@@ -15,8 +15,9 @@ from footage.storage.database import Database, default_path
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures import PictureReader
 from footage.storage.requests import dump_json, rebuild_request
+from footage.storage.rows import insert, instant_columns, task_id_of
 from footage.storage.soundness import checked, sound
-from footage.storage.writing import RunWriter, insert, instant_columns, task_id_of
+from footage.storage.writing import RunWriter
 from footage.trajectory import (
     JSON,
     Conversation,

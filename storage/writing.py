@@ -23,6 +23,7 @@ from footage.storage.locks import RunLock
 from footage.storage.pictures import PictureWriter
 from footage.storage.reading import step_of
 from footage.storage.requests import RequestWriter, dump_json
+from footage.storage.rows import action_columns, insert, instant_columns, regions_json, task_id_of, update
 from footage.trajectory import (
     JSON,
     Action,
@@ -48,49 +49,6 @@ _RAW_COLUMNS = (
     *("request_headers", "request", "request_bytes"),
     *("response_headers", "response", "response_bytes"),
 )
-
-
-def instant_columns(name: str, at: Instant | None) -> dict[str, Any]:
-    """Return the three columns that hold an instant."""
-    if at is None:
-        return {f"{name}_boot": None, f"{name}_mono": None, f"{name}_wall": None}
-    return {f"{name}_boot": at.boot_id, f"{name}_mono": at.monotonic_ns, f"{name}_wall": at.wall_ns}
-
-
-def _storable(value: Any) -> Any:
-    """Return the value; halves of surrogate pairs, which UTF-8 cannot hold, as JSON escapes them."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return value
-
-
-def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
-    """Insert one row; return its id. Column names come from this package only."""
-    names = ", ".join(f'"{name}"' for name in values)
-    marks = ", ".join("?" * len(values))
-    cursor = connection.execute(
-        f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [_storable(v) for v in values.values()]
-    )
-    return int(cursor.lastrowid or 0)
-
-
-def update(connection: sqlite3.Connection, table: str, row: int, values: Mapping[str, Any]) -> None:
-    """Change columns of one row, given by its id."""
-    pairs = ", ".join(f'"{name}" = ?' for name in values)
-    connection.execute(f'UPDATE "{table}" SET {pairs} WHERE id = ?', [*map(_storable, values.values()), row])
-
-
-def task_id_of(task: str) -> str:
-    """Return a short name for a task text: its hash, so that runs of the same text are compared with each other."""
-    import hashlib
-
-    text = " ".join(task.split()).casefold()
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12] if text else ""
-
-
-def regions_json(regions: Sequence[Region]) -> str:
-    """Return [[x, y, width, height], …]."""
-    return dump_json([region.as_list() for region in regions])
 
 
 class RunWriter:
@@ -298,7 +256,7 @@ class RunWriter:
                 return int(known[1])
             index = self._next_number(connection, "steps")
             values = {"run": self._run, "number": index, "turn": turn, "call_id": call_id, "call_index": call_index}
-            values |= _action_columns(action) | instant_columns("intended", at)
+            values |= action_columns(action) | instant_columns("intended", at)
             row = insert(connection, "step", values | {"status": StepStatus.INTENDED, "source_step": source_step})
             subject.append(row)
             self._database.after_commit(lambda: self._steps.__setitem__(index, row))
@@ -493,17 +451,3 @@ class RunWriter:
             self._database.after_commit(lambda: known.__setitem__(number, row))
             return row
         return known[number]
-
-
-def _action_columns(action: Action) -> dict[str, Any]:
-    x, y = action.point or (None, None)
-    return {
-        "namespace": action.namespace,
-        "name": action.name,
-        "arguments": dump_json(dict(action.arguments)),
-        "raw": None if action.raw is None else dump_json(dict(action.raw)),
-        "space": None if action.space is None else dump_json(action.space.as_json()),
-        "x": x,
-        "y": y,
-        "tracked": int(x is not None and action.tracked is not None and "coordinate" not in action.arguments),
-    }

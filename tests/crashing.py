@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,3 +106,27 @@ def check(store: Store, told: Told, seed: int) -> int:
         assert request["messages"][-1] == {"role": "user", "content": f"step {number}"}
         assert len(request["messages"]) == number + 2
     return 1 + len(told.turns) + len(told.steps) + len(told.frames) + len(told.done)
+
+
+def run_script(script: str, *arguments: object, expect: int = 0) -> str:
+    """Run a program that may import what the tests import; return what it printed."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    forking = "ignore:This process:DeprecationWarning"  # has threads, Python >= 3.12 says: which is what is tried
+    command = [sys.executable, "-W", "error", "-W", forking, "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == expect, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout.strip()
+
+
+BEGIN = """
+import os, sys, threading, time
+from footage.storage import open_store
+from footage.trajectory import Action, Instant
+from samples import CLICK, noise
+store = open_store(sys.argv[1])
+writer = store.begin_run()
+writer.intend(CLICK)
+writer.frame(noise(64, 64), captured=Instant.now())
+print(writer.run_id, flush=True)
+"""
