@@ -43,10 +43,6 @@ def recorded(store: Store, task: str = "", kind: RunKind = RunKind.RECORDED, **o
     return writer.run_id
 
 
-def count(store: Store, table: str) -> int:
-    return int(store.database.rows(f"SELECT count(*) FROM {table}")[0][0])
-
-
 # --- finding a run ---
 
 
