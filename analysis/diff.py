@@ -74,16 +74,7 @@ class RunDiff:
         return {
             "format": 1,
             "verdict": self.verdict.value,
-            "divergence": None
-            if found is None
-            else {
-                "a_step": found.a_step,
-                "b_step": found.b_step,
-                "cause": found.cause.value,
-                "kind": found.kind,
-                "regions": [region.as_list() for region in found.regions],
-                "why": found.why,
-            },
+            "divergence": found.as_json() if found else None,
             "rejoined": [{"a": a, "b": b} for a, b in self.rejoined],
             "steps": [pair.as_json() for pair in self.steps],
         }

@@ -9,10 +9,10 @@ the recorded one, and gives up only after its time limit, with the screen it saw
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from footage.analysis.screens import ScreenDifference, ScreenVerdict, compare_screens
+from footage.analysis.screens import ScreenDifference, ScreenVerdict, compare_screens, equal_pixels
 from footage.trajectory import Machine, Pixels, Region, Screenshot
 
 __all__ = ["Expectation", "Sight", "wait_for_screen"]
@@ -65,7 +65,6 @@ def wait_for_screen(
     *,
     timeout: float,
     later: Sequence[Expectation] = (),
-    clock: Callable[[], float] = time.monotonic,
 ) -> Sight:
     """
     Look until the screen is the expected one, or `timeout` seconds have passed.
@@ -73,12 +72,12 @@ def wait_for_screen(
     An identical screen is accepted at once, a cosmetic difference once it has stood for a moment. `later` are screens
     recorded afterwards: where one of them is shown, the expected one is over.
     """
-    began = since = clock()
+    began = since = time.monotonic()
     last: Pixels | None = None
     while True:
         shot = machine.screenshot()
-        now = clock()
-        if last is None or not _same(last, shot.pixels):
+        now = time.monotonic()
+        if last is None or not equal_pixels(last, shot.pixels):
             since, last = now, shot.pixels
             difference = expected.compare(shot.pixels)
             if difference.kind is ScreenVerdict.IDENTICAL:
@@ -90,7 +89,3 @@ def wait_for_screen(
         if now - began >= timeout:
             return Sight(shot, difference)
         time.sleep(POLL_SECONDS)
-
-
-def _same(a: Pixels, b: Pixels) -> bool:
-    return a.shape == b.shape and bool((a == b).all())

@@ -52,23 +52,30 @@ class ReplayReport:
 
     def as_json(self) -> JSON:
         """Return the document of `footage replay --json`."""
-        steps = [{"index": i, "verdict": step.verdict, "why": step.why} for i, step in enumerate(self.steps)]
+        divergence = self.divergence.as_json() if self.divergence else None
         head = {"format": 1, "verdict": self.verdict, "guarantee": self.guarantee, "run": self.run}
-        return {**head, "source": self.source, "divergence": divergence_json(self.divergence), "steps": steps}
+        return {**head, "source": self.source, "divergence": divergence, "steps": verdicts_json(self.steps)}
 
 
-def divergence_json(divergence: Divergence | None) -> JSON | None:
-    """Return {"a_step", "b_step", "cause", "kind", "regions", "why"}, or None."""
-    if divergence is None:
-        return None
-    return {
-        "a_step": divergence.a_step,
-        "b_step": divergence.b_step,
-        "cause": divergence.cause,
-        "kind": divergence.kind,
-        "regions": [region.as_list() for region in divergence.regions],
-        "why": divergence.why,
-    }
+def verdicts_json(steps: Sequence[StepVerdict]) -> list[JSON]:
+    """Return {"index", "verdict", "why"} for each step, in their order."""
+    return [{"index": i, "verdict": step.verdict, "why": step.why} for i, step in enumerate(steps)]
+
+
+def begin_again(
+    store: Store, source: Run, kind: RunKind, machine: Machine, *, model: str = "", at: int | None = None
+) -> RunWriter:
+    """Begin a run of the same task, made from `source` (at its step `at`, for a fork) on another machine."""
+    return store.begin_run(
+        kind=kind,
+        task=source.task,
+        task_id=source.task_id,
+        model=model or source.model,
+        machine=machine.specification,
+        parent=Parent(source.id, at),
+        guarantee=Guarantee.ANCHORED,
+        layer=kind.value,
+    )
 
 
 def check_replayable(run: Run) -> None:
@@ -100,16 +107,7 @@ def replay_run(
     """
     source = store.run(reference)
     check_replayable(source)
-    writer = store.begin_run(
-        kind=RunKind.REPLAY,
-        task=source.task,
-        task_id=source.task_id,
-        model=source.model,
-        machine=machine.specification,
-        parent=Parent(source.id),
-        guarantee=Guarantee.ANCHORED,
-        layer="replay",
-    )
+    writer = begin_again(store, source, RunKind.REPLAY, machine)
     report = ReplayReport(source.id, writer.run_id)
     with ending(writer):
         player = StepPlayer(store, source, writer, machine, timeout=timeout)

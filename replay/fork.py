@@ -16,7 +16,7 @@ from footage.errors import BadAction
 from footage.recorder.actions import problem
 from footage.recorder.agent import AgentEvent, AgentResult, run_agent
 from footage.recorder.session import Recording
-from footage.replay.engine import OnStep, ReplayReport, check_replayable, divergence_json, play_steps
+from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable, play_steps, verdicts_json
 from footage.replay.history import continuation
 from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer
 from footage.storage import RunWriter, Store
@@ -24,9 +24,7 @@ from footage.trajectory import (
     JSON,
     Action,
     Divergence,
-    Guarantee,
     Machine,
-    Parent,
     Run,
     RunKind,
     Step,
@@ -68,12 +66,12 @@ class ForkReport:
 
     def as_json(self) -> JSON:
         """Return the document of `footage fork --json`."""
-        steps = [{"index": i, "verdict": step.verdict, "why": step.why} for i, step in enumerate(self.replayed)]
+        divergence = self.divergence.as_json() if self.divergence else None
         result = self.result
         head = {"format": 1, "run": self.run, "source": self.source, "at": self.at, "model": self.model}
         ended = {"reason": result.reason, "text": result.text} if result else None
-        rest = {"dropped_thinking": self.dropped_thinking, "divergence": divergence_json(self.divergence)}
-        return {**head, "forked": self.forked, "ended": ended, **rest, "steps": steps}
+        rest = {"dropped_thinking": self.dropped_thinking, "divergence": divergence}
+        return {**head, "forked": self.forked, "ended": ended, **rest, "steps": verdicts_json(self.replayed)}
 
 
 def fork_run(
@@ -105,16 +103,7 @@ def fork_run(
         raise BadAction(wrong)
     onward = continuation(store, turns, step, action)
     chosen = model or source.model
-    writer = store.begin_run(
-        kind=RunKind.FORK,
-        task=source.task,
-        task_id=source.task_id,
-        model=chosen,
-        machine=machine.specification,
-        parent=Parent(source.id, at),
-        guarantee=Guarantee.ANCHORED,
-        layer="fork",
-    )
+    writer = begin_again(store, source, RunKind.FORK, machine, model=chosen, at=at)
     report = ForkReport(source.id, writer.run_id, at, chosen, dropped_thinking=onward.dropped_thinking)
     with Recording(writer, machine=machine.specification, model=chosen) as recording:
         copies = _copy_turns(store, source, turns, step, writer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from footage.analysis.screens import ScreenVerdict, focus_regions
+from footage.analysis.screens import ScreenVerdict, equal_pixels, focus_regions
 from footage.errors import MachineError, UnsupportedAction
 from footage.replay.anchor import Expectation, Sight, wait_for_screen
 from footage.storage import RunWriter, Store
@@ -185,7 +185,7 @@ class StepPlayer:
             return Cause.EXECUTION, "the input that was delivered differs from the recorded one"
         recorded = _had_effect(step)
         if before is not None and recorded is not None:
-            effect = not (before.sight.screenshot.pixels == after.sight.screenshot.pixels).all()
+            effect = not equal_pixels(before.sight.screenshot.pixels, after.sight.screenshot.pixels)
             if effect != recorded:
                 return Cause.EXECUTION, "it had no effect" if recorded else "it had an effect it did not have before"
         return Cause.ENVIRONMENT, "it led to another screen"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli import call
-from footage.cli.demonstration import TASK
+from footage.recorder.standin.goals import SUM
 
 pytestmark = pytest.mark.desktop
 
@@ -22,7 +22,7 @@ FOOTAGE = Path(sys.executable).with_name("footage")
 
 def test_a_recorded_task_is_replayed_and_forked(capsys: Capture, tmp_path: Path) -> None:
     store = tmp_path / "runs.db"
-    agent = call(capsys, "agent", TASK, "--model", "stand-in/hasty", "--tag", "cli", "--store", store)
+    agent = call(capsys, "agent", SUM.task, "--model", "stand-in/hasty", "--tag", "cli", "--store", store)
     assert agent.code == 0
     run = call(capsys, "runs", "--store", store, "--tag", "cli", "--json").document["runs"][0]
     assert f"run {run['id']} · stand-in/hasty · desktop" in agent.out
@@ -47,7 +47,7 @@ def test_ctrl_c_keeps_what_was_recorded(capsys: Capture, tmp_path: Path) -> None
     command: list[str | Path] = [
         FOOTAGE,
         "agent",
-        TASK,
+        SUM.task,
         "--model",
         "stand-in/careful",
         "--think",

@@ -1,8 +1,5 @@
 """Two runs of a store: where they part and whose doing it is."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +7,7 @@ from PIL import Image
 from drawn import bar, drawn_on, page, pixels, text
 from footage.analysis.diff import DiffVerdict, RunDiff, diff_runs
 from footage.errors import RunNotFound
-from footage.storage import Store, open_store
+from footage.storage import Store
 from footage.trajectory import Action, Cause, FrameRole, InputEvent, Instant, Pixels, Region, RunStatus, StepStatus
 from scenes import (
     BOX,
@@ -32,12 +29,6 @@ from scenes import (
 )
 
 WRONG = pixels(page("Settings", paper=(30, 32, 38), ink=(220, 220, 220)))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "footage.db") as opened:
-        yield opened
 
 
 def diff(store: Store, scenes: list[Scene], end: Pixels | None = END, **more: object) -> RunDiff:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from footage.analysis.diff import diff_runs
@@ -13,7 +10,7 @@ from footage.recorder.agent import run_agent
 from footage.recorder.session import record
 from footage.replay.engine import replay_run
 from footage.replay.fork import fork_run
-from footage.storage import Store, open_store, verify_store
+from footage.storage import Store, verify_store
 from footage.trajectory import Action, Cause, RunKind, RunStatus, Verdict
 from painted import Painted
 from scripted_model import ScriptedModel, call, text
@@ -28,12 +25,6 @@ REPLIES = (
     [call("type", "c3", text="!")],
     [text("done")],
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.db") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ import struct
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,19 +16,13 @@ from PIL import Image
 
 from drawn import page, pixels
 from footage.errors import BadPicture, StoreCorrupt, StoreError
-from footage.storage import Store, open_store
+from footage.storage import Store
 from footage.storage.decoding import decode_picture
 from footage.storage.pictures import PictureReader
 from footage.trajectory import Instant, Parent, Pixels
 from samples import encoded, noise
 
 NOW = Instant.now()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.db") as opened:
-        yield opened
 
 
 def count(store: Store, table: str) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from footage.errors import UsageError
 from footage.replay.engine import ReplayReport, replay_run
-from footage.storage import Store, open_store, verify_store
+from footage.storage import Store, verify_store
 from footage.trajectory import (
     Action,
     Cause,
@@ -32,12 +30,6 @@ ACTIONS = (
     Action("type", {"text": " all"}),
     Action("left_click", {"coordinate": [47, 117]}),
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.db") as opened:
-        yield opened
 
 
 def record(store: Store, machine: Machine, actions: tuple[Action, ...] = ACTIONS) -> str:

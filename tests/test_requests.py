@@ -28,12 +28,6 @@ MARK = {"cache_control": {"type": "ephemeral"}}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.db") as opened:
-        yield opened
-
-
-@pytest.fixture
 def writer(store: Store) -> Iterator[RunWriter]:
     begun = store.begin_run(task="look around")
     yield begun

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,12 +27,6 @@ from footage.trajectory import (
 from samples import CLICK, noise
 
 NOW = Instant("boot", 1_000_000, 1_700_000_000_000_000_000)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.db") as opened:
-        yield opened
 
 
 def recorded(store: Store, task: str = "", kind: RunKind = RunKind.RECORDED, **options: object) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from footage.errors import UsageError
-from footage.storage import Store, open_store, verify_store
+from footage.storage import Store, verify_store
 from footage.trajectory import (
     Action,
     Cause,
@@ -31,12 +30,6 @@ from samples import CLICK, noise
 
 NOW = Instant("boot", 1_000_000, 1_700_000_000_000_000_000)
 LATER = Instant("boot", 9_000_000, 1_700_000_000_008_000_000)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.db") as opened:
-        yield opened
 
 
 def count(store: Store, table: str) -> int:

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from footage.errors import CannotDo, UsageError
-from footage.storage import Store, open_store
+from footage.storage import Store
 from footage.viewer import make_viewer, serve
 
 PROGRAM = """
@@ -25,12 +24,6 @@ from footage.storage import open_store
 from footage.viewer import serve
 serve(open_store(sys.argv[1]), on_ready=lambda url: print(url, flush=True))
 """
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "runs.db") as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.com", "", "127.0.0.2"])

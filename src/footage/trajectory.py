@@ -533,6 +533,11 @@ class Divergence:
     why: str
     regions: tuple[Region, ...] = ()
 
+    def as_json(self) -> JSON:
+        """Return {"a_step", "b_step", "cause", "kind", "regions", "why"}, regions as [x, y, width, height]."""
+        steps = {"a_step": self.a_step, "b_step": self.b_step, "cause": self.cause.value, "kind": self.kind}
+        return {**steps, "regions": [region.as_list() for region in self.regions], "why": self.why}
+
 
 # --- machines -------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 The whole job, once: record three runs of a task, replay one, find where the bad one went wrong, and repair it.
 
 The model is the stand-in (docs/stand-in.md); everything else is real: programs on an X display, the SDK over HTTP, the
-store. `footage demo` shows it; benchmarks and tests call it.
+store. `footage demo` shows it; scripts/make-sample.py keeps what it records.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from footage.analysis.diff import RunDiff, diff_runs
 from footage.recorder.agent import AgentEvent, run_agent
 from footage.recorder.client import make_client
 from footage.recorder.session import record
+from footage.recorder.standin.goals import SUM
 from footage.replay.engine import ReplayReport, replay_run
 from footage.replay.fork import ForkReport, fork_run
 from footage.replay.machines import open_machine
@@ -25,8 +26,6 @@ from footage.trajectory import JSON, Cause, FrameRole, Machine, OutcomeSource, S
 __all__ = ["Demonstration", "OnStage", "Recorded", "demonstrate"]
 
 CAREFUL, HASTY = "stand-in/careful", "stand-in/hasty"
-TASK = "Work out 12 × 34 with the calculator, then write the answer in the notes and save them."
-EXPECTED = "408"
 NOTES = "notes.txt"
 
 OnStage = Callable[[str, str], None]
@@ -115,9 +114,9 @@ def _record(store: Store, title: str, machine: str, model: str, think: float, on
     with (
         closing(open_machine(machine)) as fresh,
         closing(make_client(model, think=think)) as client,
-        record(TASK, store=store, model=model, machine=fresh, tags=["demo"], strict=True) as recording,
+        record(SUM.task, store=store, model=model, machine=fresh, tags=["demo"], strict=True) as recording,
     ):
-        run_agent(TASK, fresh, client, model=model, recording=recording, on_event=_told(title, on_stage))
+        run_agent(SUM.task, fresh, client, model=model, recording=recording, on_event=_told(title, on_stage))
         recording.flush()
         return _outcome(store, recording.id, model, fresh)
 
@@ -156,7 +155,7 @@ def _repair(
 def _outcome(store: Store, run: str, model: str, machine: Machine) -> Recorded:
     """Look what a run left behind, and store that as its outcome."""
     notes = machine.read_file(NOTES).decode("utf-8", "replace") if isinstance(machine, Desktop) else ""
-    success = EXPECTED in notes
+    success = SUM.expected in notes
     store.add_outcome(run, "success" if success else "failure", OutcomeSource.EVALUATOR, f"{NOTES}: {notes.strip()}")
     steps = store.steps(run)
     frame = steps[-1].frame(FrameRole.AFTER) if steps else None
