@@ -14,7 +14,7 @@ from footage.errors import StoreCorrupt
 
 __all__ = ["checked", "sound"]
 
-# By name, whatever the table (see schema.py): columns of bytes, of numbers, and those that are never NULL.
+# By name, whatever the table (see schema/): columns of bytes, of numbers, and those that are never NULL.
 _BYTES = frozenset({"request", "response"})
 _NUMBERS = frozenset(
     {

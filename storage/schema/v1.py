@@ -1,96 +1,30 @@
-"""
-The tables, and the migrations that lead to them.
-
-Every table belongs to one family of runs at most, and rows have ids of their own: hashes are checks and never
-identities, so that removing or redacting one run cannot touch another family. A new version is a new function at the
-end of this file and a frozen store of the old version in `tests/stores/`; what is here already never changes.
-
-Instants are three columns: `*_boot` (boot id), `*_mono` (monotonic nanoseconds) and `*_wall` (nanoseconds since 1970).
-"""
+"""Version 1: runs, conversations, turns, steps, frames, pictures, and what is said about them."""
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
-from sqlite_utils.db import ForeignKey
+from typing import TYPE_CHECKING
 
-__all__ = ["migrations"]
+from footage.storage.schema.tables import instant, table
 
-migrations = Migrations("footage")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
-_Columns = dict[str, type]
-
-
-def _instant(name: str) -> _Columns:
-    return {f"{name}_boot": str, f"{name}_mono": int, f"{name}_wall": int}
+__all__ = ["create"]
 
 
-@migrations()
-def m001_first(db: Database) -> None:
-    """Create version 1: runs, conversations, turns, steps, frames, pictures, and what is said about them."""
+def create(db: Database) -> None:
+    """Create every table of version 1."""
     _runs(db)
     _wire(db)
     _steps(db)
     _screens(db)
     _remarks(db)
-    db.execute("PRAGMA user_version = 1")
-
-
-@migrations()
-def m002_raw_exchanges(db: Database) -> None:
-    """Add what passed a proxy and is no exchange with the Messages API; find turns by their replies' ids."""
-    _table(
-        db,
-        "raw_exchange",
-        {
-            "run": int,
-            "method": str,
-            "path": str,  # with its query, without keys
-            "status": int,  # NULL where no response came
-            "error": str,
-            "request_headers": str,  # JSON object
-            "request": bytes,  # the first bytes of the body
-            "request_bytes": int,  # how many it had
-            "response_headers": str,
-            "response": bytes,
-            "response_bytes": int,
-            **_instant("started"),
-            **_instant("ended"),
-        },
-        required={"run", "method", "path", "error", "request_bytes", "response_bytes"},
-        references={"run": "run"},
-        indexes=(("run",),),
-    )
-    db.table("turn").create_index(["run", "response_id"])
-    db.execute("PRAGMA user_version = 2")
-
-
-def _table(
-    db: Database,
-    name: str,
-    columns: _Columns,
-    *,
-    required: set[str],
-    references: dict[str, str] | None = None,
-    unique: tuple[str, ...] | None = None,
-    indexes: tuple[tuple[str, ...], ...] = (),
-) -> None:
-    """Create a strict table with a key `id` of its own; deleting what a row refers to deletes the row."""
-    table = db.table(name)
-    keys = [
-        ForeignKey(name, column, other, "id", columns=(column,), other_columns=("id",), on_delete="CASCADE")
-        for column, other in (references or {}).items()
-    ]
-    table.create({"id": int, **columns}, pk="id", foreign_keys=keys, not_null=required, strict=True)
-    if unique:
-        table.create_index(list(unique), unique=True)
-    for index in indexes:
-        table.create_index(list(index))
 
 
 def _runs(db: Database) -> None:
     # A run, its replays and its forks; what they share (pictures, documents) belongs to the family.
-    _table(db, "family", {"name": str}, required={"name"}, unique=("name",))
-    _table(
+    table(db, "family", {"name": str}, required={"name"}, unique=("name",))
+    table(
         db,
         "run",
         {
@@ -112,8 +46,8 @@ def _runs(db: Database) -> None:
             "error": str,
             "steps": int,  # how many; kept here so that a list of runs is one query
             "turns": int,
-            **_instant("started"),
-            **_instant("ended"),
+            **instant("started"),
+            **instant("ended"),
         },
         required={"name", "family", "kind", "status", "task", "task_id", "model", "steps", "turns", "trusted"},
         references={"family": "family"},
@@ -122,24 +56,24 @@ def _runs(db: Database) -> None:
     )
     # One row for each process that writes into a run. Its events are numbered without holes, so that a missing
     # one is seen; the heartbeat shows when a writer died.
-    _table(
+    table(
         db,
         "writer",
-        {"run": int, "number": int, "layer": str, "about": str, "next_sequence": int, **_instant("heartbeat")},
+        {"run": int, "number": int, "layer": str, "about": str, "next_sequence": int, **instant("heartbeat")},
         required={"run", "number", "next_sequence"},
         references={"run": "run"},
         unique=("run", "number"),
     )
-    _table(
+    table(
         db,
         "event",
-        {"run": int, "writer": int, "sequence": int, "kind": str, "subject": int, **_instant("at")},
+        {"run": int, "writer": int, "sequence": int, "kind": str, "subject": int, **instant("at")},
         required={"run", "writer", "sequence", "kind"},
         references={"run": "run"},
         unique=("run", "writer", "sequence"),
     )
     # What is too large for a database (record logs, snapshots) lies beside it, named by hash.
-    _table(
+    table(
         db,
         "artefact",
         {"run": int, "kind": str, "sha256": str, "bytes": int, "about": str},
@@ -150,7 +84,7 @@ def _runs(db: Database) -> None:
 
 
 def _wire(db: Database) -> None:
-    _table(
+    table(
         db,
         "conversation",
         {"run": int, "number": int, "label": str},
@@ -159,7 +93,7 @@ def _wire(db: Database) -> None:
         unique=("run", "number"),
     )
     # JSON texts (messages, tools, system prompts), once in a family each.
-    _table(
+    table(
         db,
         "document",
         {"family": int, "sha256": str, "body": bytes},
@@ -167,7 +101,7 @@ def _wire(db: Database) -> None:
         references={"family": "family"},
         unique=("family", "sha256"),
     )
-    _table(
+    table(
         db,
         "turn",
         {
@@ -181,15 +115,15 @@ def _wire(db: Database) -> None:
             "stop_reason": str,
             "usage": str,  # JSON
             "copied_from": int,
-            **_instant("started"),
-            **_instant("ended"),
+            **instant("started"),
+            **instant("ended"),
         },
         required={"run", "conversation", "number", "model", "status"},
         references={"run": "run"},
         unique=("run", "number"),
     )
     # A request is its predecessor's messages, edited (see requests.py), and a document with everything else.
-    _table(
+    table(
         db,
         "request",
         {
@@ -206,7 +140,7 @@ def _wire(db: Database) -> None:
         unique=("turn",),
         indexes=(("run",),),
     )
-    _table(
+    table(
         db,
         "attempt",
         {
@@ -215,8 +149,8 @@ def _wire(db: Database) -> None:
             "number": int,
             "status": int,
             "error": str,
-            **_instant("started"),
-            **_instant("ended"),
+            **instant("started"),
+            **instant("ended"),
         },
         required={"run", "turn", "number"},
         references={"run": "run"},
@@ -226,7 +160,7 @@ def _wire(db: Database) -> None:
 
 
 def _steps(db: Database) -> None:
-    _table(
+    table(
         db,
         "step",
         {
@@ -253,9 +187,9 @@ def _steps(db: Database) -> None:
             "verdict_regions": str,  # JSON
             "expected_frame": int,
             "actual_frame": int,
-            **_instant("intended"),
-            **_instant("started"),
-            **_instant("ended"),
+            **instant("intended"),
+            **instant("started"),
+            **instant("ended"),
         },
         required={"run", "number", "call_id", "call_index", "namespace", "name", "arguments", "status"},
         references={"run": "run"},
@@ -266,7 +200,7 @@ def _steps(db: Database) -> None:
 
 def _screens(db: Database) -> None:
     # New tiles of one picture, side by side in one lossless image (see tiles.py).
-    _table(
+    table(
         db,
         "atlas",
         {"family": int, "columns": int, "count": int, "image": bytes},
@@ -274,7 +208,7 @@ def _screens(db: Database) -> None:
         references={"family": "family"},
         indexes=(("family",),),
     )
-    _table(
+    table(
         db,
         "picture",
         {
@@ -291,7 +225,7 @@ def _screens(db: Database) -> None:
         references={"family": "family"},
         indexes=(("family", "sha256"),),
     )
-    _table(
+    table(
         db,
         "frame",
         {
@@ -303,13 +237,13 @@ def _screens(db: Database) -> None:
             "region": str,  # JSON [x, y, width, height]; NULL for the whole screen
             "source": str,
             "derived": int,
-            **_instant("captured"),
+            **instant("captured"),
         },
         required={"run", "picture", "screen_width", "screen_height", "source", "derived"},
         references={"run": "run", "picture": "picture"},
         indexes=(("run",), ("picture",)),
     )
-    _table(
+    table(
         db,
         "frame_role",
         {"frame": int, "step": int, "role": str},
@@ -321,15 +255,15 @@ def _screens(db: Database) -> None:
 
 
 def _remarks(db: Database) -> None:
-    _table(
+    table(
         db,
         "outcome",
-        {"run": int, "value": str, "source": str, "note": str, **_instant("at")},
+        {"run": int, "value": str, "source": str, "note": str, **instant("at")},
         required={"run", "value", "source"},
         references={"run": "run"},
         indexes=(("run",),),
     )
-    _table(
+    table(
         db,
         "tag",
         {"run": int, "value": str},
@@ -338,23 +272,23 @@ def _remarks(db: Database) -> None:
         unique=("run", "value"),
         indexes=(("value",),),
     )
-    _table(
+    table(
         db,
         "note",
-        {"run": int, "step": int, "text": str, **_instant("at")},
+        {"run": int, "step": int, "text": str, **instant("at")},
         required={"run", "text"},
         references={"run": "run"},
         indexes=(("run",),),
     )
-    _table(
+    table(
         db,
         "gap",
-        {"run": int, "step": int, "reason": str, "lost": int, **_instant("at")},
+        {"run": int, "step": int, "reason": str, "lost": int, **instant("at")},
         required={"run", "reason"},
         references={"run": "run"},
         indexes=(("run",),),
     )
-    _table(
+    table(
         db,
         "finding",
         {

@@ -1,0 +1,1 @@
+"""The `qemu` machine: a real virtual machine, driven over QMP."""

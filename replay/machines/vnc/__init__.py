@@ -1,0 +1,1 @@
+"""The `vnc` machine: anything that speaks RFB."""

@@ -1,0 +1,1 @@
+"""Exporters: runs as files that open elsewhere."""

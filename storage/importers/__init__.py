@@ -1,0 +1,1 @@
+"""Importers: runs that other tools recorded, made runs of ours."""

@@ -1,0 +1,15 @@
+"""Version 3: searching among very many runs, imported and redacted runs, sealed pictures, exact recordings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+__all__ = ["create"]
+
+
+def create(db: Database) -> None:
+    """Add what version 3 adds."""
+    del db
