@@ -143,14 +143,14 @@ def test_a_store_whose_making_was_cut_short_is_made_now(tmp_path: Path) -> None:
 def test_a_making_that_fails_in_the_middle_leaves_nothing_half_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    from footage.storage.schema import v1
+    from footage.storage.schema import tables, v1
 
     def fails(db: object, name: str, *arguments: object, **options: object) -> None:
         if name == table:
             raise KeyboardInterrupt
-        real(db, name, *arguments, **options)
+        real(db, name, *arguments, **options)  # type: ignore[arg-type]  # passed on
 
-    real = v1.table
+    real = tables.table
     monkeypatch.setattr(v1, "table", fails)
     with pytest.raises(KeyboardInterrupt):
         open_store(tmp_path / "runs.db")
