@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from footage.storage.schema.v3_search import add_search
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -12,4 +14,4 @@ __all__ = ["create"]
 
 def create(db: Database) -> None:
     """Add what version 3 adds."""
-    del db
+    add_search(db)
