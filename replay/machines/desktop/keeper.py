@@ -27,8 +27,9 @@ PATIENCE = 10.0
 class Keeper:
     """A supervisor, the folders that vanish with it, and the programs it was asked to start."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="footage-desktop-"))
+    def __init__(self, name: str = "desktop") -> None:
+        """`name` is part of the folders' names, for people."""
+        self.folder = Path(tempfile.mkdtemp(prefix=f"footage-{name}-"))
         """Private to the user; for anything a machine needs on a disk."""
         self.memory = Path(tempfile.mkdtemp(prefix="footage-screen-", dir=_memory_folder()))
         """Private to the user; in memory where the system has such a place."""
