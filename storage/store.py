@@ -15,7 +15,7 @@ from footage.storage.database import Database, default_path
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures import PictureReader
 from footage.storage.requests import dump_json, rebuild_request
-from footage.storage.rows import insert, instant_columns, task_id_of
+from footage.storage.rows import insert, instant_columns, task_id_of, update
 from footage.storage.soundness import checked, sound
 from footage.storage.writing import RunWriter
 from footage.trajectory import (
@@ -364,6 +364,12 @@ class Store:
         with self.database.transaction() as connection:
             values = {"run": row["id"], "value": value, "source": source, "note": note}
             insert(connection, "outcome", values | instant_columns("at", Instant.now()))
+
+    def set_trusted(self, run: str, trusted: bool) -> None:
+        """Say whether a run may be replayed: what others recorded may not, until a person has looked at it."""
+        row = self._row(run)
+        with self.database.transaction() as connection:
+            update(connection, "run", row["id"], {"trusted": int(trusted)})
 
 
 def _new_name() -> str:

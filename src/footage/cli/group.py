@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "outcome": "Say whether a run's task succeeded.",
     },
     "Re-execute": {
+        "trust": "Allow a run that others recorded to be replayed here.",
         "replay": "Re-execute a run and say for every step whether it came out the same.",
         "fork": "Re-execute a run up to a step, then go another way.",
         "machine": "List the machines, and check that one does what it should.",
