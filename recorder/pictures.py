@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footage.recorder.guard import Guard
-from footage.trajectory import FrameRole, Instant, Pixels, Region
+from footage.trajectory import FrameRole, Instant, Pixels, Region, Screenshot
 
-__all__ = ["PictureQueue", "QueuedFrame"]
+__all__ = ["PictureQueue", "QueuedFrame", "queued"]
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +29,7 @@ class QueuedFrame:
     screen: tuple[int, int] | None = None
     region: Region | None = None
     source: str = "machine"
+    icount: int | None = None
 
     @property
     def size(self) -> int:
@@ -39,6 +40,11 @@ class QueuedFrame:
     def droppable(self) -> bool:
         """Whether it shows only what happened between actions."""
         return bool(self.roles) and all(role is FrameRole.BETWEEN for _, role in self.roles)
+
+
+def queued(shot: Screenshot, roles: Sequence[tuple[int, FrameRole]]) -> QueuedFrame:
+    """Return a machine's whole screen as a frame to be stored."""
+    return QueuedFrame(shot.pixels, shot.captured, roles, shot.display, shot.size, icount=shot.icount)
 
 
 class PictureQueue:
@@ -141,6 +147,7 @@ class PictureQueue:
                 screen=frame.screen,
                 region=frame.region,
                 source=frame.source,
+                icount=frame.icount,
             ),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from footage.recorder.pictures import QueuedFrame
+from footage.recorder.pictures import queued
 from footage.recorder.sampler import Sampler, eye_of
 from footage.recorder.session import Recording
 from footage.recorder.steps import StepEntry
@@ -66,4 +66,4 @@ class Screens:
 
     def _put(self, shot: Screenshot, entry: StepEntry | None, role: FrameRole) -> None:
         roles = [(entry.index, role)] if entry is not None and entry.index is not None else []
-        self._recording.pictures.put(QueuedFrame(shot.pixels, shot.captured, roles, shot.display, shot.size))
+        self._recording.pictures.put(queued(shot, roles))

@@ -9,7 +9,7 @@ import numpy as np
 
 from footage.trajectory import Machine, Screenshot
 
-__all__ = ["settle"]
+__all__ = ["look_before", "same_pixels", "settle"]
 
 _POLL = 0.02
 
@@ -44,6 +44,18 @@ def settle(
             if on_change:
                 on_change(shot)
     return last
+
+
+def look_before(machine: Machine) -> Screenshot:
+    """
+    Return the screen as it is before an action.
+
+    A machine that makes checkpoints (`screenshot_before()`) may make one here: nothing is going on, and the checkpoint
+    shows the very screen that is recorded.
+    """
+    look = getattr(machine, "screenshot_before", machine.screenshot)
+    shot: Screenshot = look()
+    return shot
 
 
 def same_pixels(a: Screenshot, b: Screenshot) -> bool:

@@ -138,6 +138,7 @@ class StepBook:
         error: str | None = None,
         delivered: Sequence[InputEvent] | None = None,
         ended: Instant | None = None,
+        icounts: Sequence[int] = (),
         hearsay: bool = False,
     ) -> None:
         """
@@ -158,6 +159,7 @@ class StepBook:
                     error=None if error is None else clean(error),
                     delivered=None if entry.secret else delivered,
                     ended=ended,
+                    icounts=icounts,
                     hearsay=hearsay,
                 ),
             )

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from footage.errors import UnsupportedAction
 from footage.recorder.guard import Guard
-from footage.recorder.pictures import PictureQueue, QueuedFrame
+from footage.recorder.pictures import PictureQueue, QueuedFrame, queued
 from footage.recorder.sampler import Sampler, eye_of
-from footage.recorder.settle import settle
+from footage.recorder.settle import look_before, settle
 from footage.recorder.steps import StepBook, StepEntry
 from footage.trajectory import JSON, Action, FrameRole, InputEvent, Instant, Machine, Performed, Screenshot, StepStatus
 
@@ -91,6 +91,7 @@ class WatchedMachine:
             result_text=performed.text,
             delivered=performed.delivered,
             ended=Instant.now(),
+            icounts=performed.icounts,
         )
         self._guard.attempt("a frame", lambda: self._rest(action, entry, before))
         self._keep_part(performed, entry)
@@ -154,10 +155,10 @@ class WatchedMachine:
     def _flashed(self, shot: Screenshot) -> None:
         entry = self._current
         roles = [(entry.index, FrameRole.BETWEEN)] if entry is not None and entry.index is not None else []
-        self._pictures.put(QueuedFrame(shot.pixels, shot.captured, roles, shot.display, shot.size))
+        self._pictures.put(queued(shot, roles))
 
     def _look(self) -> Screenshot | None:
-        return self._guard.attempt("a frame", self._machine.screenshot)
+        return self._guard.attempt("a frame", lambda: look_before(self._machine))
 
     def _rest(self, action: Action, entry: StepEntry, before: Screenshot | None) -> None:
         """Wait until the screen is at rest and keep it; what it showed on the way is kept as `between`."""
@@ -188,8 +189,7 @@ class WatchedMachine:
         if shot is not None and self._sampler is not None:
             self._sampler.seen(shot)
         if shot is not None and entry.index is not None:
-            roles = [(entry.index, role)]
-            self._pictures.put(QueuedFrame(shot.pixels, shot.captured, roles, shot.display, shot.size))
+            self._pictures.put(queued(shot, [(entry.index, role)]))
 
     def _keep_part(self, performed: Performed, entry: StepEntry) -> None:
         """Keep the picture of a scripted zoom; that of a model's call comes with its result."""

@@ -75,6 +75,11 @@ def instant_of(row: sqlite3.Row, name: str) -> Instant | None:
     return Instant(row[f"{name}_boot"] or "", row[f"{name}_mono"], row[f"{name}_wall"] or 0)
 
 
+def added(row: sqlite3.Row, name: str) -> Any:
+    """Return a column that a file of an older version, open for reading, does not have: then None."""
+    return row[name] if name in row.keys() else None  # noqa: SIM118 - a row's values are no keys
+
+
 def _value(text: str | None, kind: type) -> Any:
     """Return a JSON text's value, an empty one for None. Raises ValueError or TypeError for anything else."""
     value = kind() if text is None else json.loads(text)
@@ -188,6 +193,7 @@ def frame_of(row: sqlite3.Row) -> Frame:
         source=row["source"],
         derived=bool(row["derived"]),
         lossy=bool(row["lossy"]),
+        icount=added(row, "icount"),
     )
 
 
@@ -240,6 +246,7 @@ def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]
         source_step=row["source_step"],
         verdict=_verdict_of(row),
         frames=by_role,
+        icounts=tuple(map(int, _value(added(row, "icounts"), list))),
     )
 
 

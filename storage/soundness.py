@@ -15,7 +15,7 @@ from footage.errors import StoreCorrupt
 __all__ = ["checked", "sound"]
 
 # By name, whatever the table (see schema/): columns of bytes, of numbers, and those that are never NULL.
-_BYTES = frozenset({"request", "response"})
+_BYTES = frozenset({"request", "response", "timeline"})
 _NUMBERS = frozenset(
     {
         *(
@@ -34,6 +34,7 @@ _NUMBERS = frozenset(
         *("copied_from", "call_index", "x", "y", "tracked", "source_step", "expected_frame", "actual_frame", "picture"),
         *("width", "height", "screen_width", "screen_height", "derived", "lossy", "step", "lost", "frame"),
         *("request_bytes", "response_bytes"),
+        *("icount", "end_icount", "log", "artefact", "bytes"),
     }
 )
 _NEEDED = frozenset(
@@ -52,6 +53,7 @@ _NEEDED = frozenset(
         ),
         *("screen_height", "reason", "value", "source", "text", "role", "method", "path", "request_bytes"),
         "response_bytes",
+        *("bytes", "log", "artefact", "facts", "timeline", "end_icount"),
     }
 )
 

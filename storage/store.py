@@ -129,6 +129,10 @@ class Store:
         row = self._row(reference)
         return self._runs(self.database.rows(f"{reading.RUN_SQL} WHERE run.family = ? ORDER BY run.id", row["family"]))
 
+    def row_id(self, reference: str) -> int:
+        """Return the id of a run's row, for modules of the store with tables of their own. Raises RunNotFound."""
+        return int(self._row(reference)["id"])
+
     def _row(self, reference: str) -> sqlite3.Row:
         if reference.startswith("@"):
             return self._newest(reference)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from footage.errors import FootageError, StoreCorrupt
+from footage.storage.artefacts import Artefacts
 from footage.storage.messages import pictures_in
 from footage.storage.soundness import checked
 from footage.storage.store import Store
@@ -20,7 +21,7 @@ class Bad:
     """One thing that fails its check."""
 
     kind: str
-    """`file`, `reference`, `picture`, `request`, `run` or `events`."""
+    """`file`, `reference`, `picture`, `request`, `artefact`, `run` or `events`."""
     id: int
     """The row's; 0 for the file."""
     why: str
@@ -51,17 +52,19 @@ def verify_store(store: Store, *, on_progress: Callable[[int, int], None] | None
     """
     Check everything; damage goes into the report, wherever it is.
 
-    `on_progress` is called with (done, total) pictures, requests and runs.
+    `on_progress` is called with (done, total) pictures, requests, files and runs.
     """
     report = VerifyReport()
     for check in (_check_file, _check_references, _check_counts, _check_events, _collect_gaps):
         _try(report, "file", 0, partial(check, store, report))
     pictures = _column(store, report, "SELECT id FROM picture ORDER BY id")
     turns = _column(store, report, "SELECT turn FROM request ORDER BY id")
+    files = _column(store, report, "SELECT id FROM artefact ORDER BY id")
     runs = _column(store, report, "SELECT id FROM run ORDER BY id")
     checks: list[tuple[str, int, Callable[[int], object]]]
     checks = [("picture", picture, store.pixels) for picture in pictures]
     checks += [("request", turn, partial(_check_request, store, frozenset(pictures))) for turn in turns]
+    checks += [("artefact", file, Artefacts(store.database).check) for file in files]
     checks += [("run", run, partial(_read, store)) for run in runs]
     for done, (kind, row, check_row) in enumerate(checks, 1):
         _try(report, kind, row, partial(check_row, row))

@@ -111,6 +111,19 @@ class RunWriter:
             insert(connection, "event", {**event, "subject": subject[-1] if subject else None, **when})
             self._database.after_commit(lambda: setattr(self, "_wrote", time.monotonic()))
 
+    def event(self, kind: str) -> contextlib.AbstractContextManager[tuple[sqlite3.Connection, list[int]]]:
+        """
+        One event in tables that another module of the store fills.
+
+        The block appends the id of the row it is about to the list it is given.
+        """
+        return self._event(kind)
+
+    @property
+    def row(self) -> int:
+        """Id of the run's row."""
+        return self._run
+
     # --- the wire ---
 
     def conversation(self, label: str = "") -> int:
@@ -279,6 +292,7 @@ class RunWriter:
         delivered: Sequence[InputEvent] | None = None,
         started: Instant | None = None,
         ended: Instant | None = None,
+        icounts: Sequence[int] = (),
         hearsay: bool = False,
     ) -> None:
         """
@@ -298,6 +312,7 @@ class RunWriter:
                 values["delivered"] = dump_json([event.as_list() for event in delivered])
             values |= instant_columns("started", started) if started else {}
             values |= instant_columns("ended", ended) if ended else {}
+            values |= {"icounts": dump_json(list(icounts))} if icounts else {}
             update(connection, "step", row, values)
             subject.append(row)
 
@@ -324,6 +339,7 @@ class RunWriter:
         region: Region | None = None,
         source: str = "machine",
         derived: bool = False,
+        icount: int | None = None,
     ) -> int:
         """
         Store a picture as a frame, with its roles; return its id. Encodes in the calling thread, outside all locks.
@@ -338,6 +354,7 @@ class RunWriter:
             stored = self._pictures.insert(connection, encoded)
             values = {"run": self._run, "picture": stored, "display": display, "screen_width": width}
             values |= {"screen_height": height, "source": source, "derived": int(derived)}
+            values |= {"icount": icount}
             values |= {"region": dump_json(region.as_list()) if region else None}
             row = insert(connection, "frame", values | instant_columns("captured", captured))
             for index, role in roles:

@@ -316,7 +316,8 @@ class Run:
         """`exact`, `anchored`, `partial` or `no`: what a replay of this run can promise."""
         if self.machine is None or self.steps == 0:
             return "no"
-        return "exact" if self.guarantee is Guarantee.EXACT else "anchored"
+        exact = self.guarantee is Guarantee.EXACT and self.kind is not RunKind.REPLAY
+        return "exact" if exact else "anchored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,11 +398,13 @@ class Frame:
     region: Region | None = None
     """The part of the screen that the picture shows; None for all of it."""
     source: str = "machine"
-    """`machine` (the recorder's own), `wire` (what the model was sent) or `import`."""
+    """`machine` (the recorder's own), `wire` (what the model was sent), `import`, or `replay` (taken afterwards)."""
     derived: bool = False
     """Taken over from a neighbour, not captured."""
     lossy: bool = False
     """Arrived as JPEG or lossy WebP."""
+    icount: int | None = None
+    """In an exact recording: how many instructions the machine had executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,6 +461,8 @@ class Step:
     """In a replay or fork: the index of the step in the parent run."""
     verdict: StepVerdict | None = None
     frames: Mapping[FrameRole, tuple[Frame, ...]] = field(default_factory=dict)
+    icounts: tuple[int, ...] = ()
+    """In an exact recording: instructions executed before the first input event, and after each."""
 
     @property
     def duration_ms(self) -> float | None:
@@ -549,6 +554,8 @@ class Screenshot:
     pixels: Pixels
     captured: Instant
     display: str = ""
+    icount: int | None = None
+    """In an exact recording: how many instructions the machine had executed."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -565,6 +572,8 @@ class Performed:
     picture: Pixels | None = None
     """For `zoom`: the region at full resolution."""
     region: Region | None = None
+    icounts: tuple[int, ...] = ()
+    """In an exact recording: instructions executed before the first input event, and after each."""
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from footage.storage.schema.v3_exact import add_exact
 from footage.storage.schema.v3_search import add_search
 
 if TYPE_CHECKING:
@@ -15,3 +16,4 @@ __all__ = ["create"]
 def create(db: Database) -> None:
     """Add what version 3 adds."""
     add_search(db)
+    add_exact(db)
