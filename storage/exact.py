@@ -97,8 +97,10 @@ def keep_exact_recording(
     starts = _starts(store, writer.run_id)
     prepared: list[PreparedFile] = []
     try:
-        for path in (log, *(checkpoint.path for checkpoint in checkpoints)):
-            prepared.append(files.prepare(path, move=True))  # one by one: those before a failure are removed below
+        prepared.append(files.prepare(log, move=True))
+        for checkpoint in checkpoints:
+            file = files.prepare(checkpoint.path, move=True)
+            prepared.append(file)
         with writer.event("exact recording") as (connection, subject):
             kept = files.insert(connection, writer.row, prepared[0], "record-log")
             values = {"run": writer.row, "log": kept.id, "end_icount": end, "facts": dump_json(facts)}
