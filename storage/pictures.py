@@ -94,8 +94,10 @@ class PictureWriter:
         self._turn = threading.Lock()
         self._latest: tuple[bytes, Prepared | None] = b"", None
 
-    def prepare(self, picture: Pixels | bytes) -> Prepared:
+    def prepare(self, picture: Pixels | bytes | Prepared) -> Prepared:
         """Do as `prepare`, which is not done again for the bytes before: a screen comes by the wire and as a frame."""
+        if isinstance(picture, Prepared):
+            return picture
         if not isinstance(picture, bytes):
             return prepare(picture)
         digest = hashlib.sha256(picture).digest()

@@ -6,6 +6,7 @@ Everything footage raises on purpose, as one tree.
         RunNotFound            no run, or more than one, fits what was asked for
         BadPicture             bytes that are no picture, or one too large to open
         BadAction              an action that cannot be understood
+        BadImport              a file that cannot, or must not, be imported
       StoreError               something about the store
         NotAStore              the file is no store of footage
         StoreTooNew            written by a newer footage
@@ -29,6 +30,7 @@ from typing import ClassVar
 
 __all__ = [
     "BadAction",
+    "BadImport",
     "BadPicture",
     "CannotDo",
     "FootageError",
@@ -83,6 +85,12 @@ class BadAction(UsageError):
     """An action that cannot be understood."""
 
     code = "bad_action"
+
+
+class BadImport(UsageError):
+    """A file that cannot, or must not, be imported; the message says why."""
+
+    code = "bad_import"
 
 
 class StoreError(FootageError):

@@ -1,0 +1,38 @@
+"""
+Reading what somebody else made, under limits: files, JSON, zip archives and pictures.
+
+Everything an importer opens, it opens through here. What is refused is refused with its reason, as BadImport or
+BadPicture. Pickles are never read.
+"""
+
+from footage.storage.importers.safety.archives import Archive
+from footage.storage.importers.safety.documents import (
+    Line,
+    decode_text,
+    parse_json,
+    parse_lines,
+    read_json,
+    read_lines,
+)
+from footage.storage.importers.safety.files import Folder, read_file, shown
+from footage.storage.importers.safety.limits import LIMITS, Limits
+from footage.storage.importers.safety.pictures import Pictures
+from footage.storage.importers.safety.sniffing import Header, sniff
+
+__all__ = [
+    "LIMITS",
+    "Archive",
+    "Folder",
+    "Header",
+    "Limits",
+    "Line",
+    "Pictures",
+    "decode_text",
+    "parse_json",
+    "parse_lines",
+    "read_file",
+    "read_json",
+    "read_lines",
+    "shown",
+    "sniff",
+]
