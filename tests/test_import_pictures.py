@@ -147,8 +147,9 @@ def test_a_child_that_does_not_answer_is_ended_and_patience_runs_out() -> None:
 def test_a_killed_child_is_replaced() -> None:
     with Pictures() as pictures:
         pictures.prepare(FORMS["PNG"])
-        pictures._start().kill()
-        pictures._start().wait()
+        child = pictures._start()
+        child.kill()
+        child.wait()
         assert pictures.prepare(FORMS["PNG"]).pixels.shape == (60, 90, 3)
 
 
