@@ -13,13 +13,14 @@ ROOMS = ("analysis", "recorder", "replay", "storage", "viewer")
 FLOORS = {
     "errors": 0,
     "trajectory": 0,
-    "storage": 1,
-    "analysis": 2,
-    "recorder": 2,
-    "replay": 3,
-    "viewer": 4,
-    "sample": 4,
-    "cli": 5,
+    "toolcalls": 1,
+    "storage": 2,
+    "analysis": 3,
+    "recorder": 3,
+    "replay": 4,
+    "viewer": 5,
+    "sample": 5,
+    "cli": 6,
 }
 STRANGERS = {  # what a room must not know at all
     "storage": {"anthropic", "flask", "Xlib", "cv2", "click", "rich"},
@@ -27,6 +28,7 @@ STRANGERS = {  # what a room must not know at all
     "recorder": {"flask", "Xlib", "click", "rich"},
     "replay": {"flask", "click", "rich"},
     "viewer": {"anthropic", "Xlib", "click", "rich"},
+    "toolcalls": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
     "trajectory": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
 }
 

@@ -1,0 +1,213 @@
+"""Walking through files and folders: what is a recording, in which format, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from footage.errors import FootageError, StoreError
+from footage.storage.importers.draft import DraftRun
+from footage.storage.importers.entry import Entry
+from footage.storage.importers.formats import FORMATS, Format, load
+from footage.storage.importers.writing import known_run, write_run
+from footage.storage.store import Store
+from footage.trajectory import JSON
+
+__all__ = ["Imported", "Report", "Skipped", "import_paths"]
+
+_DEPTH = 24
+_MAY_BE_RECORDINGS = frozenset({"json", "jsonl", "zip", "sqlite"})
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A run that is in the store now."""
+
+    run: str
+    path: str
+    format: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file, or a part of one, that is not in the store, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import did."""
+
+    imported: list[Imported] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    already: int = 0
+    """How many of the skipped were in the store before."""
+
+    def as_json(self) -> JSON:
+        """Return {"imported": [{"run", "path", "format", "steps"}], "skipped": [{"path", "reason"}]}."""
+        imported = [{"run": i.run, "path": i.path, "format": i.format, "steps": i.steps} for i in self.imported]
+        return {"imported": imported, "skipped": [{"path": s.path, "reason": s.reason} for s in self.skipped]}
+
+
+def import_paths(
+    store: Store,
+    paths: Sequence[Path],
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command line
+    tags: Sequence[str] = (),
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """
+    Import every recording in these files and folders; what cannot be imported is reported, and never raised.
+
+    `format` is the only one to try, and then the content is not asked. `on_progress` is called with (files done, files
+    in all). A recording that is in the store already is not imported again. Raises StoreError where the store fails.
+    """
+    walk = _Walk(store, format, tags, on_progress or (lambda _done, _total: None))
+    walk.through(paths)
+    return walk.report
+
+
+class _Walk:
+    """One import: the report so far, and the files that belong to a recording."""
+
+    def __init__(
+        self, store: Store, only: str | None, tags: Sequence[str], on_progress: Callable[[int, int], None]
+    ) -> None:
+        self.report = Report()
+        self._store = store
+        self._only = only
+        self._tags = tags
+        self._on_progress = on_progress
+        self._used: set[Path] = set()
+        self._done = self._total = 0
+        self._doubtful: list[Path] = []
+
+    def through(self, paths: Sequence[Path]) -> None:
+        """Import from each path; at the end, tell of files that look like recordings and belong to none."""
+        roots = [path.resolve() for path in paths]
+        self._total = sum(1 for root in roots for _ in _files(root))
+        for given, root in zip(paths, roots, strict=True):
+            if not self._visit(Entry(root, base=root.parent if root.is_dir() else root.parent.parent, used=self._used)):
+                self._skip(given, _strange(root))
+        for path in self._doubtful:
+            if path not in self._used:
+                self._skip(path, _strange(path))
+
+    def _visit(self, entry: Entry, depth: int = 0) -> bool:
+        """Import from a file or folder; tell whether anything in it was a recording."""
+        if entry.path in self._used:
+            self._tick(1)
+            return True
+        recognised = self._format_of(entry)
+        if recognised is not None:
+            self._import(entry, recognised)
+            self._tick(sum(1 for _ in _files(entry.path)) if entry.is_folder else 1)
+            return True
+        if not entry.is_folder:
+            if depth and entry.kind in _MAY_BE_RECORDINGS:
+                self._doubtful.append(entry.path)
+            self._tick(1)
+            return False
+        if depth > _DEPTH:
+            self._skip(entry.path, f"more than {_DEPTH} folders lie within each other")
+            return True
+        children = [Entry(path, base=entry.base, used=self._used) for path in _children(entry.path)]
+        found = [self._visit(child, depth + 1) for child in children]
+        return any(found)
+
+    def _tick(self, files: int) -> None:
+        self._done += files
+        self._on_progress(min(self._done, self._total), self._total)
+
+    def _format_of(self, entry: Entry) -> Format | None:
+        if self._only is not None:
+            return load(self._only) if entry.is_folder or entry.kind in _MAY_BE_RECORDINGS else None
+        for name in FORMATS:
+            found = load(name)
+            try:
+                if found.recognise(entry):
+                    return found
+            except (FootageError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+                self._skip(entry.path, f"it cannot be looked at as {name}: {_reason(error)}")
+        return None
+
+    def _import(self, entry: Entry, source: Format) -> None:
+        """Write the runs of one recording, as far as they can be read."""
+        count = 0
+        for run in self._drafts(entry, source):
+            count += 1
+            known = known_run(self._store, source.NAME, run.identity)
+            if known is not None:
+                self.report.already += 1
+                self._skip(entry.path, f"it is in the store already, as run {known}")
+                continue
+            written = write_run(self._store, run, source.NAME, tags=self._tags)
+            if written is None:
+                self.report.already += 1
+                self._skip(entry.path, "another process is importing it")
+                continue
+            self.report.imported.append(Imported(written.run, str(entry.path), source.NAME, len(run.steps)))
+            for problem in (*run.problems, *written.problems):
+                self._skip(entry.base / problem.path if problem.path else entry.path, problem.reason)
+        if not count and not any(skipped.path == str(entry.path) for skipped in self.report.skipped):
+            self._skip(entry.path, f"there is no run in this recording ({source.NAME})")
+        if not entry.is_folder:
+            self._used.add(entry.path)
+
+    def _drafts(self, entry: Entry, source: Format) -> Iterator[DraftRun]:
+        """Yield a recording's drafts; what its reader raises ends it, and is reported."""
+        try:
+            yield from source.read(entry)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a foreign file must not end the import of the others
+            self._skip(entry.path, f"it cannot be read as {source.NAME}: {_reason(error)}")
+
+    def _skip(self, path: Path, reason: str) -> None:
+        self.report.skipped.append(Skipped(str(path), reason))
+
+
+def _strange(path: Path) -> str:
+    """Return why a file or folder is no recording."""
+    entry = Entry(path)
+    if entry.is_folder:
+        return "there is no recording in it that footage knows"
+    broken = entry.kind == "json" and entry.value is None and entry.trouble
+    return entry.trouble.rstrip(".") if broken else "it is none of the formats that footage knows"
+
+
+def _reason(error: BaseException) -> str:
+    """Return why something could not be read, as the end of a sentence."""
+    if isinstance(error, FootageError):
+        return error.message.rstrip(".")
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def _children(folder: Path) -> Iterable[Path]:
+    """Return what lies in a folder, folders last, without links."""
+    try:
+        found = [path for path in folder.iterdir() if not path.is_symlink()]
+    except OSError:
+        return []
+    return sorted((p for p in found if p.is_dir() or p.is_file()), key=lambda p: (p.is_dir(), p.name))
+
+
+def _files(root: Path, depth: int = 0) -> Iterator[Path]:
+    """Yield the plain files in a folder, or the file itself; links are left out."""
+    if not root.is_dir():
+        yield root
+        return
+    for path in _children(root):
+        if path.is_dir():
+            if depth <= _DEPTH:
+                yield from _files(path, depth + 1)
+        else:
+            yield path
+

@@ -1,0 +1,211 @@
+"""
+From a draft to a run in the store.
+
+A run is whole once its end is written. Until then its row says that it is being recorded; if the import dies, nobody
+holds the run's lock any more, and it is shown as interrupted. The next import of the same recording makes a new run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from footage.errors import FootageError, StoreError
+from footage.storage.importers.draft import DraftFrame, DraftPicture, DraftRun, DraftStep, Problem
+from footage.storage.store import Store
+from footage.storage.writing import RunWriter
+from footage.trajectory import FrameRole, Instant, RunKind, RunStatus, StepStatus
+
+__all__ = ["Written", "known_run", "write_run"]
+
+_BOOT = "imported"
+"""In place of a boot id: all that is known of an imported instant is its wall clock."""
+
+
+@dataclass(slots=True)
+class Written:
+    """A run that was written, and what of it could not be."""
+
+    run: str
+    problems: list[Problem] = field(default_factory=list)
+
+
+def origin_of(source: str, identity: str) -> str:
+    """Return what an imported run is known by in the store."""
+    return hashlib.sha256(f"{source}\n{identity}".encode("utf-8", "replace")).hexdigest()
+
+
+def known_run(store: Store, source: str, identity: str) -> str | None:
+    """Return the run that was imported whole from this recording; None where there is none."""
+    return store.run_from(origin_of(source, identity))
+
+
+def write_run(store: Store, draft: DraftRun, source: str, *, tags: tuple[str, ...] | list[str] = ()) -> Written | None:
+    """
+    Write a draft as a run of kind `imported`, untrusted; None where another process writes the same one.
+
+    Pictures that cannot be read become gaps and problems. Raises StoreError.
+    """
+    writer = store.begin_run(
+        kind=RunKind.IMPORTED,
+        task=draft.task,
+        task_id=draft.task_id or None,
+        model=draft.model or next((turn.model for turn in draft.turns if turn.model), ""),
+        machine=draft.machine,
+        source_format=source,
+        trusted=False,
+        layer="import",
+        origin=origin_of(source, draft.identity),
+        started=_Clock(draft.started).at(None),
+        durable=False,
+    )
+    if writer is None:
+        return None
+    try:
+        pen = _Pen(writer, draft)
+        pen.write()
+        for tag in (*draft.tags, *tags):
+            store.add_tag(writer.run_id, tag)
+        for note in draft.notes:
+            if note.text.strip():
+                store.add_note(writer.run_id, note.text, step=note.step)
+        writer.end(draft.status, error=draft.error, ended=pen.clock.at(draft.ended))
+    except BaseException:
+        writer.leave()
+        raise
+    return Written(writer.run_id, pen.problems)
+
+
+class _Clock:
+    """Times of a recording as instants: one that is not known is the last known one."""
+
+    def __init__(self, start: int | None) -> None:
+        self._latest = Instant.now().wall_ns if start is None else start
+
+    def at(self, wall_ns: int | None) -> Instant:
+        if wall_ns is not None:
+            self._latest = wall_ns
+        return Instant(_BOOT, self._latest, self._latest)
+
+
+class _Pen:
+    """Writes one draft, in the order in which it happened: each turn, then its steps."""
+
+    def __init__(self, writer: RunWriter, draft: DraftRun) -> None:
+        self._writer = writer
+        self._draft = draft
+        first = next((t for t in (draft.started, *(t.started for t in draft.turns)) if t is not None), None)
+        self.clock = _Clock(first)
+        self.problems: list[Problem] = []
+        self._turns: dict[int, int] = {}
+        self._frames: dict[tuple[int, bool], int | None] = {}
+        self._pictures: dict[int, DraftPicture] = {}  # keeps the objects whose ids are keys
+
+    def write(self) -> None:
+        """Write everything but the end."""
+        labels = self._draft.conversations or ([""] if self._draft.turns else [])
+        for label in labels:
+            self._writer.conversation(label)
+        of_turn: dict[int | None, list[int]] = defaultdict(list)
+        for index, step in enumerate(self._draft.steps):
+            of_turn[step.turn].append(index)
+        done = 0
+        for number in range(len(self._draft.turns)):
+            # Steps are numbered as they stand in the draft: those before this turn's come first.
+            mine = of_turn.get(number, [])
+            if mine:
+                done = self._steps(done, mine[0])
+            self._turn(number)
+            if mine:
+                done = self._steps(done, mine[-1] + 1)
+        self._steps(done, len(self._draft.steps))
+        for outcome in self._draft.outcomes:
+            self._writer.outcome(outcome.value, outcome.source, outcome.note)
+        for problem in self._draft.problems:
+            self._gap(problem)
+
+    def _turn(self, number: int) -> None:
+        turn = self._draft.turns[number]
+        started = self.clock.at(turn.started)
+        made = self._writer.begin_turn(
+            model=turn.model or self._draft.model,
+            started=started,
+            request=turn.request,
+            conversation=turn.conversation,
+        )
+        self._turns[number] = made
+        ended = self.clock.at(turn.ended)
+        if turn.error:
+            self._writer.attempt(made, number=0, started=started, ended=ended, error=turn.error)
+        self._writer.end_turn(
+            made,
+            content=turn.content,
+            ended=ended,
+            stop_reason=turn.stop_reason,
+            usage=turn.usage,
+            response_id=turn.response_id,
+            status=turn.status,
+        )
+
+    def _steps(self, start: int, end: int) -> int:
+        """Write the steps from `start` to before `end`; return the first that is not written yet."""
+        for index in range(start, end):
+            self._step(index, self._draft.steps[index])
+        return max(start, end)
+
+    def _step(self, index: int, step: DraftStep) -> None:
+        turn = None if step.turn is None else self._turns.get(step.turn)
+        started = self.clock.at(step.started)
+        made = self._writer.intend(
+            step.action, turn=turn, call_id=step.call_id, call_index=step.call_index, at=started
+        )
+        for frame in step.frames:
+            self._frame(made, frame)
+        ended = self.clock.at(step.ended) if step.ended is not None else None
+        if step.status is not StepStatus.INTENDED or step.result_text or step.error:
+            self._writer.finish(
+                made,
+                status=step.status,
+                result_text=step.result_text,
+                error=step.error,
+                started=started if step.started is not None else None,
+                ended=ended,
+            )
+
+    def _frame(self, index: int, frame: DraftFrame) -> None:
+        """Store a frame, or give one that is stored already one more role."""
+        key = (id(frame.picture), frame.derived)
+        if key not in self._frames:
+            self._pictures[id(frame.picture)] = frame.picture
+            self._frames[key] = self._store(index, frame)
+            return
+        known = self._frames[key]
+        if known is not None:
+            self._writer.add_role(known, index, frame.role)
+
+    def _store(self, index: int, frame: DraftFrame) -> int | None:
+        picture = frame.picture
+        try:
+            return self._writer.frame(
+                picture.load(),
+                captured=self.clock.at(picture.at) if not frame.derived else self.clock.at(None),
+                roles=[(index, frame.role)],
+                screen=picture.screen,
+                source="import",
+                derived=frame.derived,
+            )
+        except StoreError:
+            raise
+        except (FootageError, OSError, ValueError) as error:
+            reason = error.message.rstrip(".") if isinstance(error, FootageError) else str(error)
+            if not frame.derived:
+                problem = Problem(f"the picture cannot be read: {reason}", picture.name, index)
+                self.problems.append(problem)
+                self._gap(problem)
+            return None
+
+    def _gap(self, problem: Problem) -> None:
+        reason = f"{problem.path}: {problem.reason}" if problem.path else problem.reason
+        step = problem.step if problem.step is not None and problem.step < len(self._draft.steps) else None
+        self._writer.gap(reason, step=step)
