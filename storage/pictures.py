@@ -12,6 +12,7 @@ import hashlib
 import sqlite3
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +94,8 @@ class PictureWriter:
         self._index = TileIndex()
         self._turn = threading.Lock()
         self._latest: tuple[bytes, Prepared | None] = b"", None
+        self.decoder: Callable[[bytes], Prepared] = prepare
+        """Decodes the bytes of pictures; those of foreign ones in a process of its own."""
 
     def prepare(self, picture: Pixels | bytes | Prepared) -> Prepared:
         """Do as `prepare`, which is not done again for the bytes before: a screen comes by the wire and as a frame."""
@@ -103,7 +106,7 @@ class PictureWriter:
         digest = hashlib.sha256(picture).digest()
         before, prepared = self._latest
         if digest != before or prepared is None:
-            prepared = prepare(picture)
+            prepared = self.decoder(picture)
             self._latest = digest, prepared
         return prepared
 

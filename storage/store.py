@@ -310,11 +310,16 @@ class Store:
         source_format: str = "footage",
         trusted: bool = True,
         layer: str = "in process",
+        origin: str | None = None,
+        started: Instant | None = None,
+        durable: bool = True,
     ) -> RunWriter:
         """
         Begin a run and hold its lock; return the pen to write it with.
 
-        With a parent the run joins its family. Without a task id, runs of the same task text share one.
+        With a parent the run joins its family. Without a task id, runs of the same task text share one. `origin` names
+        the recording that a run is imported from: no two whole runs have the same (`run_from`). Without `durable` what
+        is written reaches the disk at the latest with the run's end. Raises UsageError for an origin that is taken.
         """
         name = _new_name()
         mother = self._row(parent.run) if parent else None
@@ -322,16 +327,36 @@ class Store:
         values |= {"task_id": task_id or task_id_of(task), "model": model, "source_format": source_format}
         values |= {"machine": dump_json(machine) if machine is not None else None, "guarantee": guarantee}
         values |= {"parent": mother["id"] if mother else None, "parent_step": parent.step if parent else None}
-        values |= {"steps": 0, "turns": 0, "trusted": int(trusted), **instant_columns("started", Instant.now())}
+        values |= {"steps": 0, "turns": 0, "trusted": int(trusted), "origin": origin}
+        values |= instant_columns("started", started or Instant.now())
         lock = RunLock(self.path, name)  # held before the run can be seen
         try:
             with self.database.transaction() as connection:
+                if origin is not None:
+                    self._free_origin(connection, origin)
                 family = mother["family"] if mother else insert(connection, "family", {"name": name})
                 run = insert(connection, "run", {**values, "family": family})
-                return RunWriter(self.database, run, name, family, layer=layer, lock=lock)
+                return RunWriter(self.database, run, name, family, layer=layer, lock=lock, durable=durable)
         except BaseException:
             lock.release()
             raise
+
+    def run_from(self, origin: str) -> str | None:
+        """Return the id of the run imported from this recording, whole or just now; None where there is none."""
+        row = self.database.row("SELECT name, status FROM run WHERE origin = ?", origin)
+        if row is None or (row["status"] == RunStatus.RECORDING and not run_is_live(self.path, row["name"])):
+            return None
+        return str(row["name"])
+
+    def _free_origin(self, connection: sqlite3.Connection, origin: str) -> None:
+        """Take the origin from a run whose import broke off. Raises UsageError where a run has it by right."""
+        row = connection.execute("SELECT id, name, status FROM run WHERE origin = ?", (origin,)).fetchone()
+        if row is None:
+            return
+        run, name, status = row
+        if status != RunStatus.RECORDING or run_is_live(self.path, name):
+            raise UsageError(f"This recording is in {self.path} already, as run {name}.")
+        connection.execute("UPDATE run SET origin = NULL WHERE id = ?", (run,))
 
     def join_run(self, reference: str, *, layer: str) -> RunWriter:
         """Write into a run that another process began."""

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -54,8 +54,19 @@ _RAW_COLUMNS = (
 class RunWriter:
     """Writes into one run. Thread-safe; made by `Store.begin_run` and `Store.join_run`."""
 
-    def __init__(self, database: Database, run: int, name: str, family: int, *, layer: str, lock: RunLock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        run: int,
+        name: str,
+        family: int,
+        *,
+        layer: str,
+        lock: RunLock,
+        durable: bool = True,
+    ) -> None:
         self.run_id = name
+        self._durable = durable
         self._database = database
         self._run = run
         self._family = family
@@ -101,7 +112,8 @@ class RunWriter:
     def _event(self, kind: str, at: Instant | None = None) -> Iterator[tuple[sqlite3.Connection, list[int]]]:
         """One event, one transaction. The block appends the id of the row it is about to the list it is given."""
         self._ready()
-        with self._turn_lock, self._database.transaction() as connection:
+        durable = self._durable or kind == "end"
+        with self._turn_lock, self._database.transaction(durable=durable) as connection:
             subject: list[int] = []
             yield connection, subject
             sql = "UPDATE writer SET next_sequence = next_sequence + 1 WHERE id = ? RETURNING next_sequence - 1"
@@ -123,6 +135,11 @@ class RunWriter:
     def row(self) -> int:
         """Id of the run's row."""
         return self._run
+
+    def decode_with(self, decoder: Callable[[bytes], Prepared]) -> None:
+        """Have the bytes of pictures, those within requests too, decoded by this from now on: they are not trusted."""
+        self._ready()
+        self._pictures.decoder = decoder
 
     # --- the wire ---
 
@@ -426,8 +443,13 @@ class RunWriter:
         error: str = "",
         verdict: Verdict | None = None,
         divergence: Divergence | None = None,
+        ended: Instant | None = None,
     ) -> None:
-        """End the run and let go of its lock. A second call does nothing; in a child of `fork()` it only leaves."""
+        """
+        End the run (now, unless it `ended` before) and let go of its lock.
+
+        A second call does nothing; in a child of `fork()` it only leaves.
+        """
         if self._lock.released or self._in_child:
             self.leave()
             return
@@ -435,7 +457,7 @@ class RunWriter:
             with self._event("end") as (connection, _):
                 values: dict[str, Any] = {"status": status, "error": error, "verdict": verdict}
                 values["divergence"] = dump_json(asdict(divergence)) if divergence else None
-                update(connection, "run", self._run, values | instant_columns("ended", Instant.now()))
+                update(connection, "run", self._run, values | instant_columns("ended", ended or Instant.now()))
         finally:
             self._lock.release()
 

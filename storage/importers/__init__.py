@@ -1,1 +1,6 @@
-"""Importers: runs that other tools recorded, made runs of ours."""
+"""Reading what other tools recorded: every format a reader of drafts, and one writer for all of them."""
+
+from footage.storage.importers.formats import FORMATS
+from footage.storage.importers.walking import Imported, Report, Skipped, import_paths
+
+__all__ = ["FORMATS", "Imported", "Report", "Skipped", "import_paths"]

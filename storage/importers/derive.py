@@ -15,7 +15,7 @@ __all__ = ["derive_after", "derive_before", "derive_before_from_last"]
 
 def derive_after(run: DraftRun, *, last: DraftPicture | None = None) -> None:
     """Give each step without an `after` the next step's own `before`; `last` is a picture taken after the last one."""
-    for step, following in zip(run.steps, [*run.steps[1:], None], strict=True):
+    for step, following in zip(run.steps, [*run.steps, None][1:], strict=True):
         if step.picture(FrameRole.AFTER) is None:
             found = following.own(FrameRole.BEFORE) if following else last
             step.show(found, FrameRole.AFTER, derived=True)
@@ -36,7 +36,7 @@ def derive_before_from_last(run: DraftRun) -> None:
     action's `after`.
     """
     latest: DraftPicture | None = None
-    for step, following in zip(run.steps, [*run.steps[1:], None], strict=True):
+    for step, following in zip(run.steps, [*run.steps, None][1:], strict=True):
         if step.picture(FrameRole.BEFORE) is None:
             step.show(latest, FrameRole.BEFORE, derived=True)
         latest = step.own(FrameRole.AFTER) or step.own(FrameRole.BEFORE) or latest

@@ -8,11 +8,13 @@ are pixels of the stored picture, their raw input and its space are kept beside 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from footage.storage.importers.sizes import picture_size
+from footage.errors import FootageError
+from footage.storage.importers.safety import sniff
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus, StepStatus
 
 __all__ = [
@@ -51,9 +53,10 @@ class DraftPicture:
         """(width, height) from the picture's header; None where it cannot be read."""
         if not self._sized:
             try:
-                self._size = picture_size(self.load())
-            except Exception:  # noqa: BLE001 - the writer reads it again and reports why it cannot
-                self._size = None
+                header = sniff(self.load())
+                self._size = header.width, header.height
+            except (FootageError, OSError, ValueError):
+                self._size = None  # the writer reads it again, and reports why it cannot
             self._sized = True
         return self._size
 
@@ -172,3 +175,13 @@ class DraftRun:
     def problem(self, reason: str, path: str = "", *, step: int | None = None) -> None:
         """Note what could not be brought in."""
         self.problems.append(Problem(reason, path, step))
+
+    @contextlib.contextmanager
+    def trying(self, what: str, path: str = "", *, step: int | None = None) -> Iterator[None]:
+        """Read one part of a recording; where it is not as such parts are, note that as a problem and go on."""
+        try:
+            yield
+        except FootageError as error:
+            self.problem(f"{what}: {error.message.rstrip('.')}", path, step=step)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+            self.problem(f"{what}: {type(error).__name__}: {str(error)[:200]}", path, step=step)

@@ -16,9 +16,16 @@ from typing import Any
 
 from footage.errors import BadImport
 from footage.storage.importers.draft import DraftPicture
-from footage.storage.importers.safety.documents import Line, parse_json, parse_lines, read_json, read_lines
-from footage.storage.importers.safety.files import Folder, read_file
-from footage.storage.importers.safety.limits import LIMITS
+from footage.storage.importers.safety import (
+    LIMITS,
+    Folder,
+    Line,
+    parse_json,
+    parse_lines,
+    read_file,
+    read_json,
+    read_lines,
+)
 
 __all__ = ["Entry"]
 
@@ -123,6 +130,12 @@ class Entry:
         """Why `value` is None; "" where it was read, or never asked for."""
         return self._trouble
 
+    def required(self) -> dict[str, Any]:
+        """Return the file's JSON object. Raises BadImport where it holds none."""
+        if not isinstance(self.value, dict):
+            raise BadImport(self.trouble or f"{self.name} holds no JSON object.")
+        return self.value
+
     def object(self, *keys: str) -> dict[str, Any] | None:
         """Return the file's JSON object if it has all of these keys, else None. Cheap for files without them."""
         if self.kind != "json" or any(f'"{key}"'.encode() not in self._searched for key in keys):
@@ -187,7 +200,7 @@ class Entry:
                     return self._claimed(Folder(folder).find(name))
                 except BadImport:
                     continue
-            if folder == self.base or folder == folder.parent:
+            if folder in {self.base, folder.parent}:
                 return None
             folder = folder.parent
         return None

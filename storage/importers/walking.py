@@ -10,6 +10,7 @@ from footage.errors import FootageError, StoreError
 from footage.storage.importers.draft import DraftRun
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.formats import FORMATS, Format, load
+from footage.storage.importers.safety import Pictures
 from footage.storage.importers.writing import known_run, write_run
 from footage.storage.store import Store
 from footage.trajectory import JSON
@@ -64,11 +65,12 @@ def import_paths(
     """
     Import every recording in these files and folders; what cannot be imported is reported, and never raised.
 
-    `format` is the only one to try, and then the content is not asked. `on_progress` is called with (files done, files
-    in all). A recording that is in the store already is not imported again. Raises StoreError where the store fails.
+    `format` is the only one to try; a file that is named here is taken for it, whatever it looks like. `on_progress` is
+    called with (files done, files in all). A recording that is in the store already is not imported again. Raises StoreError where the store fails.
     """
-    walk = _Walk(store, format, tags, on_progress or (lambda _done, _total: None))
-    walk.through(paths)
+    with Pictures() as pictures:
+        walk = _Walk(store, pictures, format, tags, on_progress or (lambda _done, _total: None))
+        walk.through(paths)
     return walk.report
 
 
@@ -76,10 +78,16 @@ class _Walk:
     """One import: the report so far, and the files that belong to a recording."""
 
     def __init__(
-        self, store: Store, only: str | None, tags: Sequence[str], on_progress: Callable[[int, int], None]
+        self,
+        store: Store,
+        pictures: Pictures,
+        only: str | None,
+        tags: Sequence[str],
+        on_progress: Callable[[int, int], None],
     ) -> None:
         self.report = Report()
         self._store = store
+        self._pictures = pictures
         self._only = only
         self._tags = tags
         self._on_progress = on_progress
@@ -103,7 +111,7 @@ class _Walk:
         if entry.path in self._used:
             self._tick(1)
             return True
-        recognised = self._format_of(entry)
+        recognised = self._format_of(entry, named=not depth)
         if recognised is not None:
             self._import(entry, recognised)
             self._tick(sum(1 for _ in _files(entry.path)) if entry.is_folder else 1)
@@ -124,10 +132,10 @@ class _Walk:
         self._done += files
         self._on_progress(min(self._done, self._total), self._total)
 
-    def _format_of(self, entry: Entry) -> Format | None:
-        if self._only is not None:
-            return load(self._only) if entry.is_folder or entry.kind in _MAY_BE_RECORDINGS else None
-        for name in FORMATS:
+    def _format_of(self, entry: Entry, *, named: bool) -> Format | None:
+        if self._only is not None and named and not entry.is_folder:
+            return load(self._only)
+        for name in FORMATS if self._only is None else (self._only,):
             found = load(name)
             try:
                 if found.recognise(entry):
@@ -146,7 +154,7 @@ class _Walk:
                 self.report.already += 1
                 self._skip(entry.path, f"it is in the store already, as run {known}")
                 continue
-            written = write_run(self._store, run, source.NAME, tags=self._tags)
+            written = write_run(self._store, run, source.NAME, pictures=self._pictures, tags=self._tags)
             if written is None:
                 self.report.already += 1
                 self._skip(entry.path, "another process is importing it")
@@ -210,4 +218,3 @@ def _files(root: Path, depth: int = 0) -> Iterator[Path]:
                 yield from _files(path, depth + 1)
         else:
             yield path
-

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from footage.errors import FootageError, StoreError
-from footage.storage.importers.draft import DraftFrame, DraftPicture, DraftRun, DraftStep, Problem
+from footage.errors import FootageError, StoreError, UsageError
+from footage.storage.importers.draft import DraftFrame, DraftRun, DraftStep, Problem
+from footage.storage.importers.safety import Pictures
 from footage.storage.store import Store
 from footage.storage.writing import RunWriter
-from footage.trajectory import FrameRole, Instant, RunKind, RunStatus, StepStatus
+from footage.trajectory import Instant, RunKind, StepStatus
 
 __all__ = ["Written", "known_run", "write_run"]
 
@@ -41,28 +43,21 @@ def known_run(store: Store, source: str, identity: str) -> str | None:
     return store.run_from(origin_of(source, identity))
 
 
-def write_run(store: Store, draft: DraftRun, source: str, *, tags: tuple[str, ...] | list[str] = ()) -> Written | None:
+def write_run(
+    store: Store, draft: DraftRun, source: str, *, pictures: Pictures, tags: Sequence[str] = ()
+) -> Written | None:
     """
     Write a draft as a run of kind `imported`, untrusted; None where another process writes the same one.
 
-    Pictures that cannot be read become gaps and problems. Raises StoreError.
+    `pictures` decodes them; those that cannot be read become gaps and problems. Raises StoreError.
     """
-    writer = store.begin_run(
-        kind=RunKind.IMPORTED,
-        task=draft.task,
-        task_id=draft.task_id or None,
-        model=draft.model or next((turn.model for turn in draft.turns if turn.model), ""),
-        machine=draft.machine,
-        source_format=source,
-        trusted=False,
-        layer="import",
-        origin=origin_of(source, draft.identity),
-        started=_Clock(draft.started).at(None),
-        durable=False,
-    )
-    if writer is None:
+    try:
+        writer = _begin(store, draft, source)
+    except UsageError:
         return None
     try:
+        pictures.be_patient_again()
+        writer.decode_with(pictures.prepare)
         pen = _Pen(writer, draft)
         pen.write()
         for tag in (*draft.tags, *tags):
@@ -75,6 +70,22 @@ def write_run(store: Store, draft: DraftRun, source: str, *, tags: tuple[str, ..
         writer.leave()
         raise
     return Written(writer.run_id, pen.problems)
+
+
+def _begin(store: Store, draft: DraftRun, source: str) -> RunWriter:
+    return store.begin_run(
+        kind=RunKind.IMPORTED,
+        task=draft.task,
+        task_id=draft.task_id or None,
+        model=draft.model or next((turn.model for turn in draft.turns if turn.model), ""),
+        machine=draft.machine,
+        source_format=source,
+        trusted=False,
+        layer="import",
+        origin=origin_of(source, draft.identity),
+        started=_Clock(draft.started).at(None),
+        durable=False,
+    )
 
 
 class _Clock:
@@ -100,7 +111,7 @@ class _Pen:
         self.problems: list[Problem] = []
         self._turns: dict[int, int] = {}
         self._frames: dict[tuple[int, bool], int | None] = {}
-        self._pictures: dict[int, DraftPicture] = {}  # keeps the objects whose ids are keys
+        self._calls: set[tuple[str, int]] = set()
 
     def write(self) -> None:
         """Write everything but the end."""
@@ -151,15 +162,17 @@ class _Pen:
     def _steps(self, start: int, end: int) -> int:
         """Write the steps from `start` to before `end`; return the first that is not written yet."""
         for index in range(start, end):
-            self._step(index, self._draft.steps[index])
+            self._step(self._draft.steps[index])
         return max(start, end)
 
-    def _step(self, index: int, step: DraftStep) -> None:
+    def _step(self, step: DraftStep) -> None:
         turn = None if step.turn is None else self._turns.get(step.turn)
         started = self.clock.at(step.started)
-        made = self._writer.intend(
-            step.action, turn=turn, call_id=step.call_id, call_index=step.call_index, at=started
-        )
+        call_id = step.call_id
+        while call_id and (call_id, step.call_index) in self._calls:
+            call_id += "'"  # an id that stands twice would be the same step
+        self._calls.add((call_id, step.call_index))
+        made = self._writer.intend(step.action, turn=turn, call_id=call_id, call_index=step.call_index, at=started)
         for frame in step.frames:
             self._frame(made, frame)
         ended = self.clock.at(step.ended) if step.ended is not None else None
@@ -177,7 +190,6 @@ class _Pen:
         """Store a frame, or give one that is stored already one more role."""
         key = (id(frame.picture), frame.derived)
         if key not in self._frames:
-            self._pictures[id(frame.picture)] = frame.picture
             self._frames[key] = self._store(index, frame)
             return
         known = self._frames[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from footage.storage.schema.v3_exact import add_exact
+from footage.storage.schema.v3_imports import add_imports
 from footage.storage.schema.v3_search import add_search
 
 if TYPE_CHECKING:
@@ -17,3 +18,4 @@ def create(db: Database) -> None:
     """Add what version 3 adds."""
     add_search(db)
     add_exact(db)
+    add_imports(db)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 import sys
 from collections.abc import Sequence
 
@@ -41,13 +42,19 @@ SECTIONS: dict[str, dict[str, str]] = {
         "diff": "Compare two runs: where they part, and whose doing it is.",
     },
     "Keep": {
+        "import": "Bring in runs that other tools recorded.",
         "verify": "Check every picture, request and event of the store.",
         "doctor": "Check that this system has what footage needs, and say what to do.",
     },
 }
-"""The commands by section, each with its one line of help; the command `x` is `footage.cli.x.command`."""
+"""The commands by section, each with its one line of help; the command `x` is `footage.cli.x.command` (or `x_`)."""
 
 _COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
+
+
+def _module(command: str) -> str:
+    """Return the name of a command's module: its own, unless Python has taken it."""
+    return f"{command}_" if keyword.iskeyword(command) else command
 
 
 class CommandTable(click.Group):
@@ -61,7 +68,7 @@ class CommandTable(click.Group):
         """Load one command's module; None for a name that is not in the table."""
         if cmd_name not in _COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"footage.cli.{cmd_name}").command
+        found: click.Command = importlib.import_module(f"footage.cli.{_module(cmd_name)}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

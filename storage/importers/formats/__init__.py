@@ -18,7 +18,9 @@ from footage.storage.importers.entry import Entry
 
 __all__ = ["FORMATS", "Format", "load"]
 
-FORMATS: dict[str, str] = {}
+FORMATS: dict[str, str] = {
+    "anthropic-events": "anthropic_events",
+}
 """Names of formats and their modules here, in the order in which they are asked."""
 
 

@@ -1,0 +1,113 @@
+"""
+Content blocks of the Messages API as recordings hold them, whatever their shape: texts, pictures, tool calls, results.
+
+The blocks come from other people's files: what is not as it should be is passed over.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from footage.errors import BadImport
+from footage.storage.importers.draft import DraftPicture
+from footage.trajectory import JSON
+
+__all__ = ["base64_picture", "blocks_of", "objects", "pictures_in", "text_of", "wall_ns"]
+
+
+def objects(value: Any) -> list[JSON]:
+    """Return the JSON objects in a list; [] for anything that is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def blocks_of(content: Any) -> list[JSON]:
+    """Return content blocks; a string is one text block, a single block a list of one."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    if isinstance(content, dict):
+        return [content]
+    found = content if isinstance(content, list) else []
+    return [{"type": "text", "text": item} if isinstance(item, str) else item for item in found if item]
+
+
+def text_of(content: Any) -> str:
+    """Return the texts of content blocks, joined by line breaks."""
+    kinds = {"text", "input_text", "output_text"}
+    return "\n".join(str(b.get("text") or "") for b in blocks_of(content) if _kind(b) in kinds).strip()
+
+
+def _kind(block: Any) -> str:
+    return str(block.get("type") or "") if isinstance(block, Mapping) else ""
+
+
+def pictures_in(content: Any, name: str) -> list[DraftPicture]:
+    """Return the pictures that stand in content blocks as base64, also in results within them."""
+    return [base64_picture(data, name) for data in _data_in(content)]
+
+
+def _data_in(content: Any) -> Iterator[str]:
+    for block in blocks_of(content):
+        if not isinstance(block, Mapping):
+            continue
+        source, url = block.get("source"), block.get("image_url")
+        if isinstance(url, Mapping):
+            url = url.get("url")
+        if isinstance(source, Mapping) and isinstance(source.get("data"), str):
+            yield source["data"]
+        elif isinstance(url, str) and url.startswith("data:image/"):
+            yield url
+        elif block.get("type") == "image" and isinstance(block.get("data"), str):  # as MCP servers give them
+            yield block["data"]
+        elif block.get("type") == "tool_result":
+            yield from _data_in(block.get("content"))
+
+
+def base64_picture(data: str, name: str, *, at: int | None = None) -> DraftPicture:
+    """Return a picture that is given as base64, or as a `data:` URL."""
+    return DraftPicture(_decoder(data), name, at)
+
+
+def _decoder(data: str) -> Callable[[], bytes]:
+    def load() -> bytes:
+        text = data.partition(",")[2] if data.startswith("data:") else data
+        try:
+            return base64.b64decode(text, validate=False)
+        except (binascii.Error, ValueError) as error:
+            raise BadImport(f"A picture of {len(text):,} characters is no base64: {error}.") from error
+
+    return load
+
+
+def wall_ns(value: Any) -> int | None:
+    """
+    Return nanoseconds since 1970 for a time as recordings write them; None for anything else.
+
+    ISO 8601 (without a zone: UTC), or seconds, milliseconds, microseconds or nanoseconds since 1970.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return _epoch(float(value))
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        try:
+            return _epoch(float(value))
+        except ValueError:
+            return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return int((found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6) * 1000
+
+
+def _epoch(number: float) -> int | None:
+    """Tell seconds from milliseconds, microseconds and nanoseconds by the year they would mean."""
+    for unit in (1e9, 1e6, 1e3, 1.0):
+        if 1e17 < number * unit < 2e19 and number * unit < 1 << 62:  # 1973 to 2116
+            return int(number * unit)
+    return None
