@@ -15,7 +15,7 @@ from typing import Any
 
 from footage.errors import FootageError
 from footage.storage.importers.safety import sniff
-from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus, StepStatus
+from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, Region, RunStatus, StepStatus
 
 __all__ = [
     "DraftFrame",
@@ -45,6 +45,8 @@ class DraftPicture:
     """When it was taken."""
     screen: tuple[int, int] | None = None
     """(width, height) of the screen, where that is known to differ from the picture's."""
+    region: Region | None = None
+    """The part of the screen that it shows; None for all of it."""
     _size: tuple[int, int] | None = None
     _sized: bool = False
 

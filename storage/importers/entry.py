@@ -187,6 +187,13 @@ class Entry:
             return None
         return self._claimed(found)
 
+    def peek(self, name: str) -> Entry | None:
+        """Return a file by its path from the entry's folder, without saying that it belongs to a recording."""
+        try:
+            return Entry(Folder(self.folder).find(name), base=self.base)
+        except BadImport:
+            return None
+
     def beside(self, *names: str, up: int = 1) -> Entry | None:
         """
         Return the first file by one of these relative paths, in the entry's folder or up to `up` folders above it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from footage.errors import BadImport
 from footage.storage.importers.draft import DraftPicture
 from footage.trajectory import JSON
 
-__all__ = ["base64_picture", "blocks_of", "objects", "pictures_in", "text_of", "wall_ns"]
+__all__ = ["base64_picture", "blocks_of", "objects", "picture_of", "text_of", "wall_ns"]
 
 
 def objects(value: Any) -> list[JSON]:
@@ -31,7 +31,8 @@ def blocks_of(content: Any) -> list[JSON]:
     if isinstance(content, dict):
         return [content]
     found = content if isinstance(content, list) else []
-    return [{"type": "text", "text": item} if isinstance(item, str) else item for item in found if item]
+    blocks = [{"type": "text", "text": item} if isinstance(item, str) else item for item in found]
+    return objects(blocks)
 
 
 def text_of(content: Any) -> str:
@@ -44,26 +45,20 @@ def _kind(block: Any) -> str:
     return str(block.get("type") or "") if isinstance(block, Mapping) else ""
 
 
-def pictures_in(content: Any, name: str) -> list[DraftPicture]:
-    """Return the pictures that stand in content blocks as base64, also in results within them."""
-    return [base64_picture(data, name) for data in _data_in(content)]
-
-
-def _data_in(content: Any) -> Iterator[str]:
-    for block in blocks_of(content):
-        if not isinstance(block, Mapping):
-            continue
-        source, url = block.get("source"), block.get("image_url")
-        if isinstance(url, Mapping):
-            url = url.get("url")
-        if isinstance(source, Mapping) and isinstance(source.get("data"), str):
-            yield source["data"]
-        elif isinstance(url, str) and url.startswith("data:image/"):
-            yield url
-        elif block.get("type") == "image" and isinstance(block.get("data"), str):  # as MCP servers give them
-            yield block["data"]
-        elif block.get("type") == "tool_result":
-            yield from _data_in(block.get("content"))
+def picture_of(block: Any, name: str) -> DraftPicture | None:
+    """Return the picture that a content block holds as base64, in any of its shapes; None where it holds none."""
+    if not isinstance(block, Mapping):
+        return None
+    source, url = block.get("source"), block.get("image_url")
+    if isinstance(url, Mapping):
+        url = url.get("url")
+    if isinstance(source, Mapping) and block.get("type") == "image" and isinstance(source.get("data"), str):
+        return base64_picture(source["data"], name)
+    if isinstance(url, str) and url.startswith("data:image/"):
+        return base64_picture(url, name)
+    if block.get("type") == "image" and isinstance(block.get("data"), str):  # as MCP servers give it
+        return base64_picture(block["data"], name)
+    return None
 
 
 def base64_picture(data: str, name: str, *, at: int | None = None) -> DraftPicture:

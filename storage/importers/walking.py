@@ -66,7 +66,8 @@ def import_paths(
     Import every recording in these files and folders; what cannot be imported is reported, and never raised.
 
     `format` is the only one to try; a file that is named here is taken for it, whatever it looks like. `on_progress` is
-    called with (files done, files in all). A recording that is in the store already is not imported again. Raises StoreError where the store fails.
+    called with (files done, files in all). A recording that is in the store already is not imported again. Raises
+    StoreError where the store fails.
     """
     with Pictures() as pictures:
         walk = _Walk(store, pictures, format, tags, on_progress or (lambda _done, _total: None))

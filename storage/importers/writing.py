@@ -204,6 +204,7 @@ class _Pen:
                 captured=self.clock.at(picture.at) if not frame.derived else self.clock.at(None),
                 roles=[(index, frame.role)],
                 screen=picture.screen,
+                region=picture.region,
                 source="import",
                 derived=frame.derived,
             )

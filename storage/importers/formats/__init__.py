@@ -20,6 +20,9 @@ __all__ = ["FORMATS", "Format", "load"]
 
 FORMATS: dict[str, str] = {
     "anthropic-events": "anthropic_events",
+    "anthropic-messages": "message_dumps",
+    "anthropic-best-practices": "best_practices",
+    "claude-code": "claude_code",
 }
 """Names of formats and their modules here, in the order in which they are asked."""
 

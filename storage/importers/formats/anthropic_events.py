@@ -119,8 +119,8 @@ class _Reader:
     def _result(self, data: JSON, at: int | None) -> None:
         call = str(data.get("tool_use_id") or "")
         pictures = self._picture(data, call, at)
-        text, error = str(data.get("output") or ""), str(data.get("error") or "")
-        if not self._calls.finish(call, text=text, error=error, pictures=pictures, at=at):
+        failed, said = bool(data.get("error")), str(data.get("error") or data.get("output") or "")
+        if not self._calls.finish(call, content=said, failed=failed, pictures=pictures, at=at):
             raise LookupError(f"a result of the call {call!r}, which nobody made")
 
     def _picture(self, data: JSON, call: str, at: int | None) -> list[DraftPicture]:
@@ -132,8 +132,7 @@ class _Reader:
         last = name.rsplit("/", 1)[-1]
         found = self._entry.picture(name, f"screenshots/{last}", last, up=2, at=at)
         if found is None:
-            step = next((i for i, s in enumerate(self._run.steps) if s.call_id == call), None)
-            self._run.problem("there is no such picture", name, step=step)
+            self._run.problem("there is no such picture", name, step=self._calls.step_number(call))
         return [found] if found else []
 
 
