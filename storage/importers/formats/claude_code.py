@@ -109,7 +109,9 @@ class _Session:
         message = event["message"]
         if message.get("model") == "<synthetic>":  # what the harness says in the model's place
             if event.get("isApiErrorMessage"):
-                self._run.problem(f"an error of the API: {text_of(message.get('content'))}", step=len(self._run.steps) - 1)
+                self._run.problem(
+                    f"an error of the API: {text_of(message.get('content'))}", step=len(self._run.steps) - 1
+                )
             return
         self._reader.reply(
             message["content"],
