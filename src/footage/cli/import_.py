@@ -10,6 +10,7 @@ from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
 from footage.cli.terminal import console, counting, plain_table, print_next
 from footage.cli.text import clean, shortened
+from footage.errors import UsageError
 from footage.storage.importers import FORMATS, Report, import_paths
 
 __all__ = ["command"]
@@ -19,7 +20,7 @@ _SHOWN = 20
 
 
 @with_examples("footage import results/", "footage import session.jsonl --tag baseline", "footage import runs/ --json")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH…")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Take everything for this format.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag the imported runs; may be given again.")
 @store_option
@@ -30,6 +31,9 @@ def command(paths: tuple[Path, ...], form: str | None, tags: tuple[str, ...], st
     Folders are searched for recordings; their format is recognised by what is in them. What cannot be brought in is
     listed with its reason, and importing again adds nothing. Exit code 2 where nothing was a recording.
     """
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise UsageError(f"There is no file or folder {missing}.", hint="Name the recordings, or a folder of them.")
     with open_for(store, create=True) as opened, counting("importing", hidden=as_json) as tick:
         report = import_paths(opened, paths, format=form, tags=tags, on_progress=tick)
     if as_json:
