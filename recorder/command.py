@@ -45,11 +45,12 @@ def command_environment(
     return environment
 
 
-def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_command(command: Sequence[str], environment: Mapping[str, str], *, stdout: int | None = None) -> int:
     """
     Run a command to its end and return its exit code: 128 and the signal's number where a signal ended it.
 
-    Raises UsageError where it cannot be started.
+    `stdout` is a descriptor for its standard output, by default this process's own. Raises UsageError where it cannot
+    be started.
     """
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = []
@@ -64,7 +65,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
-        process = _started(command, environment)
+        process = _started(command, environment, stdout)
         for number in early:
             process.send_signal(number)
         code = process.wait()
@@ -74,9 +75,9 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _started(command: Sequence[str], environment: Mapping[str, str], stdout: int | None) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, env=dict(environment))
+        return subprocess.Popen(command, env=dict(environment), stdout=stdout)
     except FileNotFoundError as error:
         raise UsageError(f"There is no command {command[0]!r}.", hint="Put the command after --.") from error
     except OSError as error:

@@ -333,14 +333,15 @@ class RunWriter:
             update(connection, "step", row, values)
             subject.append(row)
 
-    def verdict(self, index: int, verdict: StepVerdict) -> None:
-        """Store what a replay says of a step."""
+    def verdict(self, index: int, verdict: StepVerdict, *, source_step: int | None = None) -> None:
+        """Store what a replay says of a step, and which step of the source it is, if that was not stored before."""
         with self._event("verdict") as (connection, subject):
             row = self._step_row(connection, index)
             values = {"verdict": verdict.verdict, "verdict_why": verdict.why}
             values |= {"verdict_regions": regions_json(verdict.regions)}
             frames = {"expected_frame": verdict.expected_frame, "actual_frame": verdict.actual_frame}
-            update(connection, "step", row, values | frames)
+            source = {} if source_step is None else {"source_step": source_step}
+            update(connection, "step", row, values | frames | source)
             subject.append(row)
 
     # --- screens ---

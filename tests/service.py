@@ -29,14 +29,15 @@ class Service:
     """
     Its n-th reply to a history with n replies in it is `replies[n]`. A context manager.
 
-    `failures` are the statuses of the first answers; `pause` are seconds between two events of a stream; `cut_after`
-    breaks each stream off after so many events; `other` answers other paths.
+    `failures` are the statuses of the first answers, `failure` their words; `pause` are seconds between two events of
+    a stream; `cut_after` breaks each stream off after so many events; `other` answers other paths.
     """
 
     def __init__(
         self,
         *replies: list[JSON],
         failures: Sequence[int] = (),
+        failure: str = "Busy",
         pause: float = 0.0,
         cut_after: int | None = None,
         compress: bool = False,
@@ -44,6 +45,7 @@ class Service:
     ) -> None:
         self.replies = replies
         self.failures = list(failures)
+        self.failure = failure
         self.pause = pause
         self.cut_after = cut_after
         self.compress = compress
@@ -104,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         service.requests.append(body)
         if service.failures:
             status = service.failures.pop(0)
-            error = {"type": "error", "error": {"type": "overloaded_error", "message": "Busy"}}
+            error = {"type": "error", "error": {"type": "overloaded_error", "message": service.failure}}
             self._whole(status, {"content-type": "application/json"}, json.dumps(error).encode())
         elif body.get("stream"):
             self._stream(service.message(body))

@@ -21,6 +21,7 @@ from footage.cli.options import (
     with_examples,
 )
 from footage.cli.replay import step_printer
+from footage.cli.taped import agent_argument, fork_on_tape, policy_option
 from footage.cli.terminal import console, divergence_text, print_next, styled
 from footage.cli.text import shortened
 
@@ -35,6 +36,7 @@ __all__ = ["command", "parse_action"]
     'footage fork @1 --at 3 --action \'{"action": "left_click", "coordinate": [640, 400]}\'',
     "footage fork 7f3k --at 3 --model stand-in/careful",
     "footage fork 7f3k --at 0 --system prompt.txt --json",
+    "footage fork 7f3k --at 3 -- python my_agent.py",
 )
 @click.argument("run")
 @click.option(
@@ -46,17 +48,21 @@ __all__ = ["command", "parse_action"]
 @click.option("--machine", help="The kind of machine; by default one like the recorded.")
 @max_steps_option
 @think_option
+@agent_argument
+@policy_option
 @store_option
 @json_option
 def command(
     run: str,
     at: int,
+    argv: tuple[str, ...],
     document: str | None,
     model: str | None,
     system: str | None,
     machine: str | None,
     max_steps: int,
     think: float,
+    policy: str,
     store: Path | None,
     as_json: bool,
 ) -> int:
@@ -64,11 +70,18 @@ def command(
 
     With --action that is done in the step's place; else the model is asked anew, with the history it had there.
     The result is a run of its own. Exit code 1 where the step was not reached.
+
+    With CMD your own agent runs again: the recorded replies are served to it up to STEP, and its requests go to the
+    model from there on.
     """
     from footage.recorder.client import make_client
     from footage.replay.engine import check_replayable
     from footage.replay.fork import fork_run
 
+    if argv:
+        if document or model or system:
+            raise click.UsageError("--action, --model and --system are for the reference loop: CMD decides for itself.")
+        return fork_on_tape(run, at, argv, machine=machine, policy=policy, store=store, as_json=as_json)
     action = parse_action(document) if document else None
     with open_for(store, write=True) as opened:
         source = opened.run(run)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
+from footage.cli.taped import agent_argument, policy_option, replay_on_tape
 from footage.cli.terminal import action_text, console, divergence_text, print_next, styled, verdict_mark
 from footage.cli.text import shortened
 from footage.trajectory import Step, StepVerdict, Verdict
@@ -28,6 +29,7 @@ _SAME = {Verdict.REPRODUCED, Verdict.COSMETIC}
     "footage replay @1",
     "footage replay 7f3k --machine desktop --timeout 30",
     "footage replay @1 --json | jq -r .verdict",
+    "footage replay @1 --policy warn -- python my_agent.py",
 )
 @click.argument("run")
 @click.option("--machine", help="The kind of machine to replay on; by default one like the recorded.")
@@ -39,16 +41,31 @@ _SAME = {Verdict.REPRODUCED, Verdict.COSMETIC}
     metavar="SECONDS",
     help="How long to wait for a recorded screen before an action.",
 )
+@agent_argument
+@policy_option
 @store_option
 @json_option
-def command(run: str, machine: str | None, timeout: float, store: Path | None, as_json: bool) -> int:
+def command(
+    run: str,
+    argv: tuple[str, ...],
+    machine: str | None,
+    timeout: float,
+    policy: str,
+    store: Path | None,
+    as_json: bool,
+) -> int:
     """Re-execute RUN on a machine and say for every step whether it came out the same.
 
     Before each action it waits until the screen is the recorded one; where it is not, the replay stops and shows why.
     The result is a run of its own. Exit code 1 where it diverged.
+
+    With CMD the agent itself runs again, while the recorded replies of the model are served to it in
+    ANTHROPIC_BASE_URL; nothing goes to the network, and every request is compared with the recorded one.
     """
     from footage.replay.engine import check_replayable, replay_run
 
+    if argv:
+        return replay_on_tape(run, argv, machine=machine, policy=policy, store=store, as_json=as_json)
     with open_for(store, write=True) as opened:
         source = opened.run(run)
         check_replayable(source)

@@ -126,11 +126,11 @@ def divergence_text(divergence: Divergence) -> Text:
     return Text.assemble(f"{where}: ", cause, f", {clean(divergence.why)}")
 
 
-def print_next(store: Path | None, *commands: str) -> None:
+def print_next(store: Path | None, *commands: str, error: bool = False) -> None:
     """Print what can be looked at next, ready to be pasted: `footage show …`, with the store where one was named."""
     named = f" --store {shlex.quote(str(store))}" if store else ""
     for words in commands:
-        console().print(f"  footage {words}{named}", style="dim")
+        console(error=error).print(f"  footage {words}{named}", style="dim")
 
 
 @contextmanager

@@ -1,0 +1,163 @@
+"""What `footage replay` and `footage fork` do with a command: the user's own agent, on the model tape."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+from footage.cli.opening import machine_like, open_for, print_json
+from footage.cli.terminal import console, divergence_text, print_next, styled, verdict_mark
+from footage.cli.text import shortened
+from footage.trajectory import Verdict
+
+if TYPE_CHECKING:
+    from footage.recorder.upstream import Upstream
+    from footage.replay.tape_fork import TapeFork
+    from footage.replay.tape_report import TapeReport
+    from footage.replay.tape_run import TapeOptions
+    from footage.replay.tape_service import Asked, Refused
+    from footage.trajectory import Machine, Run
+
+__all__ = ["agent_argument", "fork_on_tape", "policy_option", "replay_on_tape"]
+
+_SAME = {Verdict.REPRODUCED, Verdict.COSMETIC}
+
+agent_argument = click.argument("argv", metavar="[-- CMD...]", nargs=-1, type=click.UNPROCESSED)
+policy_option = click.option(
+    "--policy",
+    type=click.Choice(["stop", "warn", "continue"]),
+    default="stop",
+    show_default=True,
+    help="With CMD: what to do when it asks for something else than was recorded.",
+)
+
+
+def replay_on_tape(
+    run: str, argv: Sequence[str], *, machine: str | None, policy: str, store: Path | None, as_json: bool
+) -> int:
+    """Run a command on a run's tape, print how it compares, and return the exit code."""
+    from footage.replay.tape_run import check_tape, replay_tape
+
+    with open_for(store, write=True) as opened:
+        source = opened.run(run)
+        check_tape(source)
+        with _machine_of(source, machine) as started:
+            report = replay_tape(opened, source.id, argv, started, _options(policy, as_json))
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _print_end(report)
+        print_next(store, f"show {report.run}", f"diff {report.source} {report.run}", error=True)
+    return 0 if report.verdict in _SAME else 1
+
+
+def fork_on_tape(
+    run: str, at: int, argv: Sequence[str], *, machine: str | None, policy: str, store: Path | None, as_json: bool
+) -> int:
+    """Run a command on a run's tape up to a step, and live from there; return the exit code."""
+    from footage.replay.tape_fork import fork_tape
+    from footage.replay.tape_run import check_tape
+
+    with open_for(store, write=True) as opened:
+        source = opened.run(run)
+        check_tape(source)
+        opened.step(source.id, at)
+        with _machine_of(source, machine) as started:
+            fork = fork_tape(opened, source.id, at, argv, started, _live(source), _options(policy, as_json))
+    if as_json:
+        print_json(fork.as_json())
+    else:
+        _print_fork(fork)
+        print_next(store, f"show {fork.tape.run}", f"diff {fork.tape.source} {fork.tape.run}", error=True)
+    return 0 if fork.forked else 1
+
+
+@contextlib.contextmanager
+def _machine_of(source: Run, name: str | None) -> Iterator[Machine | None]:
+    """Start the machine for the command; none where the run was recorded without one, and none is asked for."""
+    if source.machine is None and name is None:
+        yield None
+        return
+    with closing(machine_like(source, name)) as machine:
+        yield machine
+
+
+def _live(source: Run) -> dict[str, Upstream]:
+    """Return where a fork goes on: where the variables point, else the provider; the stand-in for its own runs."""
+    from footage.cli.record import services
+    from footage.recorder.client import STAND_IN
+    from footage.recorder.standin import shared_server
+    from footage.recorder.upstream import PROVIDERS, Upstream
+
+    found = services([name for name in PROVIDERS if name != "anthropic"])
+    if source.model.startswith(STAND_IN) and not os.environ.get("ANTHROPIC_BASE_URL"):
+        found["anthropic"] = Upstream(shared_server(0.0).url)
+    return found
+
+
+def _options(policy: str, as_json: bool) -> TapeOptions:
+    from footage.replay.tape_run import TapeOptions
+    from footage.replay.tape_service import Policy
+
+    told = None if as_json else _teller(Policy(policy))
+    refused = None if as_json else _print_refused
+    # The command's own words go to standard error where standard output is for the document alone.
+    stdout = sys.stderr.fileno() if as_json else None
+    return TapeOptions(Policy(policy), on_asked=told, on_refused=refused, stdout=stdout)
+
+
+def _teller(policy: Any) -> Callable[[Asked], None]:
+    """Return a function that prints a line for each turn; a change is told in full where it first shows."""
+    out, known = console(error=True), set[str]()
+
+    def tell(asked: Asked) -> None:
+        first = asked.first
+        mark = Verdict.DIVERGED if asked.counts else Verdict.REPRODUCED
+        words = f"  {asked.grade}"
+        if first is not None and first.path not in known and (asked.counts or policy != "continue"):
+            known.add(first.path)
+            words += f"  {first.path}: {shortened(first.why, 110)}"
+        out.print(Text.assemble(verdict_mark(mark), (f" turn {asked.turn.number:>3}", "dim"), words))
+
+    return tell
+
+
+def _print_refused(refused: Refused) -> None:
+    if refused.kind != "stopped" or "before:" not in refused.why:
+        console(error=True).print(Text.assemble(verdict_mark(Verdict.DIVERGED), f" refused: {refused.why}"))
+
+
+def _print_end(report: TapeReport) -> None:
+    out = console(error=True)
+    same = sum(not asked.counts for asked in report.asked)
+    said = f": {same} of {len(report.turns)} turns were asked for as recorded"
+    if not report.asked:
+        said += "; the command asked for none: does it send its requests to ANTHROPIC_BASE_URL?"
+    out.print(Text.assemble("\n", styled(report.verdict), said))
+    if report.divergence:
+        out.print(divergence_text(report.divergence))
+    if report.exit_code:
+        out.print(f"the command ended with exit code {report.exit_code}", style="dim")
+
+
+def _print_fork(fork: TapeFork) -> None:
+    out = console(error=True)
+    if not fork.forked:
+        _print_end(fork.tape)
+        out.print(f"step {fork.at} was not reached")
+        return
+    out.print(f"\nforked at step {fork.at}: {fork.live.requests} requests went on live")
+    if fork.tape.divergence:
+        out.print(divergence_text(fork.tape.divergence))
+    if fork.live.thinking:
+        out.print(f"{fork.live.thinking} recorded thinking blocks went along.", style="dim")
+    for said in fork.live.complaints:
+        out.print(f"the service does not accept recorded thinking: {shortened(said, 200)}", style="red")
