@@ -15,6 +15,7 @@ import httpx2
 from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext, Middleware
 
 from footage.errors import UsageError
+from footage.recorder.blocks import plain
 from footage.recorder.wire import Exchange, Wire
 
 __all__ = ["RecordingMiddleware", "attach"]
@@ -87,19 +88,6 @@ class RecordingMiddleware(Middleware):
             await http.aread()
             _record_whole(exchange, http)
         return response
-
-
-def plain(value: Any) -> Any:
-    """Return a snapshot of a request body as plain JSON values: agents change their lists in place."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, str | int | float) or value is None:
-        return value
-    if callable(dump := getattr(value, "model_dump", None)):
-        return plain(dump(mode="json", exclude_unset=True))
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return str(value)
 
 
 def _is_message(request: APIRequest) -> bool:

@@ -76,9 +76,7 @@ class _Recorded:
         except (ValueError, RuntimeError):
             return None
         request.headers["Accept-Encoding"] = "identity"
-        exchange = Exchange(self.wire)
-        exchange.open(body, retry=request.headers.get("x-stainless-retry-count", "0") != "0")
-        return exchange
+        return self.wire.ask(body, retry=request.headers.get("x-stainless-retry-count", "0") != "0")
 
     def tee(self, response: Any, exchange: Exchange, kind: type, base: Any) -> Any:
         """Have the response's body recorded as it is read."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from footage.trajectory import JSON
 
-__all__ = ["content_of", "objects", "tool_results"]
+__all__ = ["content_of", "objects", "plain", "tool_results"]
 
 
 def objects(value: Any) -> list[JSON]:
@@ -27,3 +27,16 @@ def tool_results(messages: list[JSON]) -> Iterator[JSON]:
         for block in content_of(message):
             if block.get("type") == "tool_result":
                 yield block
+
+
+def plain(value: Any) -> Any:
+    """Return a snapshot of a request body as plain JSON values: agents change their lists in place."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, str | int | float) or value is None:
+        return value
+    if callable(dump := getattr(value, "model_dump", None)):
+        return plain(dump(mode="json", exclude_unset=True))
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from footage.recorder.secrets import Secrets
@@ -59,6 +59,17 @@ class Guard:
                 raise
             self._note(what, error)
             return None
+
+    def write_all(self, what: str, calls: Sequence[Callable[[RunWriter], _T]]) -> list[_T | None]:
+        """Do as `write` for each call, all in one transaction; where that fails, each for itself."""
+        if self.writer is not None and len(calls) > 1:
+            try:
+                self._mark_gap(self.writer)
+                with self.writer.together():
+                    return [call(self.writer) for call in calls]
+            except Exception as error:  # noqa: BLE001 - each call tells of its own failure below
+                _log.debug("not stored at once: %s", self.secrets.clean(str(error)))
+        return [self.write(what, call) for call in calls]
 
     def attempt(self, what: str, call: Callable[[], _T]) -> _T | None:
         """Do the same for the recorder's own work on hostile input (parsing, decoding), which writes by `write`."""

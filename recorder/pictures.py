@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footage.recorder.guard import Guard
+from footage.storage.forks import watch_forks
 from footage.trajectory import FrameRole, Instant, Pixels, Region, Screenshot
 
 __all__ = ["PictureQueue", "QueuedFrame", "queued"]
@@ -65,6 +66,14 @@ class PictureQueue:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._error: Exception | None = None
+        self._alone = False
+        watch_forks(self)
+
+    def after_fork(self) -> None:
+        """Leave to the parent what waits there; a child, which has no such thread, stores each frame at once."""
+        self._waiting, self._size, self._busy, self._dropped = deque(), 0, False, 0
+        self._changed = threading.Condition()
+        self._alone, self._thread = True, None
 
     def put(self, frame: QueuedFrame) -> None:
         """Queue a frame; waits only when the queue is full of frames that may not be dropped."""
@@ -72,6 +81,9 @@ class PictureQueue:
             if self._closed or self._guard.writer is None:
                 return
             self._raise()
+            if self._alone:
+                self._store(frame)
+                return
             self._start()
             self._drop(frame.size)
             if frame.droppable and self._size + frame.size > self._limit:

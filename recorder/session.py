@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from footage.errors import RunNotFound, StoreError, UsageError
+from footage.recorder.blocks import plain
 from footage.recorder.guard import Guard
 from footage.recorder.heartbeat import Heartbeat
 from footage.recorder.joining import is_proxied, run_to_join
@@ -198,7 +199,8 @@ class Recording:
         Without `response` (the message), tell the returned exchange what comes: `reply`, or `feed` and `close`, or
         `fail`.
         """
-        exchange = self.wire.ask(request)
+        exchange = self.wire.ask(plain(request))
+        exchange.wait()
         if response is not None:
             exchange.reply(200, response)
         return exchange

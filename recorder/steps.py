@@ -8,13 +8,16 @@ the model was told of it. All three name it by its call id, or else by its canon
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from footage.recorder.guard import Guard
+from footage.storage import RunWriter
 from footage.trajectory import Action, InputEvent, Instant, StepStatus
 
 __all__ = ["StepBook", "StepEntry"]
+
+_Write = Callable[[RunWriter], int | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -48,26 +51,42 @@ class StepBook:
         self, actions: Sequence[Action], *, turn: int | None = None, call_id: str = "", claimed: bool = False
     ) -> list[StepEntry]:
         """Store that one call's actions are about to be taken; a call that is known already gives its entries."""
-        with self._lock:
-            if call_id and call_id in self._calls:
-                return self._calls[call_id]
-            entries = [self._stored(action, turn, call_id, number) for number, action in enumerate(actions)]
-            for entry in entries:
-                entry.claimed = claimed
-            if call_id:
-                self._calls[call_id] = entries
-            self._open += [] if claimed else entries
-            return entries
+        return self.intend_all([(actions, call_id)], turn=turn, claimed=claimed)[0]
 
-    def _stored(self, action: Action, turn: int | None, call_id: str, number: int) -> StepEntry:
-        secrets = self._guard.secrets
+    def intend_all(
+        self,
+        calls: Sequence[tuple[Sequence[Action], str]],
+        *,
+        turn: int | None = None,
+        claimed: bool = False,
+        also: Sequence[_Write] = (),
+    ) -> list[list[StepEntry]]:
+        """Do so for several calls (their actions, and their id), and write what else there is, in one transaction."""
+        with self._lock:
+            known, new = list[list[StepEntry]](), list[StepEntry]()
+            writes: list[_Write] = []
+            for actions, call_id in calls:
+                entries = self._calls.get(call_id, []) if call_id else []
+                if not entries:
+                    entries = [StepEntry(action, None, turn, call_id, claimed=claimed) for action in actions]
+                    writes += [self._intent(entry, number) for number, entry in enumerate(entries)]
+                    new += entries
+                    if call_id:
+                        self._calls[call_id] = entries
+                known.append(entries)
+            indexes = self._guard.write_all("a step", [*writes, *also])
+            for entry, index in zip(new, indexes, strict=False):
+                entry.index = index
+            self._open += [] if claimed else new
+            return known
+
+    def _intent(self, entry: StepEntry, number: int) -> _Write:
+        """Return what stores an entry."""
+        secrets, action, at = self._guard.secrets, entry.action, Instant.now()
         arguments, raw = secrets.clean_json(action.arguments), secrets.clean_json(action.raw)
-        secret = arguments is not action.arguments or raw is not action.raw
-        kept = replace(action, arguments=arguments, raw=raw) if secret else action
-        index = self._guard.write(
-            "a step", lambda w: w.intend(kept, turn=turn, call_id=call_id, call_index=number, at=Instant.now())
-        )
-        return StepEntry(action, index, turn, call_id, secret=secret)
+        entry.secret = arguments is not action.arguments or raw is not action.raw
+        kept = replace(action, arguments=arguments, raw=raw) if entry.secret else action
+        return lambda w: w.intend(kept, turn=entry.turn, call_id=entry.call_id, call_index=number, at=at)
 
     def claim(self, action: Action, call_id: str | None = None) -> StepEntry:
         """

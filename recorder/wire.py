@@ -22,14 +22,17 @@ from footage.recorder.pictures import PictureQueue
 from footage.recorder.results import ResultReader
 from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.stream import EventReader, MessageBuilder
-from footage.recorder.worker import Worker
-from footage.trajectory import JSON, Instant
+from footage.recorder.worker import Done, Worker
+from footage.storage import RunWriter
+from footage.trajectory import JSON, Action, Instant
 
 __all__ = ["Exchange", "Wire", "is_for_take"]
 
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _CUT = "The reply was cut off before its end."
 _HUNG_UP = "The agent hung up before the end of the reply."
+_SENDING = 0.03
+"""Seconds that the agent has to send its request, before recording it takes time from the same interpreter."""
 _PATIENCE = 2.0
 """Seconds that another layer, which waits for a reply, gets to store the one that this layer has already seen."""
 _DOUBT = 0.25
@@ -67,10 +70,18 @@ class Wire:
         self.on_calls: Callable[[list[StepEntry]], None] = lambda _: None
         """Told of the steps of each call, once they are stored."""
 
-    def ask(self, body: JSON) -> Exchange:
-        """Record that a request is about to be sent (the JSON body); return the exchange it opens."""
+    def ask(self, body: JSON, *, retry: bool = False) -> Exchange:
+        """
+        Have it recorded that a request is about to be sent (the JSON body); return the exchange it opens.
+
+        Another thread does that, while the request is on its way: the caller must not change the body any more. The
+        exchange waits for it before it records a reply.
+        """
         exchange = Exchange(self)
-        exchange.open(body)
+        if self.guard.strict:
+            exchange.open(body, retry=retry)
+        else:
+            exchange.opened = self.requests.do(lambda: exchange.open(body, retry=retry), delay=_SENDING)
         return exchange
 
     def adopt(self, conversation: int, messages: Sequence[JSON]) -> None:
@@ -179,7 +190,9 @@ class Exchange:
         self.number = 0
         self.request: JSON | None = None
         """The request, as long as it is not stored."""
-        self.request_stored: threading.Event | None = None
+        self.opened: Done | None = None
+        self.request_stored: Done | None = None
+        """Set when it is recorded that the request was sent, and what was."""
         self._elsewhere = False
         self._status: int | None = None
         self._reader = EventReader()
@@ -191,6 +204,11 @@ class Exchange:
     def open(self, body: JSON, *, retry: bool = False) -> None:
         """Record that a request is about to be sent; `retry`: the agent says that it sent the same before."""
         self._wire.guard.attempt("a request", lambda: self._wire.begin(self, body, retry=retry))
+
+    def wait(self) -> None:
+        """Wait until it is recorded that the request was sent."""
+        if self.opened is not None:
+            self.opened.wait()
 
     def reply(self, status: int, body: Any) -> None:
         """Record a whole response: its HTTP status and its JSON body (anything else for what was no JSON)."""
@@ -207,12 +225,13 @@ class Exchange:
 
     def take(self, blocks: Sequence[JSON]) -> None:
         """Record the tool calls among complete content blocks. A block counts once."""
-        for block in blocks:
-            self._wire.guard.attempt("a reply", functools.partial(self._block, block))
+        if blocks:
+            self._wire.guard.attempt("a reply", lambda: self._take(blocks))
 
     def hang_up(self) -> None:
         """Take note that the agent does not wait for the reply any longer; what still comes is recorded."""
         self._hung_up = True
+        self.wait()
         if self.talk is not None and not self._is_late:
             self.talk.outcome = "failed"
 
@@ -234,9 +253,8 @@ class Exchange:
             return
         content = objects(message.get("content"))
         self._builder.message = message
-        self.take(content)
         self._status = status
-        self._end(message, content, "completed", "")
+        self._end(message, content, "completed", "", blocks=content)
 
     def _read(self, chunk: bytes) -> list[JSON]:
         complete = (self._builder.add(event) for event in self._reader.feed(chunk))
@@ -254,19 +272,32 @@ class Exchange:
         content = self._builder.content()
         self._end(self._builder.message, content, "streaming" if content else "errored", error)
 
-    def _block(self, block: JSON) -> None:
-        """Take a complete content block: a tool call is a step, a result of the service's own tools ends one."""
-        if id(block) in self._taken or self._is_late or not is_for_take(block):
-            return
-        self._taken.add(id(block))
-        self._find_turn(str(block.get("id") or ""))
-        kind = str(block.get("type") or "")
-        if kind in _CALLS:
-            self._call(block)
-        elif kind.endswith("_tool_result"):
-            self._wire.results.take(block)
+    def _take(self, blocks: Sequence[JSON], also: Sequence[Callable[[RunWriter], None]] = ()) -> None:
+        """
+        Take complete content blocks: a tool call is a step, a result of the service's own tools ends one.
 
-    def _call(self, block: JSON) -> None:
+        The calls, and what is `also` to be written, become one transaction.
+        """
+        self.wait()
+        wire, late = self._wire, self._is_late
+        new = [block for block in blocks if is_for_take(block) and id(block) not in self._taken and not late]
+        self._taken.update(map(id, new))
+        if new:
+            self._find_turn(str(new[0].get("id") or ""))
+        calls = [wire.guard.attempt("a call", functools.partial(self._call, b)) for b in new if b.get("type") in _CALLS]
+        known = [call for call in calls if call is not None]
+        for entries in wire.steps.intend_all(known, turn=self.turn, also=also):
+            if self._elsewhere:
+                for entry in entries:
+                    entry.answered = True  # the layer that recorded the reply records what comes of it
+            else:
+                wire.on_calls(entries)
+        for block in new:
+            if block.get("type") not in _CALLS:
+                wire.guard.attempt("a result", functools.partial(wire.results.take, block))
+
+    def _call(self, block: JSON) -> tuple[list[Action], str]:
+        """Return a tool call's actions, and its id."""
         wire, talk = self._wire, self.talk
         call_id = str(block.get("id") or "")
         if "input_partial" in block:
@@ -278,12 +309,7 @@ class Exchange:
             if talk is not None and call_id:
                 zoom = any(action.is_computer and action.name == "zoom" for action in actions)
                 wire.conversations.asked(talk, call_id, zoom=zoom)
-        entries = wire.steps.intend(actions, turn=self.turn, call_id=call_id)
-        if self._elsewhere:
-            for entry in entries:
-                entry.answered = True  # the layer that recorded the reply records what comes of it
-        else:
-            wire.on_calls(entries)
+        return actions, call_id
 
     @property
     def _is_late(self) -> bool:
@@ -305,48 +331,50 @@ class Exchange:
                 talk.turn = self._wire.new_turn(self, talk, request)
             self.turn = talk.turn
 
-    def _end(self, message: JSON, content: list[JSON], status: str, error: str) -> None:
+    def _end(self, message: JSON, content: list[JSON], status: str, error: str, *, blocks: Sequence[JSON] = ()) -> None:
+        """Store the end of the reply; `blocks` are the complete ones that nobody has taken yet."""
         if self._closed:
             return
         self._closed = True
-        self._find_turn()
+        self.wait()
+        self._find_turn(next((str(block.get("id") or "") for block in blocks if is_for_take(block)), ""))
         ended, turn, talk, late = Instant.now(), self.turn, self.talk, self._is_late
         response_id = str(message.get("id") or "")
         with self._wire.lock:
             if talk is not None and not late:
                 talk.outcome = "failed" if error or self._hung_up else "done"
                 self._wire.conversations.replied(talk, response_id)
-        if turn is None or self._elsewhere:
-            return
-        if self.request_stored is not None:
-            self.request_stored.wait()
-        self._store_attempt(turn, ended, error or (_HUNG_UP if self._hung_up else ""))
-        if not late:
-            self._store_reply(turn, ended, message, content, status)
+        writes: list[Callable[[RunWriter], None]] = []
+        if turn is not None and not self._elsewhere:
+            if self.request_stored is not None:
+                self.request_stored.wait()
+            writes.append(self._attempt(turn, ended, error or (_HUNG_UP if self._hung_up else "")))
+            if not late:
+                writes.append(self._ended(turn, ended, message, content, status))
+        self._take(blocks, writes)
 
-    def _store_attempt(self, turn: int, ended: Instant, error: str) -> None:
+    def _attempt(self, turn: int, ended: Instant, error: str) -> Callable[[RunWriter], None]:
+        """Return what stores the attempt."""
         said = self._wire.guard.secrets.clean(error)
-        self._wire.guard.write(
-            "an attempt",
-            lambda w: w.attempt(
-                turn, number=self.number, started=self.started, ended=ended, status=self._status, error=said
-            ),
+        return lambda w: w.attempt(
+            turn, number=self.number, started=self.started, ended=ended, status=self._status, error=said
         )
 
-    def _store_reply(self, turn: int, ended: Instant, message: JSON, content: list[JSON], status: str) -> None:
+    def _ended(
+        self, turn: int, ended: Instant, message: JSON, content: list[JSON], status: str
+    ) -> Callable[[RunWriter], None]:
+        """Return what stores the reply."""
         clean, usage = self._wire.guard.secrets.clean_json, message.get("usage")
-        self._wire.guard.write(
-            "a reply",
-            lambda w: w.end_turn(
-                turn,
-                content=clean(content),
-                stop_reason=str(message.get("stop_reason") or ""),
-                usage=clean(usage) if isinstance(usage, dict) else {},
-                response_id=str(message.get("id") or ""),
-                model=str(message.get("model") or ""),
-                ended=ended,
-                status=status,
-            ),
+        used = clean(usage) if isinstance(usage, dict) else {}
+        return lambda w: w.end_turn(
+            turn,
+            content=clean(content),
+            stop_reason=str(message.get("stop_reason") or ""),
+            usage=used,
+            response_id=str(message.get("id") or ""),
+            model=str(message.get("model") or ""),
+            ended=ended,
+            status=status,
         )
 
 

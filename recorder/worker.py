@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from footage.errors import StoreError
 from footage.recorder.guard import Guard
+from footage.storage.forks import watch_forks
 
-__all__ = ["Worker"]
+__all__ = ["Done", "Worker"]
 
 BACKLOG_BYTES = 128 * 1024 * 1024
 """What may wait to be recorded; more is passed over, with a gap."""
+
+
+class Done(threading.Event):
+    """Set when a job is done. Whoever waits for one has the worker begin at once with those that were put off."""
+
+    def __init__(self, hurry: Callable[[], None]) -> None:
+        super().__init__()
+        self._hurry = hurry
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Do as `threading.Event.wait`."""
+        if not self.is_set():
+            self._hurry()
+        return super().wait(timeout)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Callable[[], object]
+    size: int
+    due: float
+    done: Done
 
 
 class Worker:
@@ -28,27 +52,40 @@ class Worker:
         self._guard = guard
         self._backlog = backlog
         self._waiting = 0
-        self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], object], int, threading.Event] | None] = queue.SimpleQueue()
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._process = os.getpid()
+        watch_forks(self)
 
-    def do(self, job: Callable[[], object], *, size: int = 0) -> threading.Event:
-        """Have a job done after those before it; the event is set when it is. `size` are the bytes it holds."""
-        done = threading.Event()
-        if os.getpid() != self._process:
-            self._carry_out(job, done)
-            return done
-        with self._lock:
+    def after_fork(self) -> None:
+        """Leave to the parent what waits there."""
+        jobs, self._jobs = self._jobs, deque()
+        self._changed = threading.Condition()
+        self._closed, self._thread = True, None
+        for job in jobs:
+            job.done.set()
+
+    def do(self, work: Callable[[], object], *, size: int = 0, delay: float = 0.0) -> Done:
+        """
+        Have a job done after those before it, `delay` seconds from now at the latest; tell of its end by an event.
+
+        `size` are the bytes it holds. A job without a delay does not let those before it wait any longer either.
+        """
+        done = Done(self._hurry)
+        with self._changed:
             late = self._closed
-            full = self._waiting > 0 and self._waiting + size > self._backlog
             if not late:
                 self._start()
-                self._waiting += 0 if full else size
-                self._jobs.put((self._pass_over if full else job, 0 if full else size, done))
+                full = self._waiting > 0 and self._waiting + size > self._backlog
+                held = 0 if full else size
+                self._waiting += held
+                self._jobs.append(_Job(self._pass_over if full else work, held, time.monotonic() + delay, done))
+                if not delay:
+                    self._hurry()
+                self._changed.notify_all()
         if late:
-            self._carry_out(job, done)
+            self._carry_out(work, done)
         return done
 
     def flush(self) -> None:
@@ -57,10 +94,11 @@ class Worker:
 
     def close(self) -> None:
         """Do what is left, and end. Safe to call twice."""
-        with self._lock:
+        with self._changed:
             self._closed = True
-            thread = self._thread if os.getpid() == self._process else None
-            self._jobs.put(None)
+            self._hurry()
+            self._changed.notify_all()
+            thread = self._thread
         if thread is not None:
             thread.join()
 
@@ -69,16 +107,34 @@ class Worker:
             self._thread = threading.Thread(target=self._work, name="footage-worker", daemon=True)
             self._thread.start()
 
-    def _work(self) -> None:
-        while (entry := self._jobs.get()) is not None:
-            job, size, done = entry
-            self._carry_out(job, done)
-            with self._lock:
-                self._waiting -= size
+    def _hurry(self) -> None:
+        with self._changed:
+            for job in self._jobs:
+                job.due = 0.0
+            self._changed.notify_all()
 
-    def _carry_out(self, job: Callable[[], object], done: threading.Event) -> None:
+    def _next(self) -> _Job | None:
+        """Wait for a job that is due, and take it; None at the end."""
+        with self._changed:
+            while True:
+                if not self._jobs:
+                    if self._closed:
+                        return None
+                    self._changed.wait()
+                elif (left := self._jobs[0].due - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                else:
+                    return self._jobs.popleft()
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            self._carry_out(job.work, job.done)
+            with self._changed:
+                self._waiting -= job.size
+
+    def _carry_out(self, work: Callable[[], object], done: Done) -> None:
         with contextlib.suppress(Exception):  # of a strict guard: this thread has nobody to raise to
-            self._guard.attempt("an exchange", job)
+            self._guard.attempt("an exchange", work)
         done.set()
 
     def _pass_over(self) -> None:

@@ -109,6 +109,13 @@ class RunWriter:
         self._entered = True
 
     @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Make the events of the block one transaction: all of them are stored, or none."""
+        self._ready()
+        with self._turn_lock, self._database.transaction():
+            yield
+
+    @contextlib.contextmanager
     def _event(self, kind: str, at: Instant | None = None) -> Iterator[tuple[sqlite3.Connection, list[int]]]:
         """One event, one transaction. The block appends the id of the row it is about to the list it is given."""
         self._ready()
