@@ -110,7 +110,8 @@ def check(store: Store, told: Told, seed: int) -> int:
 
 def run_script(script: str, *arguments: object, expect: int = 0) -> str:
     """Run a program that may import what the tests import; return what it printed."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    found = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": found}
     forking = "ignore:This process:DeprecationWarning"  # has threads, Python >= 3.12 says: which is what is tried
     command = [sys.executable, "-W", "error", "-W", forking, "-c", script, *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

@@ -198,6 +198,20 @@ def noting(monkeypatch: pytest.MonkeyPatch) -> Acked:
 
         monkeypatch.setattr(RunWriter, name, method)
 
+    whole = RunWriter.together
+
+    @contextlib.contextmanager
+    def together(writer: RunWriter) -> Iterator[None]:
+        before = {name: len(values) for name, values in acked.items()}
+        try:
+            with whole(writer):
+                yield
+        except BaseException:  # nothing of what is done together is acknowledged before all of it
+            for name, count in before.items():
+                del acked[name][count:]
+            raise
+
+    monkeypatch.setattr(RunWriter, "together", together)
     for name in KEPT:
         patched(name)
     return acked

@@ -1,0 +1,52 @@
+"""A recording, with its threads, in a process that forks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crashing import run_script
+from footage.storage import open_store, verify_store
+from footage.trajectory import RunStatus
+
+SCRIPT = """
+import os, sys
+sys.path.insert(0, {tests!r})
+import footage
+from recording import call, pixels, reply, request, result, text, user
+
+with footage.record("Add", store=sys.argv[1]) as run:
+    run.turn(request(user("Go")), reply(call("a", action="left_click", coordinate=[1, 2])))
+    run.frame(pixels(1))  # every thread of the recording is at work
+    children = []
+    for number in range(2):
+        child = os.fork()
+        if child == 0:
+            run.frame(pixels(100 + number))
+            run.turn(request(user(f"Child {{number}}")), reply(text("Done."), message_id=f"msg_c{{number}}"))
+            with run.step("wait", duration=number) as step:
+                step.frame(pixels(110 + number), "after")
+            run.flush()
+            run.end()
+            os._exit(0)
+        children.append(child)
+        run.frame(pixels(10 + number))
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+    with run.step("left_click", call="a", coordinate=[1, 2]):
+        pass
+"""
+
+
+def test_a_child_records_on_without_the_threads_of_its_parent(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    run_script(SCRIPT.format(tests=str(Path(__file__).parent)), path)
+    with open_store(path) as store:
+        run = store.run("@1")
+        assert run.status is RunStatus.COMPLETED
+        assert sorted(int(store.pixels(f.picture)[0, 0, 0]) for f in store.frames(run.id)) == [
+            *(1, 10, 11),
+            *(100, 101, 110, 111),
+        ]
+        assert [step.status for step in store.steps(run.id)] == ["executed"] * 3
+        assert {turn.response_id for turn in store.turns(run.id)} == {"msg_1", "msg_c0", "msg_c1"}
+        assert not store.gaps(run.id)
+        assert verify_store(store).ok
