@@ -208,6 +208,21 @@ class Database:
         return found[0] if found else None
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """
+        Read in the block what was there at its beginning, whatever others write meanwhile.
+
+        Gives the thread's own read-only connection. Checkpoints wait for the end, so it should not take long.
+        """
+        with translated(self.path), inside_sqlite():
+            reader = self._connections.reader
+            reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                reader.execute("ROLLBACK")
+
+    @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """
         One write transaction: committed and (if `durable`) synced when the block is left, rolled back on an exception.

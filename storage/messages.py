@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from footage.errors import BadPicture
@@ -19,7 +19,7 @@ from footage.storage.database import Database
 from footage.storage.pictures import PictureReader, PictureWriter
 from footage.trajectory import JSON
 
-__all__ = ["PictureTaker", "pictures_in", "put_back"]
+__all__ = ["PictureTaker", "pictures_in", "put_back", "renumbered"]
 
 _MARK = "footage"
 
@@ -96,6 +96,17 @@ def pictures_in(value: Any) -> set[int]:
 
     _replaced(value, note)
     return found
+
+
+def renumbered(value: Any, numbers: Mapping[int, int]) -> Any:
+    """Return a copy of a stored request's part that names the same pictures by other ids. Raises KeyError."""
+
+    def renumber(source: JSON) -> JSON:
+        if source.get("type") != _MARK or "picture" not in source:
+            return source
+        return {**source, "picture": numbers[source["picture"]]}
+
+    return _replaced(value, renumber)
 
 
 def put_back(value: Any, reader: PictureReader) -> Any:

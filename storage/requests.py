@@ -29,7 +29,15 @@ from footage.storage.messages import PictureTaker, put_back
 from footage.storage.pictures import PictureReader, PictureWriter
 from footage.trajectory import JSON
 
-__all__ = ["FULL_EVERY", "PreparedRequest", "RequestWriter", "dump_json", "rebuild_request"]
+__all__ = [
+    "FULL_EVERY",
+    "PreparedRequest",
+    "RequestWriter",
+    "digest_of",
+    "dump_json",
+    "parts_of",
+    "rebuild_request",
+]
 
 FULL_EVERY = 64
 
@@ -106,7 +114,7 @@ class PreparedRequest:
     @property
     def sha256(self) -> str:
         """The hash of all its parts."""
-        return _digest([document.sha256 for document in (*(self.messages or ()), self.rest)], self.marks)
+        return digest_of([document.sha256 for document in (*(self.messages or ()), self.rest)], self.marks)
 
 
 class _Cutter:
@@ -240,7 +248,7 @@ def _dump_edits(edits: list[_Edit], marks: _Marks) -> str:
     return json.dumps(whole, separators=(",", ":"), default=str)
 
 
-def _digest(documents: Sequence[str], marks: _Marks) -> str:
+def digest_of(documents: Sequence[str], marks: _Marks) -> str:
     """Return the SHA-256 of the documents' hashes, the one of the rest last, and of the marks, if there are any."""
     text = "".join(documents) + (dump_json(marks) if marks else "")
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -274,6 +282,17 @@ def _documents_of(load: Callable[[int], Sequence[Any] | None], request: int) -> 
     return documents, len(chain) - 1
 
 
+def parts_of(connection: sqlite3.Connection, request: int) -> tuple[list[int], _Marks]:
+    """Return a request's documents, that of the rest last, and its cache marks: what its hash is made of."""
+    documents, _ = _documents_of(lambda at: connection.execute(_CHAIN_SQL, (at,)).fetchone(), request)
+    rest, edits = connection.execute("SELECT rest, edits FROM request WHERE id = ?", (request,)).fetchone()
+    return [*documents, rest], _marks_in(edits)
+
+
+def _marks_in(edits: str) -> _Marks:
+    return [mark for edit in json.loads(edits) if isinstance(edit, dict) for mark in edit["marks"]]
+
+
 def rebuild_request(database: Database, reader: PictureReader, turn: int, *, pictures: bool) -> JSON | None:
     """
     Return the request a turn (its row id) answers, or None where none was recorded.
@@ -300,8 +319,8 @@ def _rebuild(database: Database, row: sqlite3.Row) -> JSON:
     if missing := set(wanted) - bodies.keys():
         raise StoreCorrupt(f"document {min(missing)} is missing.")
     hashes = {document: hashlib.sha256(body).hexdigest() for document, body in bodies.items()}
-    marks: _Marks = [mark for edit in json.loads(row["edits"]) if isinstance(edit, dict) for mark in edit["marks"]]
-    if _digest([hashes[document] for document in wanted], marks) != row["sha256"]:
+    marks = _marks_in(row["edits"])
+    if digest_of([hashes[document] for document in wanted], marks) != row["sha256"]:
         raise StoreCorrupt("it does not fit its hash.")
     *messages, rest = (_loaded(bodies[document]) for document in wanted)
     if not isinstance(rest, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any, Self
 from footage.errors import RunNotFound, UsageError
 from footage.storage import reading
 from footage.storage.database import Database, default_path
+from footage.storage.families import new_name
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures import PictureReader
 from footage.storage.requests import dump_json, rebuild_request
@@ -41,7 +41,6 @@ from footage.trajectory import (
 __all__ = ["Store", "open_store"]
 
 _LISTED = "(SELECT value FROM json_each(?))"  # however many: the number of SQL parameters is limited
-_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: none is mistaken for another
 
 
 def open_store(path: str | Path | None = None, *, create: bool = True, readonly: bool = False) -> Store:
@@ -321,7 +320,7 @@ class Store:
         the recording that a run is imported from: no two whole runs have the same (`run_from`). Without `durable` what
         is written reaches the disk at the latest with the run's end. Raises UsageError for an origin that is taken.
         """
-        name = _new_name()
+        name = new_name()
         mother = self._row(parent.run) if parent else None
         values: dict[str, Any] = {"name": name, "kind": kind, "status": RunStatus.RECORDING, "task": task}
         values |= {"task_id": task_id or task_id_of(task), "model": model, "source_format": source_format}
@@ -399,10 +398,6 @@ class Store:
         row = self._row(run)
         with self.database.transaction() as connection:
             update(connection, "run", row["id"], {"trusted": int(trusted)})
-
-
-def _new_name() -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(12))
 
 
 def _conditions(

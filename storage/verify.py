@@ -99,6 +99,8 @@ def _read(store: Store, run: int) -> None:
     for row in store.database.rows("SELECT name FROM run WHERE id = ?", run):
         for read in (store.run, store.turns, store.steps, store.frames, store.gaps, store.notes):
             read(row["name"])
+        for read_more in (store.conversations, store.raw_exchanges):
+            read_more(row["name"])
 
 
 def _check_file(store: Store, report: VerifyReport) -> None:

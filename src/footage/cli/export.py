@@ -1,0 +1,75 @@
+"""`footage export`: runs in one file that others can open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from footage.cli.opening import open_for, print_json
+from footage.cli.options import json_option, sample_option, store_option, with_examples
+from footage.cli.terminal import counting
+from footage.cli.text import size
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+    from footage.trajectory import JSON
+
+__all__ = ["command"]
+
+_FORMATS = {".footage": "footage"}
+
+
+@with_examples(
+    "footage export @1 -o run.footage",
+    "footage export 7f3k 9x2m -o both.footage --force",
+)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "-o", "--output", "path", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The file to write."
+)
+@click.option("--to", "form", type=click.Choice(list(_FORMATS.values())), help="The format; else by the file's ending.")
+@click.option("--force", is_flag=True, help="Replace the file where it exists.")
+@sample_option
+@store_option
+@json_option
+def command(
+    runs: tuple[str, ...], path: Path, form: str | None, force: bool, store: Path | None, sample: bool, as_json: bool
+) -> None:
+    """Write RUNs into one file that others can open.
+
+    \b
+    .footage  their whole families, replays and forks included, without loss: a store that holds nothing else.
+              `footage import` takes it into another store, `--store FILE` looks at it where it is.
+
+    What a file tells, it tells everybody who has it: `footage redact` takes secrets out of a run before.
+    """  # noqa: D301 - `\b` is click's mark for lines that are not to be wrapped
+    _check_format(path, form)
+    with open_for(store, sample=sample) as opened:
+        document = _write(opened, runs, path, overwrite=force, hidden=as_json)
+    if as_json:
+        print_json(document)
+        return
+    click.echo(f"{path}: {size(document['bytes'])}, {_counted(document['runs'])}")
+    for one in document.get("left_out", ()):
+        click.echo(f"left out: {one['kind']} of run {one['run']}, {size(one['bytes'])}")
+
+
+def _check_format(path: Path, form: str | None) -> None:
+    from footage.errors import UsageError
+
+    if form is None and path.suffix.lower() not in _FORMATS:
+        endings = ", ".join(_FORMATS)
+        raise UsageError(f"The ending of {path} names no format.", hint=f"Use {endings}, or name one with --to.")
+
+
+def _write(store: Store, runs: tuple[str, ...], path: Path, *, overwrite: bool, hidden: bool) -> JSON:
+    with counting("exporting", hidden=hidden) as tick:
+        from footage.storage.exporters.footage_file import write_footage_file
+
+        return write_footage_file(store, runs, path, overwrite=overwrite, on_progress=tick).as_json()
+
+
+def _counted(runs: list[str]) -> str:
+    return f"run {runs[0]}" if len(runs) == 1 else f"{len(runs)} runs"

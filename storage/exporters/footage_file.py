@@ -1,0 +1,112 @@
+"""
+A `.footage` file: a store that holds some families and nothing else, whole in one file.
+
+It is an SQLite file without a WAL, opened by `--store` like any store, and imported by `footage import` into another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from footage.errors import StoreCorrupt, UsageError
+from footage.storage.database import translated
+from footage.storage.families import TABLES, FamilyCopy, rows_of
+from footage.storage.store import Store, open_store
+from footage.storage.verify import verify_store
+from footage.trajectory import JSON
+
+__all__ = ["FootageFile", "write_footage_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class FootageFile:
+    """What was written."""
+
+    path: Path
+    runs: tuple[str, ...]
+    """Every run of the families, oldest first."""
+    bytes: int
+    left_out: tuple[JSON, ...]
+    """Artefacts that are named in the file but not in it: {"run", "kind", "bytes", "sha256"} each."""
+
+    def as_json(self) -> JSON:
+        """Return {"path", "to", "runs", "bytes", "left_out"}."""
+        head = {"path": str(self.path), "to": "footage", "runs": list(self.runs), "bytes": self.bytes}
+        return {**head, "left_out": list(self.left_out)}
+
+
+def write_footage_file(
+    store: Store,
+    runs: Sequence[str],
+    path: Path,
+    *,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> FootageFile:
+    """
+    Write the families of these runs into a `.footage` file, check it, and put it in its place all at once.
+
+    `on_progress` is called with (done, total) rows, pictures and requests. Raises RunNotFound, UsageError (the file
+    exists), StoreCorrupt (what was to be written is damaged), StoreError.
+    """
+    families = sorted({store.run(run).family for run in runs})
+    if path.exists() and (not overwrite or not path.is_file() or path.samefile(store.path)):
+        raise UsageError(f"{path} exists already.", hint="Choose another name, or --force to replace the file.")
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=".footage-", dir=path.parent))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    try:
+        made = scratch / "family.db"
+        with open_store(made) as target:
+            _fill(store, families, target, on_progress)
+            found = [run.id for family in families for run in target.family(family)]
+            left_out = _artefacts(target)
+        _make_single(made)
+        made.replace(path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return FootageFile(path, tuple(found), path.stat().st_size, left_out)
+
+
+def _fill(store: Store, families: Sequence[str], target: Store, on_progress: Callable[[int, int], None] | None) -> None:
+    tell = on_progress or (lambda _done, _total: None)
+    with store.database.snapshot() as source, target.database.transaction() as connection:
+        marks = ", ".join("?" * len(families))
+        ids = [row[0] for row in source.execute(f"SELECT id FROM family WHERE name IN ({marks})", families)]
+        rows = rows_of(source, ids)
+        total = sum(1 for table in TABLES for _ in rows(table))
+        done = iter(range(1, total + 1))
+        copy = FamilyCopy(connection, rows, on_row=lambda: tell(next(done), total))
+        copy.copy()
+    report = verify_store(target, on_progress=on_progress)
+    if not report.ok:
+        bad = report.bad[0]
+        raise StoreCorrupt(
+            f"The family is damaged, and was not exported: {bad.kind} {bad.id}: {bad.why}", hint="See `footage verify`."
+        )
+
+
+def _artefacts(target: Store) -> tuple[JSON, ...]:
+    sql = "SELECT run.name, artefact.kind, bytes, sha256 FROM artefact JOIN run ON run.id = artefact.run ORDER BY 1, 2"
+    return tuple(
+        {"run": row[0], "kind": row[1], "bytes": row[2], "sha256": row[3]} for row in target.database.rows(sql)
+    )
+
+
+def _make_single(path: Path) -> None:
+    """Let the file stand alone, durable, without a WAL."""
+    with translated(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)  # a store is private; this file was made to be handed on
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

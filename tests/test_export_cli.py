@@ -1,0 +1,37 @@
+"""`footage export`, from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli import call
+from footage.sample import sample_path
+
+
+def test_an_export_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "a.footage"
+    said = call(capsys, "export", "@1", "-o", made, "--store", sample_path())
+    assert said.code == 0
+    assert said.out.startswith(f"{made}: ")
+    document = call(capsys, "export", "@1", "-o", made, "--force", "--store", sample_path(), "--json").document
+    assert (document["path"], document["to"]) == (str(made), "footage")
+    assert document["bytes"] == made.stat().st_size
+    listed = call(capsys, "runs", "--store", made, "--json").document
+    assert {run["id"] for run in listed["runs"]} == set(document["runs"])
+
+
+def test_an_unknown_ending_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, "export", "@1", "-o", tmp_path / "a.xyz", "--store", sample_path())
+    assert said.code == 2
+    assert ".footage" in said.err
+
+
+def test_an_existing_file_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "a.footage"
+    made.write_text("precious")
+    said = call(capsys, "export", "@1", "-o", made, "--store", sample_path(), "--json")
+    assert said.code == 2
+    assert "--force" in said.out
+    assert made.read_text() == "precious"
