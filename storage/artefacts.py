@@ -27,7 +27,7 @@ from footage.storage.rows import insert
 from footage.storage.soundness import checked, sound
 from footage.trajectory import JSON
 
-__all__ = ["Artefact", "Artefacts", "PreparedFile"]
+__all__ = ["Artefact", "Artefacts", "PreparedFile", "artefact_of"]
 
 _CHUNK = 1 << 20
 _UNFINISHED = ".part"
@@ -98,10 +98,14 @@ class Artefacts:
         """Have a prepared file belong to a run, within the caller's transaction."""
         values = {"run": run, "kind": kind, "sha256": file.sha256, "bytes": file.bytes, "about": dump_json(about or {})}
         row = insert(connection, "artefact", values)
+        self.place(file)
+        return Artefact(row, kind, file.sha256, file.bytes, about or {})
+
+    def place(self, file: PreparedFile) -> None:
+        """Give a prepared file its name, within the transaction that inserts its row."""
         with self._translated():
             file.path.replace(self.folder / file.sha256)
             _sync(self.folder)
-        return Artefact(row, kind, file.sha256, file.bytes, about or {})
 
     def path(self, artefact: Artefact, *, check: bool = False) -> Path:
         """Return where a file lies; `check` also reads it. Raises StoreCorrupt where it is missing or another one."""
@@ -119,7 +123,28 @@ class Artefacts:
     def check(self, row: int) -> None:
         """Read the file of the row with this id. Raises StoreCorrupt where it is not what was stored."""
         for found in self._database.rows("SELECT * FROM artefact WHERE id = ?", row):
-            self.path(_artefact(found), check=True)
+            if not self._check_pieces(_artefact(found)):
+                self.path(_artefact(found), check=True)
+
+    def pieces(self, artefact: Artefact) -> Iterator[bytes]:
+        """Yield the bytes of a file that travels within the store (see exporters); nothing where it does not."""
+        sql = "SELECT number, piece FROM artefact_piece WHERE artefact = ? AND number > ? ORDER BY number LIMIT 1"
+        number = -1
+        while row := self._database.row(sql, artefact.id, number):
+            number = row["number"]
+            yield row["piece"]
+
+    def _check_pieces(self, artefact: Artefact) -> bool:
+        """Tell whether a file travels within the store. Raises StoreCorrupt where it is not what was stored."""
+        if self._database.row("SELECT 1 FROM sqlite_master WHERE name = 'artefact_piece'") is None:
+            return False
+        digest, size, found = hashlib.sha256(), 0, False
+        for piece in self.pieces(artefact):
+            digest.update(piece)
+            size, found = size + len(piece), True
+        if found and (digest.hexdigest(), size) != (artefact.sha256, artefact.bytes):
+            raise StoreCorrupt(f"The pieces of file {artefact.sha256} are damaged ({artefact.kind}).")
+        return found
 
     def of_run(self, run: int) -> list[Artefact]:
         """Return what belongs to the run with this row id, in the order it was stored."""
@@ -153,6 +178,15 @@ class Artefacts:
         except OSError as error:
             kind = StoreFull if error.errno == 28 else StoreError  # ENOSPC
             raise kind(f"{self.folder} cannot be written to: {error.strerror}.", hint="Free some space.") from error
+
+
+def artefact_of(database: Database, row: int) -> Artefact:
+    """Return the artefact with this row id. Raises StoreCorrupt where there is none."""
+    found = database.row("SELECT * FROM artefact WHERE id = ?", row)
+    if found is None:
+        raise StoreCorrupt(f"Artefact {row} is not in the store.")
+    with checked("the artefacts"):
+        return _artefact(found)
 
 
 def _artefact(row: sqlite3.Row) -> Artefact:

@@ -13,7 +13,7 @@ import re
 import secrets
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from footage.errors import StoreCorrupt
@@ -21,7 +21,7 @@ from footage.storage.messages import pictures_in, renumbered
 from footage.storage.requests import digest_of, dump_json, parts_of
 from footage.storage.tiles import Layout, count_tiles
 
-__all__ = ["DERIVED", "TABLES", "FamilyCopy", "columns_of", "new_name", "rows_of"]
+__all__ = ["DERIVED", "FILES", "TABLES", "FamilyCopy", "columns_of", "new_name", "rows_of"]
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "family": {},
@@ -44,12 +44,19 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "finding": {"run": "run"},
     "raw_exchange": {"run": "run"},
     "artefact": {"run": "run"},
+    "artefact_piece": {"artefact": "artefact"},
+    "exact": {"run": "run", "log": "artefact"},
+    "checkpoint": {"run": "run", "artefact": "artefact"},
+    "redaction": {"family": "family"},
     "event": {"run": "run"},
 }
 """Every table that holds a part of a family: what its columns refer to. Later ones refer to earlier ones only."""
 
 DERIVED = frozenset({"_sqlite_migrations", "facet", "search", "search_config", "search_data", "search_idx"})
 """Tables about the whole store: kept by triggers, or by the store itself; never copied."""
+
+FILES = frozenset({"artefact", "artefact_piece", "exact", "checkpoint"})
+"""The tables about files beside the store."""
 
 _LOOSE = {"parent", "copied_from", "expected_frame", "actual_frame"}  # what they name may have been removed
 _SUBJECTS = {  # what the subject of an event of this kind is
@@ -86,14 +93,21 @@ def _belonging(table: str) -> str:
         return "family IN (SELECT value FROM json_each(?))"
     if "run" in TABLES[table]:
         return f"run IN ({_RUNS})"
-    return f"frame IN (SELECT id FROM frame WHERE run IN ({_RUNS}))"
+    (column,) = TABLES[table].keys() & {"frame", "artefact"}
+    return f"{column} IN (SELECT id FROM {column} WHERE run IN ({_RUNS}))"
 
 
-def rows_of(connection: sqlite3.Connection, families: Sequence[int]) -> Callable[[str], Iterator[Mapping[str, Any]]]:
-    """Return what yields the rows of a table that belong to these families, in the order of their ids."""
+def rows_of(
+    connection: sqlite3.Connection, families: Sequence[int], *, without: Collection[str] = ()
+) -> Callable[[str], Iterator[Mapping[str, Any]]]:
+    """
+    Return what yields the rows of a table that belong to these families, in the order of their ids.
+
+    Tables `without` are taken for empty.
+    """
 
     def rows(table: str) -> Iterator[Mapping[str, Any]]:
-        columns = columns_of(connection, table)
+        columns = [] if table in without else columns_of(connection, table)
         if columns:
             sql = f'SELECT * FROM "{table}" WHERE {_belonging(table)} ORDER BY id'
             for row in connection.execute(sql, (dump_json(list(families)),)):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+import zlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from footage.storage.artefacts import Artefacts
 from footage.storage.families import DERIVED, TABLES
 from footage.storage.requests import dump_json
 from footage.storage.rows import insert
@@ -62,6 +66,7 @@ def full_family(store: Store, task: str = "Ask for “help”.") -> str:
     last = ask(run, {"model": "m", "messages": messages})
     run.end_turn(last, content=[{"type": "text", "text": "Done."}], ended=Instant.now())
     _remarks(store, run)
+    _exact(store, run)
     run.end()
     _children(store, run.run_id)
     return run.run_id
@@ -102,7 +107,22 @@ def _remarks(store: Store, run: RunWriter) -> None:
         frames = [frame.id for frame in store.frames(run.run_id)]
         finding = {"run": row, "step": 1, "kind": "no_effect", "message": "Nothing changed.", "confidence": 0.5}
         insert(connection, "finding", {**finding, "evidence": dump_json(frames[:2]), "rule": "r/1"})
-        insert(connection, "artefact", {"run": row, "kind": "log", "sha256": "0" * 64, "bytes": 5, "about": "{}"})
+
+
+def _exact(store: Store, run: RunWriter) -> None:
+    """Keep something in the place of a machine's log and snapshot."""
+    files = Artefacts(store.database)
+    (row,) = store.database.rows("SELECT id FROM run WHERE name = ?", run.run_id)
+    with tempfile.TemporaryDirectory() as folder:
+        log, snapshot = Path(folder, "log"), Path(folder, "snapshot")
+        log.write_bytes(b"a log")
+        snapshot.write_bytes(b"a snapshot")
+        kept = [files.put(row[0], path, path.name, about={"of": "a test"}) for path in (log, snapshot)]
+    with store.database.transaction() as connection:
+        exact = {"run": row[0], "log": kept[0].id, "end_icount": 9, "facts": "{}", "timeline": zlib.compress(b"[]")}
+        insert(connection, "exact", exact)
+        insert(connection, "checkpoint", {"run": row[0], "name": "s", "icount": 1, "step": 0, "artefact": kept[1].id})
+        connection.execute("UPDATE run SET guarantee = 'exact' WHERE id = ?", (row[0],))
 
 
 def _children(store: Store, parent: str) -> None:
@@ -172,7 +192,8 @@ def _said_of_run(store: Store, run: Run) -> dict[str, Any]:
         "findings": [(f["kind"], f["message"], f["confidence"], f["step"], f["rule"]) for f in findings],
         "events": [tuple(event) for event in events],
         "artefacts": [
-            tuple(r) for r in store.database.rows("SELECT kind, sha256, bytes FROM artefact WHERE run = ?", row[0])
+            tuple(r)
+            for r in store.database.rows("SELECT kind, sha256, bytes, about FROM artefact WHERE run = ?", row[0])
         ],
     }
 

@@ -12,14 +12,21 @@ from cli import sample_in
 from families import every_row, full_family, said_of
 from footage.errors import RunNotFound, StoreCorrupt, UsageError
 from footage.storage import Store, open_store, verify_store
+from footage.storage.artefacts import Artefacts
+from footage.storage.exact import exact_recording
 from footage.storage.exporters.footage_file import write_footage_file
 from footage.storage.families import DERIVED, TABLES
 from footage.storage.importers.footage_file import import_footage_file, is_footage_file
 
 
-def trusted(said: list[Any]) -> list[Any]:
+def trusted(said: list[Any], **changes: Any) -> list[Any]:
     """Return what was said, as if it was trusted: that is the one thing that an import changes."""
-    return [{**one, "run": {**one["run"], "trusted": True}} for one in said]
+    return [{**one, "run": {**one["run"], "trusted": True, **changes}} for one in said]
+
+
+def without_files(said: list[Any]) -> list[Any]:
+    """Return what was said, without what lies beside the store."""
+    return [{**one, "artefacts": [], "run": {**one["run"], "guarantee": None}} for one in said]
 
 
 def test_every_table_is_copied_or_made_anew(store: Store) -> None:
@@ -38,11 +45,11 @@ def test_a_family_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
     run = full_family(store)
     full_family(store, "a third")
     before = every_row(store)
-    report = write_footage_file(store, [run], tmp_path / "a.footage")
+    report = write_footage_file(store, [run], tmp_path / "a.footage", with_machine=True)
     assert every_row(store) == before
     assert report.runs == tuple(one.id for one in store.family(run))
     assert report.bytes == (tmp_path / "a.footage").stat().st_size
-    assert [(one["kind"], one["bytes"]) for one in report.left_out] == [("log", 5)]
+    assert report.left_out == ()
     with open_store(tmp_path / "b.db") as other:
         full_family(other, "was here before")
         found = import_footage_file(other, tmp_path / "a.footage")
@@ -50,6 +57,33 @@ def test_a_family_comes_back_as_it_was(store: Store, tmp_path: Path) -> None:
         assert not found.renamed
         assert not any(other.run(one).trusted for one in found.runs)
         assert trusted(said_of(other, run)) == said_of(store, run)
+
+
+def test_a_machine_s_files_stay_behind_unless_asked_for(store: Store, tmp_path: Path) -> None:
+    run = full_family(store)
+    report = write_footage_file(store, [run], tmp_path / "a.footage")
+    assert [(one["kind"], one["bytes"], one["run"]) for one in report.left_out] == [
+        ("log", 5, run),
+        ("snapshot", 10, run),
+    ]
+    with open_store(tmp_path / "b.db") as other:
+        import_footage_file(other, tmp_path / "a.footage")
+        assert other.run(run).guarantee == "anchored"
+        assert without_files(trusted(said_of(other, run))) == without_files(said_of(store, run))
+
+
+def test_a_machine_s_files_lie_beside_the_new_store(store: Store, tmp_path: Path) -> None:
+    run = full_family(store)
+    write_footage_file(store, [run], tmp_path / "a.footage", with_machine=True)
+    with open_store(tmp_path / "a.footage", readonly=True) as opened:
+        write_footage_file(opened, [run], tmp_path / "b.footage", with_machine=True)
+    with open_store(tmp_path / "b.db") as other:
+        import_footage_file(other, tmp_path / "b.footage")
+        folder = Artefacts(other.database).folder
+        assert sorted(path.read_bytes() for path in folder.iterdir()) == [b"a log", b"a snapshot"]
+        recording = exact_recording(other, run)
+        assert recording
+        assert recording.checkpoints[0].artefact.bytes == len(b"a snapshot")
 
 
 def test_the_sample_goes_through_two_stores_and_comes_back(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_reference_to_nothing_is_answered_in_one_sentence(store: Store, refere
 
 def test_an_ambiguous_prefix_names_the_runs_it_fits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     given = iter(["abc000000000", "abd000000000", "abd000000001"])
-    monkeypatch.setattr(store_module, "_new_name", lambda: next(given))
+    monkeypatch.setattr(store_module, "new_name", lambda: next(given))
     names = [recorded(store) for _ in range(3)]
     with pytest.raises(RunNotFound, match="abc000000000, abd000000000, abd000000001"):
         store.run("ab")

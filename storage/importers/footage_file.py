@@ -7,6 +7,7 @@ whatever else the file holds of it. Ids of runs are kept where they are free. Wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footage.errors import NotAStore, StoreCorrupt, StoreTooNew, UsageError
+from footage.storage.artefacts import Artefacts, PreparedFile, artefact_of
 from footage.storage.families import FamilyCopy, rows_of
 from footage.storage.store import Store, open_store
 
@@ -91,11 +93,29 @@ def _read(path: Path, target: Path) -> None:
 
 
 def _take_over(store: Store, clean: Store) -> ImportedFamilies:
-    with clean.database.snapshot() as source, store.database.transaction() as connection:
+    """Copy from the checked copy what is not here yet, files first: their rows and their names come together."""
+    files = Artefacts(store.database)
+    with contextlib.ExitStack() as waiting, clean.database.snapshot() as source:
         families = source.execute("SELECT id, name FROM family ORDER BY id").fetchall()
-        known = [f for f in families if connection.execute("SELECT 1 FROM family WHERE name = ?", (f[1],)).fetchone()]
-        rows = rows_of(source, [family[0] for family in families if family not in known])
-        copy = FamilyCopy(connection, rows, trusted=False)
-        copy.copy()
+        known = [f for f in families if store.database.row("SELECT 1 FROM family WHERE name = ?", f[1])]
+        chosen = [family[0] for family in families if family not in known]
+        prepared = [_unpacked(clean, files, row["id"]) for row in rows_of(source, chosen)("artefact")]
+        for file in prepared:
+            waiting.callback(file.path.unlink, missing_ok=True)
+        with store.database.transaction() as connection:
+            copy = FamilyCopy(connection, rows_of(source, chosen, without={"artefact_piece"}), trusted=False)
+            copy.copy()
+            for file in {file.sha256: file for file in prepared}.values():
+                files.place(file)
     renamed = {old: new for old, new in copy.names.items() if old != new}
     return ImportedFamilies(tuple(copy.names.values()), renamed, tuple(family[1] for family in known))
+
+
+def _unpacked(clean: Store, files: Artefacts, row: int) -> PreparedFile:
+    """Write a file that came in pieces; it waits beside the store until its row is in."""
+    with tempfile.TemporaryDirectory(prefix="file-", dir=clean.path.parent) as scratch:
+        made = Path(scratch) / "file"
+        with made.open("xb") as file:
+            for piece in Artefacts(clean.database).pieces(artefact_of(clean.database, row)):
+                file.write(piece)
+        return files.prepare(made, move=True)

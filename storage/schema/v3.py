@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from footage.storage.schema.v3_exact import add_exact
 from footage.storage.schema.v3_imports import add_imports
+from footage.storage.schema.v3_exports import add_exports
 from footage.storage.schema.v3_search import add_search
 
 if TYPE_CHECKING:
@@ -19,3 +20,4 @@ def create(db: Database) -> None:
     add_search(db)
     add_exact(db)
     add_imports(db)
+    add_exports(db)

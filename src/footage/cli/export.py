@@ -30,12 +30,22 @@ _FORMATS = {".footage": "footage"}
     "-o", "--output", "path", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The file to write."
 )
 @click.option("--to", "form", type=click.Choice(list(_FORMATS.values())), help="The format; else by the file's ending.")
+@click.option(
+    "--with-machine", is_flag=True, help="Take along what lies beside the store: a machine's log and snapshots."
+)
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
 @sample_option
 @store_option
 @json_option
 def command(
-    runs: tuple[str, ...], path: Path, form: str | None, force: bool, store: Path | None, sample: bool, as_json: bool
+    runs: tuple[str, ...],
+    path: Path,
+    form: str | None,
+    with_machine: bool,
+    force: bool,
+    store: Path | None,
+    sample: bool,
+    as_json: bool,
 ) -> None:
     """Write RUNs into one file that others can open.
 
@@ -47,13 +57,13 @@ def command(
     """  # noqa: D301 - `\b` is click's mark for lines that are not to be wrapped
     _check_format(path, form)
     with open_for(store, sample=sample) as opened:
-        document = _write(opened, runs, path, overwrite=force, hidden=as_json)
+        document = _write(opened, runs, path, with_machine=with_machine, overwrite=force, hidden=as_json)
     if as_json:
         print_json(document)
         return
     click.echo(f"{path}: {size(document['bytes'])}, {_counted(document['runs'])}")
     for one in document.get("left_out", ()):
-        click.echo(f"left out: {one['kind']} of run {one['run']}, {size(one['bytes'])}")
+        click.echo(f"left out (--with-machine takes it along): {one['kind']} of run {one['run']}, {size(one['bytes'])}")
 
 
 def _check_format(path: Path, form: str | None) -> None:
@@ -64,11 +74,14 @@ def _check_format(path: Path, form: str | None) -> None:
         raise UsageError(f"The ending of {path} names no format.", hint=f"Use {endings}, or name one with --to.")
 
 
-def _write(store: Store, runs: tuple[str, ...], path: Path, *, overwrite: bool, hidden: bool) -> JSON:
+def _write(
+    store: Store, runs: tuple[str, ...], path: Path, *, with_machine: bool, overwrite: bool, hidden: bool
+) -> JSON:
     with counting("exporting", hidden=hidden) as tick:
         from footage.storage.exporters.footage_file import write_footage_file
 
-        return write_footage_file(store, runs, path, overwrite=overwrite, on_progress=tick).as_json()
+        made = write_footage_file(store, runs, path, with_machine=with_machine, overwrite=overwrite, on_progress=tick)
+        return made.as_json()
 
 
 def _counted(runs: list[str]) -> str:
