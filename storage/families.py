@@ -191,6 +191,9 @@ class FamilyCopy:
         _check_name(row["name"])
         taken = self._connection.execute("SELECT 1 FROM run WHERE name = ?", (row["name"],)).fetchone()
         values["name"] = self.names[row["name"]] = new_name() if taken else row["name"]
+        origin = row.get("origin")
+        if origin and self._connection.execute("SELECT 1 FROM run WHERE origin = ?", (origin,)).fetchone():
+            values["origin"] = None
         values["trusted"] = int(self._trusted and bool(row["trusted"]))
 
     def _picture(self, row: Mapping[str, Any], values: dict[str, Any]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footage.errors import FootageError, StoreError
+from footage.errors import FootageError, NotAStore, StoreCorrupt, StoreError, StoreTooNew, UsageError
 from footage.storage.importers.draft import DraftRun
 from footage.storage.importers.entry import Entry
+from footage.storage.importers.footage_file import import_footage_file, is_footage_file
 from footage.storage.importers.formats import FORMATS, Format, load
 from footage.storage.importers.safety import Pictures
 from footage.storage.importers.writing import known_run, write_run
@@ -112,6 +113,10 @@ class _Walk:
         if entry.path in self._used:
             self._tick(1)
             return True
+        if self._only is None and is_footage_file(entry.head):
+            self._take_over(entry)
+            self._tick(1)
+            return True
         recognised = self._format_of(entry, named=not depth)
         if recognised is not None:
             self._import(entry, recognised)
@@ -167,6 +172,25 @@ class _Walk:
             self._skip(entry.path, f"there is no run in this recording ({source.NAME})")
         if not entry.is_folder:
             self._used.add(entry.path)
+
+    def _take_over(self, entry: Entry) -> None:
+        """Take over the families of a `.footage` file: all of them, or nothing."""
+        self._used.add(entry.path)
+        try:
+            found = import_footage_file(self._store, entry.path)
+        except (UsageError, NotAStore, StoreTooNew, StoreCorrupt) as error:
+            self._skip(entry.path, _reason(error).removeprefix(f"{entry.path} cannot be imported: "))
+            return
+        for family in found.known:
+            self.report.already += 1
+            self._skip(entry.path, f"it is in the store already, as run {family}")
+        for run in found.runs:
+            for tag in self._tags:
+                self._store.add_tag(run, tag)
+            steps = self._store.run(run).steps
+            self.report.imported.append(Imported(run, str(entry.path), "footage", steps))
+        for old, new in found.renamed.items():
+            self._skip(entry.path, f"the id {old} was taken: that run is {new} here")
 
     def _drafts(self, entry: Entry, source: Format) -> Iterator[DraftRun]:
         """Yield a recording's drafts; what its reader raises ends it, and is reported."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from footage.storage.schema.v3_exact import add_exact
-from footage.storage.schema.v3_imports import add_imports
 from footage.storage.schema.v3_exports import add_exports
+from footage.storage.schema.v3_imports import add_imports
 from footage.storage.schema.v3_search import add_search
 
 if TYPE_CHECKING:
