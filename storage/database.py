@@ -170,7 +170,7 @@ class Database:
             raise StoreError(f"{self.path} cannot be made: {error.strerror}.") from error
 
     def _check_version(self) -> None:
-        version = self._version()
+        version = self.version
         if version > SCHEMA_VERSION:
             raise StoreTooNew(
                 f"{self.path} was written by a newer footage (store version {version}, known: {SCHEMA_VERSION}).",
@@ -183,7 +183,9 @@ class Database:
         if version < SCHEMA_VERSION and not self.readonly:
             self._migrate()
 
-    def _version(self) -> int:
+    @property
+    def version(self) -> int:
+        """The schema's version in the file: an older one where the file is open for reading."""
         return int(self.rows("PRAGMA user_version")[0][0])
 
     def _migrate(self) -> None:
@@ -192,7 +194,7 @@ class Database:
         from footage.storage.schema import migrations
 
         with self.transaction() as connection:
-            if self._version() < SCHEMA_VERSION:  # nobody else did it meanwhile
+            if self.version < SCHEMA_VERSION:  # nobody else did it meanwhile
                 migrations.apply(sqlite_utils.Database(connection))
 
     # --- using ---

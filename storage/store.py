@@ -14,6 +14,8 @@ from footage.storage.database import Database, default_path
 from footage.storage.families import new_name
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures import PictureReader
+from footage.storage.places import Place
+from footage.storage.queries import RunQuery, facets, places_of_text, runs_that_fit
 from footage.storage.requests import dump_json, rebuild_request
 from footage.storage.rows import insert, instant_columns, task_id_of, update
 from footage.storage.soundness import checked, sound
@@ -72,44 +74,43 @@ class Store:
 
     # --- runs ---
 
-    def runs(
-        self,
-        *,
-        limit: int = 50,
-        before: str | None = None,
-        kind: str | None = None,
-        status: str | None = None,
-        task_id: str | None = None,
-        model: str | None = None,
-        tag: str | None = None,
-        text: str | None = None,
-    ) -> list[Run]:
+    def runs(self, *, limit: int = 50, before: str | None = None, **conditions: Any) -> list[Run]:
         """
         Return the newest runs first, up to `limit`; `before` is the last run of the page before.
 
-        `text` is looked for in the task. A status of `recording` or `interrupted` is told apart by the runs' locks.
+        The conditions are the fields of `RunQuery`. A status of `recording` or `interrupted` is told apart by the
+        runs' locks. With `since` or `until` runs come in the order in which they started.
         """
-        where, values = _conditions(kind=kind, task_id=task_id, model=model, tag=tag, text=text)
-        if before is not None:
-            where.append("run.id < ?")
-            values.append(self._row(before)["id"])
-        if status is not None:
-            condition, more = self._status_condition(status)
-            where.append(condition)
-            values += more
-        sql = f"{reading.RUN_SQL} WHERE {' AND '.join(where) or '1'} ORDER BY run.id DESC LIMIT ?"
-        found = self._runs(self.database.rows(sql, *values, limit))
-        return [run for run in found if status is None or run.status == status]
+        query = RunQuery(**conditions)
+        last = self._row(before) if before is not None else None
+        after = (last["id"], last["started_wall"] or 0) if last is not None else None
+        live = sorted(live_runs(self.path)) if query.status is not None else []
+        ids = runs_that_fit(self.database, query, before=after, limit=limit, live=live)
+        found = {row["id"]: row for row in self._rows_of(ids)}
+        runs = self._runs([found[run] for run in ids if run in found])
+        return [run for run in runs if query.status is None or run.status == query.status]
 
-    def _status_condition(self, status: str) -> tuple[str, list[Any]]:
-        """Return what a run's row must fulfil: an interrupted run never wrote that it is, and nobody holds its lock."""
-        if status not in {RunStatus.RECORDING, RunStatus.INTERRUPTED}:
-            return "run.status = ?", [status]
-        live = dump_json(sorted(live_runs(self.path)))
-        if status == RunStatus.RECORDING:
-            return f"run.status = 'recording' AND run.name IN {_LISTED}", [live]
-        dead = f"run.status = 'recording' AND run.name NOT IN {_LISTED}"
-        return f"(run.status = 'interrupted' OR {dead})", [live]
+    def _rows_of(self, runs: Sequence[int]) -> list[sqlite3.Row]:
+        return self.database.rows(f"{reading.RUN_SQL} WHERE run.id IN {_LISTED}", dump_json(list(runs)))
+
+    def places_of_text(self, run: str, text: str, *, limit: int = 3) -> list[Place]:
+        """Return where a run has a text (see `RunQuery.text`): in its task, in which turns and steps."""
+        return places_of_text(self.database, self._row(run)["id"], text, limit=limit)
+
+    def facets(self, name: str, *, limit: int = 50) -> list[tuple[str, int]]:
+        """
+        Return the values of a filter, and how many runs have each, the most frequent first.
+
+        The filters are kind, status, model, source_format, tag, outcome and finding.
+        """
+        found = facets(self.database, name, limit=limit)
+        if name != "status":
+            return found
+        counts = dict(found)
+        live = len(live_runs(self.path))
+        dead = counts.pop(RunStatus.RECORDING, 0) - live + counts.pop(RunStatus.INTERRUPTED, 0)
+        counts |= {RunStatus.RECORDING: live, RunStatus.INTERRUPTED: max(dead, 0)}
+        return sorted(((value, runs) for value, runs in counts.items() if runs), key=lambda pair: -pair[1])
 
     def count_runs(self) -> int:
         """Return how many runs there are."""
@@ -167,8 +168,7 @@ class Store:
         live = {row["id"] for row in recording if run_is_live(self.path, row["name"])}
         # A run that let go of its lock has written its end before, perhaps after its row was read: read it again.
         doubtful = [row["id"] for row in recording if row["id"] not in live]
-        sql = f"{reading.RUN_SQL} WHERE run.id IN {_LISTED}"
-        again = {row["id"]: row for row in self.database.rows(sql, dump_json(doubtful))} if doubtful else {}
+        again = {row["id"]: row for row in self._rows_of(doubtful)} if doubtful else {}
         outcomes, tags = defaultdict(list), defaultdict(list)
         with checked("the runs"):
             for row in self._of_runs("outcome", rows):
@@ -398,22 +398,3 @@ class Store:
         row = self._row(run)
         with self.database.transaction() as connection:
             update(connection, "run", row["id"], {"trusted": int(trusted)})
-
-
-def _conditions(
-    *, kind: str | None, task_id: str | None, model: str | None, tag: str | None, text: str | None
-) -> tuple[list[str], list[Any]]:
-    where: list[str] = []
-    values: list[Any] = []
-    for column, value in (("kind", kind), ("task_id", task_id), ("model", model)):
-        if value is not None:
-            where.append(f"run.{column} = ?")
-            values.append(value)
-    if tag is not None:
-        where.append("run.id IN (SELECT run FROM tag WHERE value = ?)")
-        values.append(tag)
-    if text:
-        where.append("run.task LIKE ? ESCAPE '\\'")
-        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values.append(f"%{escaped}%")
-    return where, values

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from footage.storage.places import PLACE_BITS
 from footage.storage.schema.tables import table
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-__all__ = ["PLACE_BITS", "add_search"]
-
-PLACE_BITS = 20
-"""Room for the places within a run: about half a million turns and steps."""
+__all__ = ["add_search"]
 
 _SAID = (  # what a reply says, its thinking too; nothing where a damaged row holds no JSON
     "(SELECT group_concat(coalesce(json_extract(value, '$.text'), json_extract(value, '$.thinking')), ' ')"
