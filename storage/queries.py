@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from footage.storage.places import PLACE_BITS, Place, place_of
@@ -25,7 +26,7 @@ __all__ = ["RunQuery", "facets", "match_expression", "places_of_text", "runs_tha
 _LISTED = "(SELECT value FROM json_each(?))"  # however many: the number of SQL parameters is limited
 _OF_RUN = ("kind", "status", "model", "task_id", "source_format")
 _SAID = {"tag": "value", "outcome": "value", "finding": "kind"}
-_FEW = 300  # runs: then each is asked whether it has the text
+_FEW = 20_000  # runs: these are asked one by one whether they have a common text
 _SORTABLE = 2000  # runs: then they are sorted by time
 _HITS = 500  # texts read at once
 _SEARCH_SINCE = 3  # version of the schema
@@ -33,7 +34,7 @@ _SEARCH_SINCE = 3  # version of the schema
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """What runs have to fulfil; None asks for nothing."""
+    """What runs have to fulfil; None asks for nothing. Runs with a text come in the order in which they were stored."""
 
     kind: str | None = None
     status: str | None = None
@@ -54,13 +55,8 @@ class RunQuery:
 
     @property
     def by_time(self) -> bool:
-        """Whether the runs come in the order in which they started, not in that in which they were stored."""
-        return self.since is not None or self.until is not None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether every run fits."""
-        return all(getattr(self, each.name) is None for each in fields(self))
+        """Whether the runs come in the order in which they started."""
+        return self.text is None and (self.since is not None or self.until is not None)
 
 
 @dataclass(slots=True)
@@ -217,43 +213,50 @@ def match_expression(text: str) -> str:
 def _with_text(
     database: Database, plan: _Plan, query: RunQuery, before: tuple[int, int] | None, limit: int
 ) -> list[int]:
-    """Return the runs that fit and have the text: along the texts, or, where other conditions leave few, run by run."""
+    """Return the runs that fit and have the text."""
     expression = match_expression(query.text or "")
-    counts = _counts(database, query)
     if not expression:
         return []
-    if query.by_time or (counts and min(counts.values()) <= _FEW):
-        _turn_page(plan, query, before)
-        sql, values = plan.select(-1)
-        fitting = (int(row[0]) for row in database.rows(sql, *values))
-        return _first(limit, (run for run in fitting if _has_text(database, run, expression)))
-    return _first(limit, _along_texts(database, plan, expression, before[0] if before else 1 << 40))
+    fewest = min(_counts(database, query).values(), default=None)
+    few = fewest is not None and fewest <= _FEW
+    return list(islice(_along_texts(database, plan, expression, before[0] if before else 1 << 40, few=few), limit))
 
 
-def _first(limit: int, runs: Iterator[int]) -> list[int]:
-    return [run for run, _ in zip(runs, range(limit), strict=False)]
+def _along_texts(database: Database, plan: _Plan, expression: str, before: int, *, few: bool) -> Iterator[int]:
+    """
+    Yield the runs that fit, from text to text.
 
-
-def _has_text(database: Database, run: int, expression: str) -> bool:
-    sql = "SELECT 1 FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? LIMIT 1"
-    return database.row(sql, expression, run << PLACE_BITS, (run + 1) << PLACE_BITS) is not None
-
-
-def _along_texts(database: Database, plan: _Plan, expression: str, before: int) -> Iterator[int]:
+    Where the text is a common one and `few` runs fulfil the other conditions, those are soon asked one by one.
+    """
     sql = f"SELECT rowid >> {PLACE_BITS} FROM search WHERE search MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
-    while True:
+    for part in count():
+        if few and part == 1:
+            yield from _run_by_run(database, plan, expression, before)
+            return
         hits = [int(row[0]) for row in database.rows(sql, expression, before << PLACE_BITS, _HITS)]
-        runs = list(dict.fromkeys(hits))
-        if plan.where and runs:
-            where = " AND ".join([f"run.id IN {_LISTED}", *plan.where])
-            chosen = f"SELECT DISTINCT run.id FROM {plan.source} WHERE {where}"
-            kept = {int(row[0]) for row in database.rows(chosen, dump_json(runs), *plan.values)}
-            yield from (run for run in runs if run in kept)
-        else:
-            yield from runs
+        yield from _fitting(database, plan, list(dict.fromkeys(hits)))
         if len(hits) < _HITS:
             return
-        before = runs[-1]
+        before = hits[-1]
+
+
+def _fitting(database: Database, plan: _Plan, runs: list[int]) -> list[int]:
+    if not plan.where or not runs:
+        return runs
+    where = " AND ".join([f"{plan.run} = hit.value", *plan.where])
+    sql = f"SELECT DISTINCT run.id FROM json_each(?) AS hit CROSS JOIN {plan.source} WHERE {where}"
+    kept = {int(row[0]) for row in database.rows(sql, dump_json(runs), *plan.values)}
+    return [run for run in runs if run in kept]
+
+
+def _run_by_run(database: Database, plan: _Plan, expression: str, before: int) -> Iterator[int]:
+    plan.add(f"{plan.run} < ?", before)
+    sql, values = plan.select(-1)
+    has = "SELECT 1 FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? LIMIT 1"
+    for row in database.rows(sql, *values):
+        run = int(row[0])
+        if database.row(has, expression, run << PLACE_BITS, (run + 1) << PLACE_BITS) is not None:
+            yield run
 
 
 def places_of_text(database: Database, run: int, text: str, *, limit: int) -> list[Place]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from functools import lru_cache
+from types import NoneType
 
 from footage.errors import StoreCorrupt
 
@@ -75,12 +77,18 @@ def sound(row: sqlite3.Row, *, numbers: str = "") -> sqlite3.Row:
 
     `numbers` is a column that holds one in this table only.
     """
-    for name, value in zip(row.keys(), row, strict=True):
+    _check(tuple(row.keys()), tuple(map(type, row)), numbers)
+    return row
+
+
+@lru_cache(maxsize=4096)
+def _check(columns: tuple[str, ...], types: tuple[type, ...], numbers: str) -> None:
+    """Check what a row's columns hold; rows of one table are mostly alike, so that most are known already."""
+    for name, held in zip(columns, types, strict=True):
         kind: type = bytes if name in _BYTES else str
         if name in _NUMBERS or name == numbers or name.endswith(("_mono", "_wall")):
             kind = int
-        if value is None and name in _NEEDED:
+        if held is NoneType and name in _NEEDED:
             raise ValueError(f"{name} is missing")
-        if value is not None and not isinstance(value, kind):
+        if held not in {kind, NoneType}:
             raise TypeError(f"{name} is of a wrong type")
-    return row
