@@ -375,6 +375,12 @@ class Store:
         with self.database.transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO tag (run, value) VALUES (?, ?)", (row["id"], tag))
 
+    def remove_tag(self, run: str, tag: str) -> None:
+        """Take a tag off a run; one that it has not changes nothing."""
+        row = self._row(run)
+        with self.database.transaction() as connection:
+            connection.execute("DELETE FROM tag WHERE run = ? AND value = ?", (row["id"], tag))
+
     def add_note(self, run: str, text: str, *, step: int | None = None) -> None:
         """Remark on a run, or on one of its steps. Raises UsageError for an empty remark."""
         if not text.strip():

@@ -400,6 +400,41 @@ def test_slider_and_blink_lay_one_screen_over_the_other(watched: Watched, served
     assert box(page, ".stage-a")["x"] < box(page, ".stage-b")["x"]
 
 
+def test_a_note_and_an_outcome_are_written_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        run = record_story(store)
+        with serving(store, {}) as served, watching(browser, served) as watched:
+            page = watched.open(f"/runs/{run}/steps/2")
+            page.get_by_text("Add a note").click()
+            page.get_by_label("Note", exact=True).press_sequentially("a 1 b?")  # keys of the flipbook, elsewhere
+            page.get_by_role("button", name="Add note").click()
+            shows(page, ".alert", "a 1 b?")
+            at_step(page, 2)
+            page.get_by_text("Judge the outcome").click()
+            page.get_by_label("Why").fill("too slow")
+            page.get_by_role("button", name="Failure").click()
+            shows(page, ".run-head .outcome-failure", "human")
+            page.get_by_text("Add tags").click()
+            page.get_by_label("Tags").fill("nightly")
+            page.get_by_label("Tags").press("Enter")
+            page.get_by_label("Take off the tag nightly").click()
+            page.wait_for_function("!document.querySelector('.remarks').textContent.includes('nightly')")
+            assert watched.complaints == []
+        assert [(note.text, note.step) for note in store.notes(run)] == [("a 1 b?", 2)]
+        assert [(o.value, o.note) for o in store.run(run).outcomes[-1:]] == [("failure", "too slow")]
+
+
+def test_a_filter_that_is_chosen_is_used_at_once(watched: Watched) -> None:
+    page = watched.open("/")
+    page.get_by_label("Kind").select_option("fork")
+    page.wait_for_url("**kind=fork**")
+    assert page.locator("tr.run").count() == 1
+    page.get_by_label("Search tasks").fill("calculator")
+    page.get_by_label("Search tasks").press("Enter")
+    page.wait_for_url("**text=calculator**")
+    shows(page, ".found", "the task")
+
+
 # --- without scripts, and against hostile content -------------------------------------------------
 
 

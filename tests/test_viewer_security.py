@@ -162,7 +162,7 @@ def test_every_answer_carries_the_headers(friend: FlaskClient, stranger: FlaskCl
         assert policy["frame-ancestors"] == policy["base-uri"] == ["'none'"]
         assert policy["require-trusted-types-for"] == ["'script'"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert "private" in answer.headers["Cache-Control"] or "no-cache" in answer.headers["Cache-Control"]

@@ -9,6 +9,7 @@ from footage.errors import FootageError, UsageError
 from footage.storage import Store
 from footage.viewer import formats
 from footage.viewer.pictures import picture_url, thumbnail_url
+from footage.viewer.remarks import remarks
 from footage.viewer.routes import Viewer, pages
 from footage.viewer.security import HEADERS, Guard, Refused
 from footage.viewer.text import clip, one_line, plain, pretty_json, visible
@@ -27,12 +28,14 @@ def create_app(store: Store, *, token: str | None, machine: str | None = None) -
     app.jinja_options = {**app.jinja_options, "finalize": plain, "trim_blocks": True, "lstrip_blocks": True}
     app.extensions["footage"] = Viewer(store, machine)
     guard = Guard(token)
-    app.before_request(lambda: guard.check(request))
+    writable = not store.database.readonly
+    app.before_request(lambda: guard.check(request, takes_remarks=writable and request.blueprint == remarks.name))
     app.after_request(_with_headers)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(FootageError, _failed)
     app.register_error_handler(HTTPException, _not_served)
     app.register_blueprint(pages)
+    app.register_blueprint(remarks)
     app.jinja_env.filters.update(
         visible=visible, one_line=one_line, pretty_json=pretty_json, when=formats.when, span=formats.span
     )
@@ -40,6 +43,7 @@ def create_app(store: Store, *, token: str | None, machine: str | None = None) -
         clip=clip,
         picture_url=picture_url,
         thumbnail_url=thumbnail_url,
+        form_check=guard.form_check if writable else "",
         action_line=formats.action_line,
         token_rows=formats.token_rows,
         elapsed_ms=formats.elapsed_ms,

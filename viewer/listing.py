@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from footage.storage import Store
+from footage.storage.places import Place
 from footage.trajectory import Run
 
 __all__ = ["FILTERS", "Listing", "Row", "arrange", "list_runs"]
 
 PAGE = 40
-FILTERS = ("text", "kind", "status", "task_id", "model", "tag")
+FILTERS = ("text", "kind", "status", "model", "outcome", "tag", "finding", "task_id", "source_format")
 """Names of the query parameters that narrow the list; `before` turns the page."""
+COUNTED = ("kind", "status", "model", "outcome", "tag", "finding")
+"""Filters that are offered with their values, and how many runs have each."""
+OFFERED = 40  # values of one filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Row:
 
     run: Run
     depth: int
+    places: Sequence[Place] = ()
+    """Where the text is that was looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Listing:
     next_url: str
     first_url: str
     total: int
+    counts: dict[str, list[tuple[str, int]]]
+    """Of each filter in `COUNTED`: its values with how many runs have them, those in use only."""
 
     @property
     def is_live(self) -> bool:
@@ -48,7 +56,22 @@ def list_runs(store: Store, query: Mapping[str, str]) -> Listing:
     runs = runs[:PAGE]
     next_url = "/?" + urlencode({**filters, "before": runs[-1].id}) if more else ""
     first_url = ("/?" + urlencode(filters) if filters else "/") if query.get("before") else ""
-    return Listing(arrange(runs), filters, next_url, first_url, store.count_runs())
+    rows = arrange(runs)
+    if text := filters.get("text"):
+        rows = [replace(row, places=store.places_of_text(row.run.id, text)) for row in rows]
+    return Listing(rows, filters, next_url, first_url, store.count_runs(), _counts(store, filters))
+
+
+def _counts(store: Store, filters: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:
+    """Return what each filter offers; the chosen value is among it, and a filter without a choice is left out."""
+    counts = {}
+    for name in COUNTED:
+        offered, chosen = store.facets(name, limit=OFFERED), filters.get(name)
+        if chosen is not None and chosen not in dict(offered):
+            offered = [*offered, (chosen, 0)]
+        if chosen is not None or len(offered) > 1 or name in {"kind", "status"}:
+            counts[name] = [(value, runs) for value, runs in offered if value]
+    return counts
 
 
 def arrange(runs: Sequence[Run]) -> list[Row]:

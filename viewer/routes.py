@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage import Store
-from footage.trajectory import Run, RunKind, RunStatus
+from footage.trajectory import Run, RunStatus
 from footage.viewer.commands import diff_command, recording_commands, run_commands
 from footage.viewer.comparison import Comparison
 from footage.viewer.flipbook import Book
@@ -65,8 +65,6 @@ def runs() -> str:
         "runs.html",
         listing=list_runs(store, request.args),
         commands=recording_commands(store),
-        kinds=list(RunKind),
-        statuses=list(RunStatus),
     )
 
 

@@ -1,10 +1,11 @@
 """
 Who may read the pages: the person at this machine who was given the address, and nobody else.
 
-Every request passes `Guard`: the method only reads, the Host is this server's own loopback name with its port (a
-rebound DNS name is not), Origin and Sec-Fetch-Site, where a browser sends them, name this server itself, and the token
-is right. The token stands once in the printed address; it moves into a cookie and the address is loaded again without
-it. Every response, errors included, carries `HEADERS`.
+Every request passes `Guard`: the method only reads, or the address is one that takes remarks; the Host is this server's
+own loopback name with its port (a rebound DNS name is not); Origin and Sec-Fetch-Site, where a browser sends them, name
+this server itself; and the token is right. The token stands once in the printed address; it moves into a cookie and the
+address is loaded again without it. A remark has to come from one of this viewer's own forms, and carry the forms' own
+token. Every response, errors included, carries `HEADERS`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from footage.errors import FootageError
 __all__ = ["HEADERS", "Guard", "Refused", "new_token"]
 
 COOKIE_SECONDS = 30 * 24 * 3600
+FORM_BYTES = 64 << 10
 
 _POLICY = (
     "default-src 'none'",
@@ -39,7 +41,7 @@ HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "; ".join(_POLICY),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=()",
@@ -66,18 +68,36 @@ class Guard:
 
     def __init__(self, token: str | None) -> None:
         self._token = token
+        self.form_check = hmac.new((token or new_token()).encode(), b"form", "sha256").hexdigest()
+        """What every form of this viewer carries: another page cannot know it."""
 
-    def check(self, request: Request) -> Response | None:
+    def check(self, request: Request, *, takes_remarks: bool = False) -> Response | None:
         """
         Return None to go on, or a redirect that carries the token's cookie.
 
-        Raises Refused (400 wrong Host, 403 wrong Origin or token, 405 a method that could change something).
+        Raises Refused (400 wrong Host, 403 wrong Origin or token, 405 a method that could change something, 413 too
+        much, 415 no form). `takes_remarks`: the address is one of those that something can be sent to.
         """
-        if request.method not in {"GET", "HEAD"}:
+        reads = request.method in {"GET", "HEAD"}
+        if not reads and not (takes_remarks and request.method == "POST"):
             raise Refused(405, "The viewer only shows; it takes no such request.")
         host = self._host(request)
         self._origin(request, host)
-        return self._authentication(request)
+        answer = self._authentication(request)
+        if not reads:
+            self._form(request)
+        return answer if reads else None
+
+    def _form(self, request: Request) -> None:
+        """Refuse a form of another page: browsers say where a POST comes from, and only own pages know `form_check`."""
+        if request.headers.get("Origin") is None and request.headers.get("Sec-Fetch-Site") != "same-origin":
+            raise Refused(403, "The viewer takes remarks from its own pages only.")
+        if request.content_length is None or request.content_length > FORM_BYTES:
+            raise Refused(413, f"A remark has at most {FORM_BYTES:,} bytes.")
+        if request.mimetype != "application/x-www-form-urlencoded":
+            raise Refused(415, "The viewer takes forms only.")
+        if not hmac.compare_digest(request.form.get("check", "").encode("utf-8", "replace"), self.form_check.encode()):
+            raise Refused(403, "This form is not from this viewer.", hint="Load the page again, then send it again.")
 
     @staticmethod
     def _host(request: Request) -> str:

@@ -1,5 +1,7 @@
 // Keys of a page: a table from key to what it does.
 
+const WRITING = "textarea, select, input:not([type=checkbox], [type=radio], [type=range])";
+
 /**
  * @param {Record<string, (event: KeyboardEvent) => void>} table by `event.key`, letters in lower case
  */
@@ -8,7 +10,7 @@ export function listen(table) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const letter = event.key.length === 1;
     // What has the focus keeps the keys it has a use for itself.
-    if (event.target.closest("input[type=search], select") || (!letter && event.target.closest("input"))) return;
+    if (event.target.closest(WRITING) || (!letter && event.target.closest("input"))) return;
     if (event.key === " " && event.target.closest("button, a, summary, input")) return;
     const act = table[letter ? event.key.toLowerCase() : event.key];
     if (!act) return;

@@ -20,6 +20,11 @@ form.addEventListener("change", (event) => {
   show();
 });
 
+// A filter that is chosen is used at once.
+document.querySelector(".filters").addEventListener("change", (event) => {
+  if (event.target.matches("select")) event.currentTarget.requestSubmit();
+});
+
 picked = [...form.querySelectorAll("input[name=run]:checked")].map((box) => box.value).slice(-2);
 show();
 

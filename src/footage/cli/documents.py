@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from footage.cli.text import iso
 from footage.storage import Store
+from footage.storage.places import Place
 from footage.trajectory import JSON, Action, Gap, Instant, Run, Step, Turn
 
 __all__ = ["run_json", "runs_json", "show_json"]
 
 
-def runs_json(runs: Sequence[Run], following: str | None) -> JSON:
-    """Return {"runs": […], "next"}; `following` is the run to go on from (`--before`), None at the end."""
-    return {"runs": [run_json(run) for run in runs], "next": following}
+def runs_json(runs: Sequence[Run], following: str | None, places: Mapping[str, Sequence[Place]]) -> JSON:
+    """
+    Return {"runs": […], "next"}; `following` is the run to go on from (`--before`), None at the end.
+
+    `places`, by run, say where a text was found: each such run has "found_in": [{"what", "number"}].
+    """
+    found = {run: [{"what": what, "number": number} for what, number in held] for run, held in places.items()}
+    listed = [run_json(run) | ({"found_in": found[run.id]} if run.id in found else {}) for run in runs]
+    return {"runs": listed, "next": following}
 
 
 def run_json(run: Run) -> JSON:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.text import Text
 
 from footage.cli.documents import runs_json
+from footage.cli.moments import MOMENT
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
 from footage.cli.terminal import console, plain_table, styled, verdict_mark
 from footage.cli.text import ago, shortened
+from footage.storage.places import Place
 from footage.trajectory import Run, RunKind, RunStatus
 
 __all__ = ["command", "in_families"]
+
+_COUNTED = ("kind", "status", "model", "outcome", "tag", "finding", "source_format")
 
 SHORT = 8
 """How much of an id is shown: enough of 32 to the 8th that no two runs of a store begin alike."""
@@ -25,6 +30,9 @@ SHORT = 8
     "footage runs",
     "footage runs --status interrupted",
     "footage runs --model stand-in/hasty --limit 5",
+    "footage runs --outcome failure --since 7d",
+    "footage runs --text 'save the file'",
+    "footage runs --counts",
     "footage runs --json | jq -r '.runs[].id'",
 )
 @click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, metavar="N", help="How many runs.")
@@ -41,24 +49,39 @@ SHORT = 8
 )
 @click.option("--model", help="Only runs of this model.")
 @click.option("--task-id", help="Only runs of this task.")
+@click.option("--outcome", metavar="VALUE", help="Only runs with this outcome: success, failure, or a score.")
 @click.option("--tag", help="Only runs with this tag.")
-@click.option("--text", help="Only runs whose task has this text in it.")
+@click.option("--finding", metavar="KIND", help="Only runs in which a detector found this.")
+@click.option("--source-format", metavar="FORMAT", help="Only runs that were imported from this format.")
+@click.option("--since", type=MOMENT, help="Only runs that started then or later: 7d, 12h, 2026-11-01.")
+@click.option("--until", type=MOMENT, help="Only runs that started before.")
+@click.option(
+    "--text",
+    metavar="WORDS",
+    help='Only runs in whose task, replies or typed text these words are. "Several words" in quotes, begin*.',
+)
+@click.option("--counts", is_flag=True, help="Count the runs of each kind, status, model, outcome … instead.")
 @sample_option
 @store_option
 @json_option
-def command(limit: int, store: Path | None, sample: bool, as_json: bool, **only: str | None) -> None:
+def command(limit: int, store: Path | None, sample: bool, counts: bool, as_json: bool, **only: Any) -> None:
     """List the runs, newest first.
 
     Replays and forks stand below the run they were made from.
     """
     with open_for(store, sample=sample) as opened:
+        if counts:
+            _print_counts({name: opened.facets(name) for name in _COUNTED}, as_json=as_json)
+            return
         found = opened.runs(limit=limit + 1, **only)
-    page = found[:limit]
+        page = found[:limit]
+        text = only["text"]
+        places = {run.id: opened.places_of_text(run.id, text) for run in page} if text else {}
     following = page[-1].id if len(found) > limit else None
     if as_json:
-        print_json(runs_json(page, following))
+        print_json(runs_json(page, following, places))
     elif page:
-        _print_table(page, following)
+        _print_table(page, following, places)
     else:
         click.echo("No run fits." if any(only.values()) else "No runs yet. `footage demo` records some.")
 
@@ -84,12 +107,29 @@ def in_families(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
             yield from below(run, "")
 
 
-def _print_table(runs: Sequence[Run], following: str | None) -> None:
+def _print_counts(counts: Mapping[str, Sequence[tuple[str, int]]], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"counts": {name: dict(values) for name, values in counts.items()}})
+        return
+    table = plain_table()
+    for name in ("filter", "value"):
+        table.add_column(name)
+    table.add_column("runs", justify="right")
+    for name, values in counts.items():
+        for number, (value, runs) in enumerate(values):
+            option = "" if number else f"--{name.replace('_', '-')}"
+            table.add_row(Text(option, style="dim"), styled(value) if value else Text("none", style="dim"), f"{runs:,}")
+    console().print(table)
+
+
+def _print_table(runs: Sequence[Run], following: str | None, places: Mapping[str, Sequence[Place]]) -> None:
     out, known = console(), {run.id: run for run in runs}
     table = plain_table(expand=True)
     for name in ("run", "kind"):
         table.add_column(name, no_wrap=True)
     table.add_column("task", no_wrap=True, ratio=1)
+    if places:
+        table.add_column("found in", no_wrap=True)
     table.add_column("model", no_wrap=True)
     table.add_column("steps", justify="right")
     table.add_column("status", no_wrap=True)
@@ -101,6 +141,7 @@ def _print_table(runs: Sequence[Run], following: str | None) -> None:
             Text(run.id[:SHORT], style="bold"),
             Text.assemble((branch, "dim"), run.kind if step is None else f"{run.kind} at {step}"),
             Text("" if mother and mother.task == run.task else shortened(run.task, 200)),
+            *([_found_in(places[run.id])] if places else []),
             Text("" if mother and mother.model == run.model else shortened(run.model, 24)),
             str(run.steps),
             _standing(run),
@@ -109,6 +150,10 @@ def _print_table(runs: Sequence[Run], following: str | None) -> None:
     out.print(table)
     if following:
         out.print(f"More: footage runs --before {following[:SHORT]}", style="dim")
+
+
+def _found_in(places: Sequence[Place]) -> Text:
+    return Text(", ".join("task" if what == "task" else f"{what} {number}" for what, number in places), style="cyan")
 
 
 def _standing(run: Run) -> Text:

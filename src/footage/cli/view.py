@@ -32,7 +32,7 @@ def command(run: str | None, port: int, host: str, store: Path | None, sample: b
     """
     from footage.viewer.server import serve
 
-    with open_for(store, sample=sample) as opened:
+    with open_for(store, sample=sample, write=not sample) as opened:
         page = f"/runs/{opened.run(run).id}" if run else "/"
 
         def tell(url: str) -> None:
