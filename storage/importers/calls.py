@@ -44,7 +44,7 @@ class CallBook:
     def __init__(self, run: DraftRun, picture: PictureOf | None = None) -> None:
         self._run = run
         self._picture: PictureOf = picture or (lambda block, call: picture_of(block, f"result of {call}"))
-        self._pointer = PointerTracker()
+        self.pointer = PointerTracker()
         self._of_call: dict[str, list[DraftStep]] = {}
         self._screen: tuple[int, int] | None = None
 
@@ -57,12 +57,24 @@ class CallBook:
             if block.get("type") not in _CALLS:
                 continue
             call = str(block.get("id") or "")
-            for index, action in enumerate(actions_of(block, space=space, pointer=self._pointer)):
-                step = DraftStep(action, StepStatus.UNKNOWN, turn, call, index, started=at)
-                self._run.steps.append(step)
-                self._of_call.setdefault(call, []).append(step)
-                made.append(step)
+            made += self.add_actions(turn, call, actions_of(block, space=space, pointer=self.pointer), at=at)
         return made
+
+    def add_actions(
+        self, turn: int | None, call: str, actions: Sequence[Action], *, at: int | None = None
+    ) -> list[DraftStep]:
+        """Add a step for each action of one call."""
+        made = [
+            DraftStep(action, StepStatus.UNKNOWN, turn, call, index, started=at) for index, action in enumerate(actions)
+        ]
+        self._run.steps += made
+        self._of_call.setdefault(call, []).extend(made)
+        return made
+
+    def last_step(self, call: str) -> DraftStep | None:
+        """Return a call's last step; None where there is no such call."""
+        steps = self._of_call.get(call)
+        return steps[-1] if steps else None
 
     def step_number(self, call: str) -> int | None:
         """Return the index of a call's (first) step; None where there is no such call."""

@@ -23,6 +23,8 @@ FORMATS: dict[str, str] = {
     "anthropic-messages": "message_dumps",
     "anthropic-best-practices": "best_practices",
     "claude-code": "claude_code",
+    "cua": "cua",
+    "atif": "atif",
 }
 """Names of formats and their modules here, in the order in which they are asked."""
 
