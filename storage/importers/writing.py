@@ -83,7 +83,7 @@ def _begin(store: Store, draft: DraftRun, source: str) -> RunWriter:
         trusted=False,
         layer="import",
         origin=origin_of(source, draft.identity),
-        started=_Clock(draft.started).at(None),
+        started=_Clock(_beginning(draft)).at(None),
         durable=False,
     )
 
@@ -100,14 +100,21 @@ class _Clock:
         return Instant(_BOOT, self._latest, self._latest)
 
 
+def _beginning(draft: DraftRun) -> int | None:
+    """Return when a run began: as its recording says, else its first known moment."""
+    if draft.started is not None:
+        return draft.started
+    moments = (*(turn.started for turn in draft.turns), *(step.started for step in draft.steps))
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
 class _Pen:
     """Writes one draft, in the order in which it happened: each turn, then its steps."""
 
     def __init__(self, writer: RunWriter, draft: DraftRun) -> None:
         self._writer = writer
         self._draft = draft
-        first = next((t for t in (draft.started, *(t.started for t in draft.turns)) if t is not None), None)
-        self.clock = _Clock(first)
+        self.clock = _Clock(_beginning(draft))
         self.problems: list[Problem] = []
         self._turns: dict[int, int] = {}
         self._frames: dict[tuple[int, bool], int | None] = {}

@@ -162,13 +162,15 @@ class _Trajectory:
             if len(actions) == 1:
                 turn.content[-1]["input"] = actions[0]
             made = [action for one in actions for action in action_of_call("computer", one, self._calls.pointer)]
-            self._last = (self._calls.add_actions(number, call, made, at=at) or [self._last])[-1]
+            self._calls.add_actions(number, call, made, at=at)
+            self._last = self._calls.last_step(call)
         elif kind == "function_call":
             call, name = str(item.get("call_id") or item.get("id") or ""), str(item.get("name") or "")
             given = _parsed(item.get("arguments"))
             turn.content.append({"type": "tool_use", "id": call, "name": name, "input": given})
             made = action_of_call(name, given, self._calls.pointer)
-            self._last = (self._calls.add_actions(number, call, made, at=at) or [self._last])[-1]
+            self._calls.add_actions(number, call, made, at=at)
+            self._last = self._calls.last_step(call)
         elif str(kind).endswith("_output"):
             self._output(item, at)
 
