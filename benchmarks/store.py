@@ -33,7 +33,7 @@ from PIL import Image
 
 from footage.sample import sample_path
 from footage.storage import RunWriter, Store, open_store
-from footage.storage.pictures import PictureReader
+from footage.storage.picturereading import PictureReader
 from footage.trajectory import JSON, Action, FrameRole, Instant, Pixels, StepStatus
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -1,9 +1,11 @@
 """
-Pictures as tiles: a picture is a grid of 32-pixel tiles; tiles not seen before travel in one lossless WebP atlas.
+Pictures as tiles of 32 pixels, and the lossless WebP images, atlases, that hold them.
 
-Screens of one session repeat themselves (menus close, windows come back), so that only new pixels cost anything: on
-desktop work about 15 times smaller than PNG for a fifth of its CPU time. The last column and row of tiles are padded
-with black where the size is no multiple of 32.
+Screens of one session repeat themselves: menus close, windows come back, pages scroll. So a picture is stored as where
+each of its tiles is, and only tiles with new pixels are encoded. A place is any 32 rows of a column of an atlas, not
+only a tile that was put there: what scrolls by some pixels lies across two of them.
+
+The last column and row of tiles are padded with black where the size is no multiple of 32.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-import zlib
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,44 +21,62 @@ from footage.errors import StoreCorrupt
 from footage.trajectory import Pixels
 
 __all__ = [
-    "MAX_ATLASES",
+    "DOWN",
+    "POSITION_BITS",
     "TILE",
-    "Layout",
+    "Columns",
     "Places",
     "Tiles",
-    "atlas_columns",
     "atlas_of",
+    "column_of",
     "count_tiles",
+    "cut",
     "decode_atlas",
     "encode_atlas",
     "join",
     "picture_hash",
     "place",
-    "split",
+    "take",
+    "whole",
+    "y_of",
 ]
 
 TILE = 32
-MAX_ATLASES = 32  # that one picture may need; bounds the cost of reading it
+_ROW = 3 * TILE  # bytes of one row of a tile
 _WEBP_TILES = 16_383 // TILE  # libwebp's limit for a side
-_SLOT_BITS = 20  # of a place; the other bits are the atlas's id
-_SLOT_MASK = (1 << _SLOT_BITS) - 1
-_HEADER = struct.Struct("<BHI")  # version, atlases, tiles
+_COLUMN_BITS, _Y_BITS = 9, 14
+POSITION_BITS = _COLUMN_BITS + _Y_BITS
+DOWN = TILE << _COLUMN_BITS
+"""From a place to that of the tile below it in the same atlas; to the next column it is 1."""
+
+Columns = NDArray[np.uint8]
+"""A picture as columns of 32 pixels: shape (rows of pixels, columns, 96), both sides padded to multiples of 32."""
 
 Tiles = NDArray[np.uint8]
-"""Shape (n, 32, 32, 3)."""
+"""Shape (n, 32, 96): n tiles, their rows, RGB."""
 
 Places = NDArray[np.int64]
-"""Where stored tiles are, shape (n,): atlas id * 2^20 + number within the atlas."""
+"""Where stored tiles are, shape (n,): atlas id * 2^23 + first row of pixels * 2^9 + column."""
 
 
-def place(atlas: int, slots: NDArray[np.int64]) -> Places:
-    """Return the places of these slots of an atlas."""
-    return (atlas << _SLOT_BITS) + slots
+def place(atlas: int, y: NDArray[np.int64], column: NDArray[np.int64]) -> Places:
+    """Return the places in an atlas that begin at rows `y` of pixels in these columns."""
+    return (atlas << POSITION_BITS) + (y << _COLUMN_BITS) + column
 
 
 def atlas_of(places: Places) -> NDArray[np.int64]:
     """Return the atlases that the places are in."""
-    return places >> _SLOT_BITS
+    return places >> POSITION_BITS
+
+
+def y_of(places: Places) -> NDArray[np.int64]:
+    """Return the rows of pixels where the places begin."""
+    return (places >> _COLUMN_BITS) & ((1 << _Y_BITS) - 1)
+
+
+def column_of(places: Places) -> NDArray[np.int64]:
+    """Return the columns, 32 pixels wide, that the places are in."""
+    return places & ((1 << _COLUMN_BITS) - 1)
 
 
 def count_tiles(width: int, height: int) -> int:
@@ -74,39 +92,45 @@ def picture_hash(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def split(pixels: Pixels) -> Tiles:
-    """Cut a picture into its tiles, row by row."""
+def cut(pixels: Pixels) -> Columns:
+    """Return a copy of a picture as columns of 32 pixels."""
     height, width = pixels.shape[:2]
     rows, columns = -(-height // TILE), -(-width // TILE)
-    if (rows * TILE, columns * TILE) != (height, width):
-        padded = np.zeros((rows * TILE, columns * TILE, 3), np.uint8)
-        padded[:height, :width] = pixels
-        pixels = padded
-    grid = pixels.reshape(rows, TILE, columns, TILE, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(grid).reshape(-1, TILE, TILE, 3)
+    made = np.zeros((rows * TILE, columns * TILE, 3), np.uint8)
+    made[:height, :width] = pixels
+    return made.reshape(rows * TILE, columns, _ROW)
 
 
-def join(tiles: Tiles, width: int, height: int) -> Pixels:
-    """Put tiles together again; the inverse of `split`."""
-    rows, columns = -(-height // TILE), -(-width // TILE)
-    grid = tiles.reshape(rows, columns, TILE, TILE, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(grid.reshape(rows * TILE, columns * TILE, 3)[:height, :width])
+def whole(columns: Columns, width: int, height: int) -> Pixels:
+    """Return a copy of the picture that was cut; the inverse of `cut`."""
+    return columns.reshape(len(columns), -1, 3)[:height, :width].copy()
 
 
-def encode_atlas(tiles: Tiles, columns: int) -> bytes:
-    """Return the tiles side by side, `columns` in a row, as lossless WebP of the fastest effort."""
+def take(columns: Columns, y: NDArray[np.int64], column: NDArray[np.int64]) -> Tiles:
+    """Return the tiles that begin at rows `y` of pixels in these columns."""
+    rows = columns.view(f"V{_ROW}")[..., 0]
+    taken = rows[y[:, None] + np.arange(TILE), column[:, None]]
+    return np.asarray(taken.view(np.uint8).reshape(-1, TILE, _ROW))
+
+
+def join(tiles: Tiles, columns: int) -> Columns:
+    """Put tiles side by side, so many in a row; as many rows of them as there are."""
+    rows = tiles.view(f"V{_ROW}")[..., 0].reshape(-1, columns, TILE).swapaxes(1, 2)
+    return np.ascontiguousarray(rows).view(np.uint8).reshape(-1, columns, _ROW)
+
+
+def encode_atlas(sheet: Columns, method: int, quality: int = 80) -> bytes:
+    """Return a sheet of tiles as lossless WebP of this method (0, the quickest, to 6) and quality (of the search)."""
     from PIL import Image
 
-    rows = -(-len(tiles) // columns)
-    sheet = np.zeros((rows * columns, TILE, TILE, 3), np.uint8)
-    sheet[: len(tiles)] = tiles
     out = io.BytesIO()
-    Image.fromarray(join(sheet, columns * TILE, rows * TILE)).save(out, "WEBP", lossless=True, method=0)
+    image = Image.fromarray(sheet.reshape(len(sheet), -1, 3))
+    image.save(out, "WEBP", lossless=True, method=method, quality=quality)
     return out.getvalue()
 
 
-def decode_atlas(image: bytes, columns: int, count: int) -> Tiles:
-    """Return an atlas's `count` tiles. Raises StoreCorrupt, before decoding where the size is not the stated one."""
+def decode_atlas(image: bytes, columns: int, count: int) -> Columns:
+    """Return an atlas of `count` tiles. Raises StoreCorrupt, before decoding where the size is not the stated one."""
     from PIL import Image
 
     if not 1 <= columns <= _WEBP_TILES or not 1 <= count <= _WEBP_TILES * columns:
@@ -120,58 +144,4 @@ def decode_atlas(image: bytes, columns: int, count: int) -> Tiles:
         raise StoreCorrupt(f"A stored atlas cannot be decoded: {error}.") from error
     if sheet is None:
         raise StoreCorrupt(f"A stored atlas has the size {found}, not {size}.")
-    return split(sheet)[:count]
-
-
-def atlas_columns(width: int, tiles: int) -> int:
-    """Return how many tiles wide an atlas is: as the picture, but never wider or taller than WebP allows."""
-    columns = min(-(-width // TILE), tiles, _WEBP_TILES)
-    return max(columns, -(-tiles // _WEBP_TILES))
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where each tile of a picture is: `atlases[which[i]]`, place `slots[i]`."""
-
-    atlases: tuple[int, ...]
-    which: NDArray[np.uint16]
-    slots: NDArray[np.uint32]
-
-    @classmethod
-    def of(cls, places: Places) -> Layout:
-        """Return the layout of tiles in these places."""
-        atlases, which = np.unique(atlas_of(places), return_inverse=True)
-        slots = (places & _SLOT_MASK).astype(np.uint32)
-        return cls(tuple(int(atlas) for atlas in atlases), which.astype(np.uint16), slots)
-
-    @property
-    def places(self) -> Places:
-        """The tiles' places; the inverse of `of`."""
-        return np.asarray(self.atlases, np.int64)[self.which] << _SLOT_BITS | self.slots
-
-    def pack(self) -> bytes:
-        """Return the stored form: header, atlas ids, then both columns, deflated."""
-        ids = np.asarray(self.atlases, "<i8").tobytes()
-        body = self.which.astype("<u2").tobytes() + self.slots.astype("<u4").tobytes()
-        return _HEADER.pack(1, len(self.atlases), len(self.which)) + zlib.compress(ids + body, 1)
-
-    @classmethod
-    def unpack(cls, stored: bytes, tiles: int) -> Layout:
-        """Read the stored form of a picture of so many tiles. Raises StoreCorrupt."""
-        try:
-            version, atlases, stated = _HEADER.unpack_from(stored)
-            if version != 1 or atlases > MAX_ATLASES or stated != tiles:
-                raise StoreCorrupt(f"A layout does not fit its picture: {stated} tiles in {atlases} atlases.")
-            expected = atlases * 8 + tiles * 6
-            engine = zlib.decompressobj()
-            body = engine.decompress(stored[_HEADER.size :], expected + 1)
-        except (struct.error, zlib.error) as error:
-            raise StoreCorrupt(f"A layout cannot be read: {error}.") from error
-        if len(body) != expected or not engine.eof:
-            raise StoreCorrupt("A layout has a wrong length.")
-        ids = np.frombuffer(body, "<i8", atlases)
-        which = np.frombuffer(body, "<u2", tiles, atlases * 8)
-        slots = np.frombuffer(body, "<u4", tiles, atlases * 8 + tiles * 2)
-        if int(which.max()) >= atlases:
-            raise StoreCorrupt("A layout asks for an atlas that is not there.")
-        return cls(tuple(int(i) for i in ids), which, slots)
+    return sheet.reshape(size[1], columns, _ROW)
