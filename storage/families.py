@@ -17,9 +17,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from footage.errors import StoreCorrupt
+from footage.storage.layout import Layout
 from footage.storage.messages import pictures_in, renumbered
 from footage.storage.requests import digest_of, dump_json, parts_of
-from footage.storage.tiles import Layout, count_tiles
+from footage.storage.tiles import TILE, count_tiles
 
 __all__ = ["DERIVED", "FILES", "TABLES", "FamilyCopy", "columns_of", "new_name", "rows_of"]
 
@@ -199,12 +200,12 @@ class FamilyCopy:
     def _picture(self, row: Mapping[str, Any], values: dict[str, Any]) -> None:
         if row["tiles"] is None:
             return
-        layout = Layout.unpack(row["tiles"], count_tiles(row["width"], row["height"]))
+        across = -(-row["width"] // TILE)
+        layout = Layout.unpack(row["tiles"], count_tiles(row["width"], row["height"]), across)
         try:
-            atlases = tuple(self.ids["atlas"][atlas] for atlas in layout.atlases)
+            values["tiles"] = layout.moved(self.ids["atlas"]).pack(across)
         except KeyError as error:
             raise StoreCorrupt(f"A picture has tiles in atlas {error}, which is not there.") from error
-        values["tiles"] = Layout(atlases, layout.which, layout.slots).pack()
 
     def _document(self, row: Mapping[str, Any], values: dict[str, Any]) -> None:
         body: bytes = row["body"]

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,8 +64,16 @@ class Layout:
             return None
         return (np.asarray(self.atlases, np.int64)[self.which] << POSITION_BITS) + self.positions
 
+    def moved(self, atlases: Mapping[int, int]) -> Layout:
+        """Return the layout for copies of its atlases, by their old ids. Raises KeyError where one is not there."""
+        return replace(self, atlases=tuple(atlases[atlas] for atlas in self.atlases))
+
     def pack(self, columns: int) -> bytes:
         """Return the stored form of a picture with so many columns of tiles."""
+        if self.numbered:
+            body = np.asarray(self.atlases, "<i8").tobytes() + self.which.astype("<u2").tobytes()
+            body += self.positions.astype("<u4").tobytes()
+            return _HEADER.pack(1, len(self.atlases), len(self.which)) + zlib.compress(body, 9)
         words = _words((self.which << POSITION_BITS) + self.positions, columns)
         here = words == _HERE
         which, positions = self.which[here].astype(np.uint8), self.positions[here].astype("<u4")

@@ -161,6 +161,8 @@ def test_a_layout_of_the_first_version_lists_tiles_by_number() -> None:
     assert layout.all_places is None
     assert layout.places(0, 3).tolist() == somewhere(7, (32, 1))
     assert layout.places(1, 2).tolist() == somewhere(9, (0, 0), (64, 1))
+    moved = Layout.unpack(layout.moved({7: 70, 9: 90}).pack(3), 3, 3)
+    assert moved.places(1, 2).tolist() == somewhere(90, (0, 0), (64, 1))
 
 
 @pytest.mark.parametrize("length", [0, 1, 6, 7, 12, -1])
