@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from footage.errors import RunNotFound, UsageError
-from footage.storage import reading
+from footage.storage import many, reading
 from footage.storage.database import Database, default_path
 from footage.storage.families import new_name
 from footage.storage.locks import RunLock, live_runs, run_is_live
@@ -207,7 +207,7 @@ class Store:
             for attempt in self.database.rows("SELECT * FROM attempt WHERE run = ? ORDER BY number", row["id"]):
                 attempts[attempt["turn"]].append(reading.attempt_of(attempt))
             rows = self.database.rows("SELECT * FROM turn WHERE run = ? ORDER BY number", row["id"])
-            return [reading.turn_of(r, row["name"], attempts[r["id"]]) for r in rows]
+            return [many.turn_of(r, row["name"], attempts[r["id"]]) for r in rows]
 
     def steps(self, run: str) -> list[Step]:
         """Return a run's steps in their order, with their frames."""
@@ -234,12 +234,12 @@ class Store:
             for role in roles:
                 if role["frame"] in frames:
                     held[role["step"]].append((FrameRole(role["role"]), frames[role["frame"]]))
-            return [reading.step_of(row, run["name"], held[row["id"]]) for row in rows]
+            return [many.step_of(row, run["name"], held[row["id"]]) for row in rows]
 
     def _frames(self, condition: str, value: object) -> dict[int, Frame]:
-        rows = self.database.rows(f"{reading.FRAME_SQL} WHERE {condition} ORDER BY frame.id", value)
+        rows = self.database.rows(f"{many.FRAME_SQL} WHERE {condition} ORDER BY frame.id", value)
         with checked("the frames"):
-            return {row["id"]: reading.frame_of(row) for row in rows}
+            return {row["id"]: many.frame_of(row) for row in rows}
 
     def frames(self, run: str) -> list[Frame]:
         """Return all frames of a run in the order they were stored."""
