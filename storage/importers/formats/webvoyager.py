@@ -1,0 +1,117 @@
+r"""
+WebVoyager: a folder a task, `interact_messages.json` (a chat) and `screenshot1.png`, `screenshot2.png`, ….
+
+A reply is `Thought: …\n\nAction: Click [5]`: elements are named by the labels drawn into the picture, so that no action
+has a position. Screenshot N was taken before reply N; some runs keep two for each reply, with labels and without. In the
+chat, pictures are replaced by the literal `{b64_img}`, and what was said with older ones by "(Omitted in context.)".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from footage.storage.importers.derive import derive_after
+from footage.storage.importers.draft import DraftNote, DraftPicture, DraftRun, DraftStep, DraftTurn
+from footage.storage.importers.entry import Entry
+from footage.storage.importers.messages import objects, text_of
+from footage.trajectory import JSON, Action, FrameRole, RunStatus
+
+__all__ = ["NAME", "read", "recognise"]
+
+NAME = "webvoyager"
+
+_ACTION = re.compile(r"Action\s*:\s*(.+)\Z", re.DOTALL)
+_LABELLED = re.compile(r"(Click|Type|Scroll)\s*\[?\s*(\w+)\s*\]?\s*(?:;\s*(.*))?\Z", re.DOTALL | re.IGNORECASE)
+_TASK = re.compile(r"Now given a task:\s*(.*?)\s*Please interact with\s+(\S+)", re.DOTALL)
+_OMITTED = "(Omitted in context.)"
+
+
+def recognise(entry: Entry) -> bool:
+    """Tell a chat by its first replies, which have a thought and an action."""
+    if entry.kind not in {"json", "jsonl"} or b'"assistant"' not in entry.data:
+        return False
+    chat = objects(entry.value)
+    said = [str(message.get("content")) for message in chat[:8] if message.get("role") == "assistant"]
+    asked = [text_of(message.get("content")) for message in chat[:3] if message.get("role") == "user"]
+    return any("Action:" in text for text in said) and any("Observation" in text for text in asked)
+
+
+def read(entry: Entry) -> Iterator[DraftRun]:
+    """Yield the task's run."""
+    chat = objects(entry.value)
+    run = DraftRun(identity=entry.sha256, task_id=entry.folder.name, conversations=[""])
+    asked = next((text_of(m.get("content")) for m in chat if m.get("role") == "user"), "")
+    found = _TASK.search(asked)
+    run.task = f"{found[1]} ({found[2].rstrip('.')})" if found else asked[:2000]
+    for message in chat:
+        with run.trying("a message"):
+            _add(run, message)
+    _show(entry, run)
+    if not run.steps or run.steps[-1].action.name != "answer":
+        run.status = RunStatus.INTERRUPTED
+    derive_after(run)
+    yield run
+
+
+def _add(run: DraftRun, message: JSON) -> None:
+    role, text = message.get("role"), text_of(message.get("content"))
+    if role == "user" and run.steps:
+        run.steps[-1].result_text = text.replace(_OMITTED, "").strip()
+    if role != "assistant":
+        return
+    run.turns.append(DraftTurn([{"type": "text", "text": text}] if text else []))
+    run.steps.append(DraftStep(_action(text), turn=len(run.turns) - 1))
+    if run.steps[-1].action.name == "answer":
+        run.notes.append(DraftNote(f"The agent's answer: {run.steps[-1].action.arguments['text']}", len(run.steps) - 1))
+
+
+def _action(text: str) -> Action:
+    """Return what a reply asks for; labels are no positions."""
+    found = _ACTION.search(text)
+    said = found[1].strip() if found else ""
+    raw = {"action": said or text}
+    labelled = _LABELLED.match(said)
+    if labelled:
+        return _labelled(labelled[1].lower(), labelled[2], (labelled[3] or "").strip(), raw)
+    word = said.split(";", 1)[0].split("(", 1)[0].strip().lower()
+    if word == "answer":
+        return Action("answer", {"text": said.partition(";")[2].strip()}, "agent", raw)
+    if word == "wait":
+        return Action("wait", {"duration": 5}, raw=raw)
+    names = {"goback": "go_back", "google": "google"}
+    return Action(names.get(word, "unknown"), {}, "browser", raw)
+
+
+def _labelled(kind: str, label: str, rest: str, raw: JSON) -> Action:
+    arguments: dict[str, Any] = {"label": label}
+    if kind == "type":
+        return Action("type", {**arguments, "text": rest.removeprefix("[").removesuffix("]")}, "browser", raw)
+    if kind == "scroll":
+        return Action("scroll", {**arguments, "scroll_direction": rest.strip("[] ").lower()}, "browser", raw)
+    return Action("click", arguments, "browser", raw)
+
+
+def _show(entry: Entry, run: DraftRun) -> None:
+    """Give each reply its pictures."""
+    pictures = _pictures(entry)
+    numbers = sorted(pictures)
+    each = 2 if len(run.steps) > 1 and numbers == list(range(1, 2 * len(run.steps) + 1)) else 1
+    for index, step in enumerate(run.steps):
+        mine = [pictures.pop(number, None) for number in range(each * index + 1, each * index + each + 1)]
+        if mine[0] is None:
+            run.problem("there is no such picture", f"screenshot{each * index + 1}.png", step=index)
+        for picture in mine:
+            step.show(picture, FrameRole.BEFORE)
+    for number, picture in sorted(pictures.items()):
+        run.problem("this picture belongs to no reply", picture.name if picture else f"screenshot{number}.png")
+
+
+def _pictures(entry: Entry) -> dict[int, DraftPicture | None]:
+    found = {}
+    for name in entry.files():
+        number = re.fullmatch(r"screenshot_?(\d{1,6})\.(?:png|jpe?g|webp)", name)
+        if number:
+            found[int(number[1])] = entry.picture(name, up=0)
+    return found
