@@ -217,6 +217,11 @@ class Entry:
             self.used.add(path)
         return Entry(path, base=self.base, used=self.used)
 
+    def named(self, name: str) -> str:
+        """Return how a file in the entry's folder is named in reports: by its path from `base`."""
+        folder = self.folder.relative_to(self.base) if self.folder.is_relative_to(self.base) else Path()
+        return (folder / name).as_posix()
+
     def picture(self, *names: str, up: int = 1, at: int | None = None) -> DraftPicture | None:
         """Return the picture in the first of these files that is there (see `beside`); None where none is."""
         found = self.beside(*names, up=up)

@@ -191,7 +191,9 @@ def joined(actions: list[Action]) -> list[Action]:
 def _pair(first: Action, second: Action) -> Action | None:
     code = {"code": f"{(first.raw or {}).get('code', '')}\n{(second.raw or {}).get('code', '')}"}
     kinds = (first.name, second.name)
-    if kinds == ("mouse_move", "left_click_drag") or (kinds == ("mouse_move", "scroll") and "coordinate" in first.arguments):
+    if kinds == ("mouse_move", "left_click_drag") or (
+        kinds == ("mouse_move", "scroll") and "coordinate" in first.arguments
+    ):
         name = "start_coordinate" if second.name == "left_click_drag" else "coordinate"
         start = {name: first.arguments["coordinate"]} if "coordinate" in first.arguments else {}
         return Action(second.name, {**second.arguments, **start}, raw=code, space=second.space)

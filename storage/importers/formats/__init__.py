@@ -25,6 +25,15 @@ FORMATS: dict[str, str] = {
     "claude-code": "claude_code",
     "cua": "cua",
     "atif": "atif",
+    "screenagent": "screenagent",
+    "openadapt": "openadapt",
+    "webvoyager": "webvoyager",
+    "agentnet": "agentnet",
+    "online-mind2web": "online_mind2web",
+    "browser-use": "browser_use",
+    "demo-recorder": "demo_recorder",
+    "animated-run": "animated_run",
+    "playwright": "playwright_trace",
 }
 """Names of formats and their modules here, in the order in which they are asked."""
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from footage.storage.importers.canvas import Canvas
 from footage.storage.importers.derive import derive_after
 from footage.storage.importers.draft import DraftNote, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.storage.importers.entry import Entry
-from footage.storage.importers.messages import objects
+from footage.storage.importers.messages import objects, wall_ns
 from footage.toolcalls import PointerTracker
 from footage.trajectory import JSON, Action, FrameRole
 
@@ -42,8 +41,7 @@ def recognise(entry: Entry) -> bool:
     if not entry.is_folder:
         return False
     for name in [name for name in entry.files() if name.endswith(".json")][:3]:
-        call = entry.at(name)
-        if call is not None and call.object(*_KEYS) is not None:
+        if Entry(entry.path / name).object(*_KEYS) is not None:  # looked at, not claimed
             return True
     return False
 
@@ -68,12 +66,13 @@ def read(entry: Entry) -> Iterator[DraftRun]:
         run = DraftRun(identity="\n".join((session, *hashes[session])))
         run.conversations = [""]
         reader = _Session(entry, run)
-        for name, call in calls:
-            with run.trying("the call", name):
-                reader.add(name, call)
+        for name, one in calls:
+            with run.trying("the call", entry.named(name)):
+                reader.add(name, one)
         for name, reason in broken:
-            run.problem(reason, name)
+            run.problem(reason, entry.named(name))
         broken = []
+        reader.end()
         derive_after(run)
         yield run
 
@@ -109,6 +108,13 @@ class _Session:
             text = f"The model's answer was corrected by a person, and the correction carried out: {better}"
             run.notes.append(DraftNote(text, first if len(run.steps) > first else None))
 
+    def end(self) -> None:
+        """Report the pictures that no call names."""
+        folder = self._entry.at("images")
+        for name in folder.files() if folder is not None and folder.is_folder else []:
+            if name not in self._pictures and name.endswith((".jpg", ".png")):
+                self._run.problem("this picture belongs to no call", self._entry.named(f"images/{name}"))
+
     def _steps(self, call: JSON, at: int | None) -> None:
         picture = self._picture(call, at)
         size = (picture.size if picture else None) or _size(call)
@@ -135,7 +141,9 @@ class _Session:
     def _counterexample(self, name: str, call: JSON) -> None:
         """Note a made-up answer on the step that shows the same picture."""
         picture = self._pictures.get(str(call.get("saved_image_name")))
-        where = next((n for n, step in enumerate(self._run.steps) if picture and step.picture(FrameRole.BEFORE) is picture), None)
+        where = next(
+            (n for n, step in enumerate(self._run.steps) if picture and step.picture(FrameRole.BEFORE) is picture), None
+        )
         kind = "plan" if "plan" in name else "verdict"
         said = str(call.get("LLM_response_editer_en") or call.get("LLM_response_editer") or call["actions"])
         self._run.notes.append(DraftNote(f"A made-up bad {kind}, to train against: {said.strip()}", where))
@@ -146,7 +154,8 @@ class _Session:
             found = self._entry.picture(f"images/{name}", name, up=0, at=at) if name else None
             self._pictures[name] = found
             if found is None:
-                self._run.problem("there is no such picture", f"images/{name}", step=len(self._run.steps))
+                missing = self._entry.named(f"images/{name}")
+                self._run.problem("there is no such picture", missing, step=len(self._run.steps))
         return self._pictures[name]
 
     def _action(self, raw: JSON, canvas: Canvas) -> Action:
@@ -172,7 +181,7 @@ class _Session:
         point = canvas.point(position.get("width"), position.get("height"))
         if position and point is None:
             self._run.problem("a position outside the picture", step=len(self._run.steps))
-        at = {"coordinate": point} if point else {}
+        at: JSON = {"coordinate": point} if point else {}
         kind, button = str(raw.get("mouse_action_type")), str(raw.get("mouse_button") or "left")
         tracked = self._pointer.position if not position else None
         if kind in {"scroll_up", "scroll_down"}:
@@ -197,7 +206,5 @@ def _time(name: str) -> int | None:
     found = _TIME.match(name)
     if found is None:
         return None
-    try:
-        return int(datetime(*map(int, found.groups()), tzinfo=UTC).timestamp() * 1e6) * 1000
-    except ValueError:
-        return None
+    year, month, day, hour, minute, second, micro = found.groups()
+    return wall_ns(f"{year}-{month}-{day}T{hour}:{minute}:{second}.{micro}")

@@ -1,9 +1,10 @@
 r"""
 WebVoyager: a folder a task, `interact_messages.json` (a chat) and `screenshot1.png`, `screenshot2.png`, ….
 
-A reply is `Thought: …\n\nAction: Click [5]`: elements are named by the labels drawn into the picture, so that no action
-has a position. Screenshot N was taken before reply N; some runs keep two for each reply, with labels and without. In the
-chat, pictures are replaced by the literal `{b64_img}`, and what was said with older ones by "(Omitted in context.)".
+A reply is `Thought: …\n\nAction: Click [5]`: elements are named by the labels drawn into the picture, so that no
+action has a position. Screenshot N was taken before reply N; some runs keep it without labels too, as
+`screenshotN_no_box.png`. In the chat, pictures are replaced by the literal `{b64_img}`, and what was said with older
+ones by "(Omitted in context.)".
 """
 
 from __future__ import annotations
@@ -94,24 +95,25 @@ def _labelled(kind: str, label: str, rest: str, raw: JSON) -> Action:
 
 
 def _show(entry: Entry, run: DraftRun) -> None:
-    """Give each reply its pictures."""
+    """Give each reply its pictures: the one with labels, which the model saw, before the one without."""
     pictures = _pictures(entry)
-    numbers = sorted(pictures)
-    each = 2 if len(run.steps) > 1 and numbers == list(range(1, 2 * len(run.steps) + 1)) else 1
     for index, step in enumerate(run.steps):
-        mine = [pictures.pop(number, None) for number in range(each * index + 1, each * index + each + 1)]
-        if mine[0] is None:
-            run.problem("there is no such picture", f"screenshot{each * index + 1}.png", step=index)
+        mine = pictures.pop(index + 1, [])
+        if not mine:
+            run.problem("there is no such picture", entry.named(f"screenshot{index + 1}.png"), step=index)
         for picture in mine:
             step.show(picture, FrameRole.BEFORE)
-    for number, picture in sorted(pictures.items()):
-        run.problem("this picture belongs to no reply", picture.name if picture else f"screenshot{number}.png")
+    for left in pictures.values():
+        for picture in left:
+            run.problem("this picture belongs to no reply", picture.name)
 
 
-def _pictures(entry: Entry) -> dict[int, DraftPicture | None]:
-    found = {}
-    for name in entry.files():
-        number = re.fullmatch(r"screenshot_?(\d{1,6})\.(?:png|jpe?g|webp)", name)
-        if number:
-            found[int(number[1])] = entry.picture(name, up=0)
-    return found
+def _pictures(entry: Entry) -> dict[int, list[DraftPicture]]:
+    """Return the pictures by their numbers, those with labels first."""
+    found: dict[int, list[DraftPicture]] = {}
+    for name in sorted(entry.files(), key=lambda name: "_no_box" in name):
+        number = re.fullmatch(r"screenshot_?(\d{1,6})(?:_no_box)?\.(?:png|jpe?g|webp)", name)
+        picture = entry.picture(name, up=0) if number else None
+        if number and picture:
+            found.setdefault(int(number[1]), []).append(picture)
+    return dict(sorted(found.items()))
