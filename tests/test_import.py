@@ -17,6 +17,7 @@ from footage.storage.importers.derive import derive_after, derive_before
 from footage.storage.importers.draft import DraftPicture, DraftRun, DraftStep
 from footage.storage.importers.formats import load
 from footage.storage.importers.messages import wall_ns
+from footage.storage.importers.salvage import closed
 from footage.trajectory import Action, FrameRole, OutcomeSource, RunKind, RunStatus, Space, StepStatus
 from samples import encoded, noise
 
@@ -167,11 +168,42 @@ def test_a_missing_picture_is_a_gap_of_its_step(store: Store, recording: Path) -
     assert [gap.step for gap in store.gaps(only_run(store))] == [0]
 
 
+def test_a_session_that_breaks_off_comes_in_as_far_as_it_goes(store: Store, recording: Path) -> None:
+    log = recording / "logs/session_7_Form_1.json"
+    whole = log.read_text()
+    log.write_text(whole[: whole.index("toolu_4") - 20])
+    (recording / "evaluations/evaluations.json").unlink()
+    report = import_paths(store, [log])
+    assert [run.steps for run in report.imported] == [3]
+    reasons = [skipped.reason for skipped in report.skipped]
+    assert any(reason.startswith("it breaks off: ") for reason in reasons)
+    run = store.run("@1")
+    assert run.status is RunStatus.INTERRUPTED
+    assert [gap.reason for gap in store.gaps(run.id)] == reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ('{"a": [1, 2, {"b": "}', '{"a": [1, 2]}'),
+        ('{"a": "x, \\"y", "b": [tru', '{"a": "x, \\"y"}'),
+        ("[[1], [2]", "[[1], [2]]"),
+        ('{"a": 1}', None),
+        ('{"a": 1]', None),
+        ('{"a": 1', None),
+        ("", None),
+    ],
+)
+def test_what_is_whole_of_json_that_breaks_off(text: str, whole: str | None) -> None:
+    assert closed(text) == whole
+
+
 def test_files_that_are_no_recordings_are_named_and_their_neighbours_come_in(store: Store, recording: Path) -> None:
     (recording / "README.md").write_text("no recording, and nobody would think so")
     (recording / "cut.json").write_text(json.dumps(session())[:200])
     (recording / "other.json").write_text('{"a": 1}')
     (recording / "empty.json").write_bytes(b"")
+    (recording / "settings.toml").write_text("[tool]\na = 1")
     report = import_paths(store, [recording])
     assert len(report.imported) == 1
     told = {Path(skipped.path).name: skipped.reason for skipped in report.skipped}

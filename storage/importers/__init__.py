@@ -1,6 +1,6 @@
 """Reading what other tools recorded: every format a reader of drafts, and one writer for all of them."""
 
 from footage.storage.importers.formats import FORMATS
-from footage.storage.importers.walking import Imported, Report, Skipped, import_paths
+from footage.storage.importers.walking import NO_FORMAT, Imported, Report, Skipped, import_paths
 
-__all__ = ["FORMATS", "Imported", "Report", "Skipped", "import_paths"]
+__all__ = ["FORMATS", "NO_FORMAT", "Imported", "Report", "Skipped", "import_paths"]

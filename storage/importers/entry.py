@@ -20,12 +20,14 @@ from footage.storage.importers.safety import (
     LIMITS,
     Folder,
     Line,
+    decode_text,
     parse_json,
     parse_lines,
     read_file,
     read_json,
     read_lines,
 )
+from footage.storage.importers.salvage import closed
 
 __all__ = ["Entry"]
 
@@ -40,6 +42,8 @@ _MAGIC = {
     b"GIF8": "picture",
     b"RIFF": "picture",
 }
+_JSON = re.compile(rb"\{|\[\s*([\[\]{\"\d-]|true|false|null|$)")
+"""How JSON begins, and other files with a bracket in front do not."""
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
@@ -89,7 +93,7 @@ class Entry:
         text = self.head.lstrip(_SPACE)
         if self.head.startswith(_OTHER_ENCODINGS):
             text = self.head.replace(b"\0", b"").lstrip(_SPACE + b"\xff\xfe")
-        if text[:1] not in {b"{", b"["}:
+        if not _JSON.match(text):
             return "other"
         return "jsonl" if isinstance(self.first, dict) and re.search(rb"\n\s*\S", text) else "json"
 
@@ -114,20 +118,24 @@ class Entry:
 
     @cached_property
     def value(self) -> Any:
-        """The whole file as one JSON value; None where it is none, and then `trouble` says why."""
+        """The whole file as one JSON value: of one that breaks off what is whole, of one that is none None."""
         if self.is_folder or self.kind not in {"json", "jsonl"}:
             return None
         try:
             return read_json(self.path)
         except BadImport as error:
             self._trouble = error.message
+        try:
+            text = closed(decode_text(self.data, self.name)) if self.kind == "json" else None
+            return None if text is None else parse_json(text, self.name)
+        except BadImport:
             return None
 
     _trouble = ""
 
     @property
     def trouble(self) -> str:
-        """Why `value` is None; "" where it was read, or never asked for."""
+        """Why `value` is not whole, or None; "" where it was read, or never asked for."""
         return self._trouble
 
     def required(self) -> dict[str, Any]:

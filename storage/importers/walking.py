@@ -14,9 +14,12 @@ from footage.storage.importers.formats import FORMATS, Format, load
 from footage.storage.importers.safety import Pictures
 from footage.storage.importers.writing import known_run, write_run
 from footage.storage.store import Store
-from footage.trajectory import JSON
+from footage.trajectory import JSON, RunStatus
 
-__all__ = ["Imported", "Report", "Skipped", "import_paths"]
+__all__ = ["NO_FORMAT", "Imported", "Report", "Skipped", "import_paths"]
+
+NO_FORMAT = "it is none of the formats that footage knows"
+"""The reason for a file that looks like data, but is no recording."""
 
 _DEPTH = 24
 _MAY_BE_RECORDINGS = frozenset({"json", "jsonl", "zip", "sqlite"})
@@ -155,6 +158,9 @@ class _Walk:
         count = 0
         for run in self._drafts(entry, source):
             count += 1
+            if entry.trouble and not entry.is_folder:
+                run.problem(f"it breaks off: {entry.trouble.rstrip('.')}")
+                run.status = RunStatus.INTERRUPTED if run.status is RunStatus.COMPLETED else run.status
             known = known_run(self._store, source.NAME, run.identity)
             if known is not None:
                 self.report.already += 1
@@ -210,8 +216,8 @@ def _strange(path: Path) -> str:
     entry = Entry(path)
     if entry.is_folder:
         return "there is no recording in it that footage knows"
-    broken = entry.kind == "json" and entry.value is None and entry.trouble
-    return entry.trouble.rstrip(".") if broken else "it is none of the formats that footage knows"
+    whole = entry.kind != "json" or (entry.value is not None and not entry.trouble)
+    return NO_FORMAT if whole else entry.trouble.rstrip(".")
 
 
 def _reason(error: BaseException) -> str:

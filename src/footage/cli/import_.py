@@ -11,7 +11,7 @@ from footage.cli.options import json_option, store_option, with_examples
 from footage.cli.terminal import console, counting, plain_table, print_next
 from footage.cli.text import clean, shortened
 from footage.errors import UsageError
-from footage.storage.importers import FORMATS, Report, import_paths
+from footage.storage.importers import FORMATS, NO_FORMAT, Report, import_paths
 
 __all__ = ["command"]
 
@@ -52,10 +52,15 @@ def _print(report: Report, store: Path | None) -> None:
         for run in report.imported:
             table.add_row(run.run, run.format, str(run.steps), shortened(run.path, 90))
         out.print(table)
-    for skipped in report.skipped[:_SHOWN]:
+    strange = [skipped for skipped in report.skipped if skipped.reason == NO_FORMAT]
+    told = [skipped for skipped in report.skipped if skipped.reason != NO_FORMAT]
+    for skipped in told[:_SHOWN]:
         out.print(clean(f"not imported: {skipped.path}: {skipped.reason}"), style="yellow")
-    if len(report.skipped) > _SHOWN:
-        out.print(f"… and {len(report.skipped) - _SHOWN} more; --json lists them all", style="dim")
+    if len(told) > _SHOWN:
+        out.print(f"… and {len(told) - _SHOWN} more; --json lists them all", style="dim")
+    if strange:
+        named = f"not imported: {strange[0].path}" + (f" and {len(strange) - 1} more" if len(strange) > 1 else "")
+        out.print(clean(f"{named}: {NO_FORMAT}"), style="dim")
     out.print(f"{len(report.imported)} imported, {report.already} in the store already")
     if report.imported:
         print_next(store, f"show {report.imported[0].run}", "view")
