@@ -1,7 +1,14 @@
-"""Machines: what actions are performed on, by name."""
+"""
+Machines: what actions are performed on, by name.
+
+A machine is named on the command line as `DRIVER`, `DRIVER/WHICH` or `DRIVER:WHICH` (`desktop`, `qemu/desktop`,
+`vnc:127.0.0.1:5901`), by the name it has in the configuration, or as `module:Class` where the driver is somebody's own.
+"""
 
 from __future__ import annotations
 
+import importlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,30 +19,46 @@ if TYPE_CHECKING:
 
 __all__ = ["machine_names", "open_machine", "reopen"]
 
-_NAMES = ("desktop",)
+_DRIVERS = {
+    "desktop": "footage.replay.machines.desktop.desktop:Desktop",
+    "vnc": "footage.replay.machines.vnc.machine:Vnc",
+}
+"""
+Where each driver's class is. It is called with what stands after the name, if anything does, and with the options; its
+`from_specification` starts a machine like the one whose specification it is given.
+"""
+_ENTRY_POINTS = "footage.machines"
+"""Packages that bring a driver name its class by an entry point of this group."""
 
 
 def machine_names() -> tuple[str, ...]:
-    """Return the names that `open_machine` takes."""
-    return _NAMES
+    """Return the names of the drivers, of installed packages' own ones, and of the machines in the configuration."""
+    from footage.replay.machines.configuration import configured
+
+    return tuple(dict.fromkeys([*_DRIVERS, *_installed(), *configured()]))
 
 
 def open_machine(name: str, **options: Any) -> Machine:
     """
-    Start a machine and return it; the options are those of its class (see docs/machines.md).
+    Start a machine, or connect to it, and return it; the options are those of its class (see docs/machines.md).
 
     Raises UsageError for an unknown name or option, and what the machine raises where it cannot start.
     """
-    if name not in _NAMES:
-        raise UsageError(f"There is no machine {name!r}.", hint=f"Machines: {', '.join(_NAMES)}.")
-    from footage.replay.machines.desktop.desktop import Desktop
+    from footage.replay.machines.configuration import configured
 
+    if (known := configured().get(name)) is not None:
+        return open_machine(known.machine, **known.options, **options)
+    driver, which = re.fullmatch(r"([^:/]*)[:/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr] # fits any text
+    if driver not in _DRIVERS and driver not in _installed() and ":" in name:
+        driver, which = name, ""
+    made = _class_of(driver, name)
     try:
-        return Desktop(**options)
+        machine: Machine = made(which, **options) if which else made(**options)
     except TypeError as problem:
-        if "unexpected keyword argument" in str(problem):
-            raise UsageError(f"The machine {name!r} has no such option: {problem}.") from problem
+        if "argument" in str(problem):
+            raise UsageError(f"The machine {name!r} cannot be had like this: {problem}.") from problem
         raise
+    return machine
 
 
 def reopen(specification: Mapping[str, Any]) -> Machine:
@@ -43,11 +66,36 @@ def reopen(specification: Mapping[str, Any]) -> Machine:
     Start a machine like the one that gave this specification.
 
     Versions of programs are those found now: compare `specification["versions"]` where it matters. Raises
-    UsageError where the specification is of no machine known here.
+    UsageError where the specification is of no machine known here, or of one that nobody said may be reset.
     """
-    name = str(specification.get("driver", ""))
-    if name not in _NAMES:
-        raise UsageError(f"There is no machine {name!r}.", hint=f"Machines: {', '.join(_NAMES)}.")
-    from footage.replay.machines.desktop.desktop import Desktop
+    driver = str(specification.get("driver", ""))
+    made = _class_of(driver, driver)
+    if not hasattr(made, "from_specification"):
+        raise UsageError(
+            f"The driver {driver!r} does not start machines from a specification.", hint="Name the machine: --machine."
+        )
+    machine: Machine = made.from_specification(specification)
+    return machine
 
-    return Desktop.from_specification(specification)
+
+def _class_of(driver: str, name: str) -> Any:
+    """Return a driver's class. Raises UsageError where there is none of that name, or it cannot be loaded."""
+    where = _DRIVERS.get(driver) or _installed().get(driver) or (driver if ":" in driver else "")
+    module, _, attribute = where.partition(":")
+    if not (module and attribute):
+        raise UsageError(f"There is no machine {name!r}.", hint=f"Machines: {', '.join(machine_names())}.")
+    try:
+        found = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as problem:
+        hint = "It is loaded from the folders in PYTHONPATH." if driver not in _DRIVERS else ""
+        raise UsageError(f"The machine {name!r} cannot be loaded: {problem}.", hint=hint) from problem
+    return found
+
+
+def _installed() -> dict[str, str]:
+    """Return the drivers that installed packages bring: name and `module:Class`."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=_ENTRY_POINTS)}

@@ -1,0 +1,422 @@
+"""The vnc machine: the protocol against a server made of bytes, and real servers: TigerVNC and QEMU's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from footage.errors import MachineError, UsageError
+from footage.recorder.session import record
+from footage.replay.engine import replay_run
+from footage.replay.machines import open_machine, reopen
+from footage.replay.machines.check import check_machine
+from footage.replay.machines.vnc.client import RfbClient
+from footage.replay.machines.vnc.connection import Stream, _answer
+from footage.replay.machines.vnc.encodings import ZRLE, Decoder
+from footage.replay.machines.vnc.machine import Vnc
+from footage.storage import Store
+from footage.trajectory import Action, Cause, Pixels, Region, StepVerdict, Verdict
+
+PASSWORD = "s3cret!!"
+
+
+# --- a server made of bytes ---------------------------------------------------------------------------------------
+
+
+class Scripted:
+    """Speaks the server's side of the handshake, then shows one picture, whatever it is asked."""
+
+    def __init__(self, version: bytes = b"RFB 003.008\n", security: bytes = b"\x01\x01", then: bytes = b"") -> None:
+        self.version, self.security, self.then = version, security, then
+        self.heard = b""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError), self._listener, self._listener.accept()[0] as link:
+            link.sendall(self.version)
+            self.heard += link.recv(12)
+            link.sendall(self.security)
+            if self.security[-1:] == b"\x01" and b"003" in self.heard and not self.heard.startswith(b"RFB 003.003"):
+                self.heard += link.recv(1)
+                if self.heard.startswith(b"RFB 003.008"):
+                    link.sendall(struct.pack(">I", 0))
+            self.heard += link.recv(1)
+            link.sendall(struct.pack(">HH16sI", 2, 1, b"", 4) + b"tiny")
+            link.sendall(self.then)
+            while data := link.recv(4096):
+                self.heard += data
+                if data[-10:-8] == b"\x03\x00":  # asked for a picture: two pixels, red and blue
+                    link.sendall(struct.pack(">BxHHHHHi", 0, 1, 0, 0, 2, 1, 0) + bytes([255, 0, 0, 0, 0, 0, 255, 0]))
+
+    def close(self) -> None:
+        self._thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("version", "security", "agreed"),
+    [
+        (b"RFB 003.003\n", struct.pack(">I", 1), b"RFB 003.003"),
+        (b"RFB 003.007\n", b"\x01\x01", b"RFB 003.007"),
+        (b"RFB 003.008\n", b"\x02\x12\x01", b"RFB 003.008"),
+        (b"RFB 003.889\n", b"\x01\x01", b"RFB 003.008"),
+        (b"RFB 003.005\n", struct.pack(">I", 1), b"RFB 003.003"),
+    ],
+)
+def test_each_version_of_the_protocol_is_spoken(version: bytes, security: bytes, agreed: bytes) -> None:
+    server = Scripted(version, security)
+    with closing(Vnc(server.address)) as machine:
+        assert machine.screenshot().pixels.tolist() == [[[255, 0, 0], [0, 0, 255]]]
+        assert machine.specification["name"] == "tiny"
+    server.close()
+    assert server.heard.startswith(agreed)
+
+
+@pytest.mark.parametrize(
+    ("security", "error", "said"),
+    [
+        (b"\x00" + struct.pack(">I", 9) + b"too many.", MachineError, "refuses: too many"),
+        (b"\x01\x13", MachineError, "not spoken here: VeNCrypt"),
+        (b"\x01\x02", UsageError, "asks for a password"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in_is_told_in_one_sentence(
+    security: bytes, error: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FOOTAGE_VNC_PASSWORD", raising=False)
+    server = Scripted(security=security)
+    with pytest.raises(error, match=said):
+        Vnc(server.address)
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        (b"\x63", "unknown kind: 99"),
+        (struct.pack(">BxHHHHHi", 0, 1, 1, 0, 2, 1, 0), "outside its screen"),
+        (struct.pack(">BxHHHHHi", 0, 1, 0, 0, 2, 1, 7), "not asked for: 7"),
+        (struct.pack(">BxHHHHHi", 0, 1, 0, 0, 60000, 60000, -223), "no screen"),
+        (b"\x03\0\0\0" + struct.pack(">I", 0x7FFFFFFF), "no screen"),
+    ],
+)
+def test_nonsense_from_a_server_is_a_machine_error(then: bytes, said: str) -> None:
+    server = Scripted(then=then)
+
+    def look() -> None:
+        with closing(Vnc(server.address)) as machine:
+            for _ in range(50):
+                machine.screenshot()
+
+    with pytest.raises(MachineError, match=said):
+        look()
+    server.close()
+
+
+def test_what_is_no_server_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no address"):
+        open_machine("vnc:nowhere")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(MachineError, match="no VNC server"):
+        open_machine(f"vnc:127.0.0.1:{port}")
+    with pytest.raises(UsageError, match="cannot be read"):
+        open_machine(f"vnc:127.0.0.1:{port}", password_file=str(tmp_path / "missing"))
+
+
+def tiles(*parts: bytes) -> Any:
+    """Return what ZRLE tiles paint on a canvas of 4 x 2."""
+    packed = zlib.compressobj()
+    data = packed.compress(b"".join(parts)) + packed.flush(zlib.Z_SYNC_FLUSH)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(struct.pack(">I", len(data)) + data)
+        canvas = np.zeros((2, 4, 4), np.uint8)
+        Decoder().paint(Stream(ours), ZRLE, Region(0, 0, 4, 2), canvas)
+    return canvas[:, :, 0].tolist()
+
+
+def colour(red: int) -> bytes:
+    return bytes([red, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("tile", "painted"),
+    [
+        (b"\x00" + b"".join(colour(n) for n in range(8)), [[0, 1, 2, 3], [4, 5, 6, 7]]),
+        (b"\x01" + colour(9), [[9] * 4] * 2),
+        (b"\x02" + colour(1) + colour(2) + bytes([0b01010000, 0b11110000]), [[1, 2, 1, 2], [2, 2, 2, 2]]),
+        (
+            b"\x03" + colour(1) + colour(2) + colour(3) + bytes([0b00011000, 0b10101010]),
+            [[1, 2, 3, 1], [3, 3, 3, 3]],
+        ),
+        (b"\x05" + b"".join(colour(n) for n in range(1, 6)) + bytes([0x01, 0x23, 0x44, 0x44]), [[1, 2, 3, 4], [5] * 4]),
+        (b"\x80" + colour(7) + b"\x04" + colour(8) + b"\x02", [[7] * 4, [7, 8, 8, 8]]),
+        (b"\x82" + colour(5) + colour(6) + bytes([0x80, 0x05, 0x01, 0x01]), [[5] * 4, [5, 5, 6, 6]]),
+    ],
+)
+def test_each_kind_of_tile_is_painted(tile: bytes, painted: list[list[int]]) -> None:
+    assert tiles(tile) == painted
+
+
+@pytest.mark.parametrize("tile", [b"\x11", b"\x81", b"\x80" + colour(7) + b"\x20", b"\x00", b"\x82" + colour(1)])
+def test_tiles_that_make_no_sense_are_refused(tile: bytes) -> None:
+    with pytest.raises(MachineError, match="cannot be read"):
+        tiles(tile)
+
+
+# --- TigerVNC -----------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def tiger(folder: Path, *options: str) -> Iterator[tuple[str, str]]:
+    """Run a TigerVNC server; yields its address and its display."""
+    if shutil.which("Xtigervnc") is None:
+        pytest.skip("Xtigervnc is not installed")
+    port, (there, here) = free_port(), os.pipe()
+    command = ["Xtigervnc", "-displayfd", str(here), "-rfbport", str(port), "-localhost", "-geometry", "1024x700"]
+    command += ["-depth", "24", "-ac", *(options or ("-SecurityTypes", "None"))]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log, pass_fds=[here]) as server:
+        try:
+            os.close(here)
+            with os.fdopen(there) as told:
+                number = told.readline().strip()
+            yield f"127.0.0.1:{port}", f":{number}"
+        finally:
+            server.terminate()
+
+
+class OnDisplay:
+    """A machine with a display that the check can open its window on, and that can be reset by hand."""
+
+    def __init__(self, machine: Vnc, display: str) -> None:
+        self._machine = machine
+        self.environment = {"DISPLAY": display}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine, name)
+
+    def reset(self) -> None:
+        self._machine._log.events.clear()
+
+
+@pytest.mark.desktop
+@pytest.mark.parametrize("compressed", [False, True])
+def test_every_action_takes_effect_on_tigervnc(tmp_path: Path, compressed: bool) -> None:
+    with tiger(tmp_path) as (address, display), closing(Vnc(address, compressed=compressed)) as machine:
+        results = check_machine(OnDisplay(machine, display))
+    assert [(result.name, result.detail) for result in results if not result.ok] == []
+    assert len(results) > 25
+
+
+@pytest.mark.desktop
+def test_both_ways_of_sending_pixels_show_the_same_screen(tmp_path: Path) -> None:
+    with tiger(tmp_path) as (address, display):
+        command = ["xterm", "-display", display, "-geometry", "90x30+30+40", "-e", "ls -l --color /usr/bin; sleep 60"]
+        with subprocess.Popen(command) as window:
+            with closing(RfbClient(address)) as plain, closing(RfbClient(address, compressed=True)) as packed:
+                calm = settled(lambda: synced(plain))
+                packed.sync()
+                assert (packed.picture() == calm).all()
+                assert len(np.unique(calm.reshape(-1, 3), axis=0)) > 3
+            window.terminate()
+
+
+def synced(client: RfbClient) -> Pixels:
+    client.sync()
+    return client.picture()
+
+
+def settled(look: Callable[[], Pixels], limit: float = 15.0) -> Pixels:
+    """Return a screen that shows something and does not change any more, after `limit` seconds at the latest."""
+    last, since, deadline = look(), time.monotonic(), time.monotonic() + limit
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        now = look()
+        if now.shape != last.shape or (now != last).any():
+            last, since = now, time.monotonic()
+        elif now.max() > 0 and time.monotonic() - since > 0.6:
+            break
+    return last
+
+
+@pytest.mark.desktop
+def test_a_password_is_asked_for_checked_and_never_stored(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cryptography")
+    # The file of a VNC server holds the password as a client would answer with it to a key that everybody knows.
+    known = bytes([23, 82, 107, 6, 35, 78, 88, 7]).decode("latin-1")
+    (tmp_path / "sealed").write_bytes(_answer(known, PASSWORD.encode()))
+    with tiger(tmp_path, "-SecurityTypes", "VncAuth", "-PasswordFile", str(tmp_path / "sealed")) as (address, _):
+        monkeypatch.setenv("FOOTAGE_VNC_PASSWORD", "wrong")
+        with pytest.raises(UsageError, match="refuses"):
+            Vnc(address)
+        monkeypatch.setenv("FOOTAGE_VNC_PASSWORD", PASSWORD)
+        with closing(Vnc(address)) as machine, record("look", store=store, machine=machine) as run:
+            run.watch(machine).perform(Action("mouse_move", {"coordinate": [5, 5]}))
+        (tmp_path / "plain").write_text(f"{PASSWORD}\nmore")
+        monkeypatch.delenv("FOOTAGE_VNC_PASSWORD")
+        with closing(Vnc(address, password_file=str(tmp_path / "plain"))) as machine:
+            assert machine.screenshot().size == (1024, 700)
+    assert store.run(run.id).replayable == "anchored"
+    assert not any(PASSWORD.encode() in file.read_bytes() for file in tmp_path.glob("runs.db*") if file.is_file())
+
+
+SCREEN = ["xterm", "-geometry", "80x24+100+80", "-xrm", "XTerm*cursorBlink: false", "-e", "bash --norc --noprofile"]
+TYPED = (
+    Action("left_click", {"coordinate": [300, 200]}),
+    Action("type", {"text": "echo 'Zażółć 12 + 30'"}),
+    Action("key", {"text": "Return"}),
+    Action("type", {"text": "printf '%s\\n' A b C"}),
+    Action("key", {"text": "Return"}),
+    Action("scroll", {"coordinate": [300, 200], "scroll_direction": "up", "scroll_amount": 2}),
+)
+
+
+@contextmanager
+def terminal(folder: Path) -> Iterator[str]:
+    """A server with a terminal on it; yields its address."""
+    with tiger(folder) as (address, display):
+        environment = os.environ | {"DISPLAY": display, "PS1": "$ ", "HOME": str(folder), "LANG": "C.UTF-8"}
+        with subprocess.Popen(SCREEN, env=environment) as window:
+            try:
+                with closing(RfbClient(address)) as client:
+                    settled(lambda: synced(client))
+                yield address
+            finally:
+                window.terminate()
+
+
+@pytest.mark.desktop
+def test_a_run_on_tigervnc_is_reproduced_on_another_server_and_a_change_is_the_environment(
+    tmp_path: Path, store: Store
+) -> None:
+    with terminal(tmp_path) as address, closing(Vnc(address)) as machine, record("type", store=store) as run:
+        watched = run.watch(machine)
+        for action in TYPED:
+            watched.perform(action)
+    with terminal(tmp_path) as address, closing(Vnc(address)) as machine:
+        report = replay_run(store, run.id, machine, timeout=5)
+        assert report.verdict in {Verdict.REPRODUCED, Verdict.COSMETIC}, report.steps
+        assert [event.as_list() for event in machine.input_log] == [
+            list(event) for step in store.steps(run.id) for event in step.delivered or ()
+        ]
+    with terminal(tmp_path) as address, closing(Vnc(address)) as machine:
+        logged = []
+
+        def plant(index: int, _total: int, _verdict: StepVerdict) -> None:
+            logged.append(len(machine.input_log))
+            if index == 1:
+                with closing(RfbClient(address)) as somebody:  # another hand on the same keyboard
+                    somebody.key(ord("!"), down=True)
+                    somebody.key(ord("!"), down=False)
+
+        report = replay_run(store, run.id, machine, timeout=0.6, on_step=plant)
+        assert [step.verdict for step in report.steps][:4] == ["reproduced", "reproduced", "diverged", "unreached"]
+        assert report.divergence is not None
+        assert (report.divergence.a_step, report.divergence.cause) == (2, Cause.ENVIRONMENT)
+        assert len(machine.input_log) == logged[1]
+
+
+# --- QEMU ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def boot_menu(folder: Path) -> Iterator[str]:
+    """A machine without disks in QEMU, whose firmware shows a menu; yields its VNC server's address."""
+    port = free_port()
+    command = ["qemu-system-x86_64", "-m", "32", "-display", "none", "-net", "none", "-accel", "tcg"]
+    command += ["-vnc", f"127.0.0.1:{port - 5900}", "-boot", "menu=on,splash-time=60000"]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as server:
+        try:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                try:
+                    RfbClient(f"127.0.0.1:{port}").close()
+                    break
+                except MachineError:
+                    time.sleep(0.1)
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+@pytest.mark.qemu
+@pytest.mark.usefixtures("needs_qemu")
+def test_a_run_on_qemus_own_server_is_reproduced_on_another(tmp_path: Path, store: Store) -> None:
+    with boot_menu(tmp_path) as address, closing(Vnc(address)) as machine, record("boot", store=store) as run:
+        first = settled(lambda: machine.screenshot().pixels, 4)
+        watched = run.watch(machine)
+        watched.perform(Action("key", {"text": "Escape"}))
+        last = settled(lambda: machine.screenshot().pixels, 3)
+        assert first.shape != last.shape or (first != last).any()
+    assert store.run(run.id).machine is not None
+    with boot_menu(tmp_path) as address, closing(Vnc(address)) as machine:
+        report = replay_run(store, run.id, machine, timeout=15)
+    assert {step.verdict for step in report.steps} <= {"reproduced", "cosmetic"}, report.steps
+
+
+# --- safe by default ----------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_not_replayed_on_a_server_that_nobody_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTAGE_CONFIG", str(tmp_path / "footage.toml"))
+    specification = {"driver": "vnc", "protocol": 1, "screen": [2, 1], "address": "127.0.0.1:5901"}
+    with pytest.raises(UsageError, match="nobody said that this may be acted on") as refused:
+        reopen(specification)
+    assert "--machine vnc:127.0.0.1:5901" in refused.value.hint
+
+
+def test_a_machine_of_the_configuration_is_reset_before_it_is_acted_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Scripted()
+    config, mark = tmp_path / "footage.toml", tmp_path / "mark"
+    monkeypatch.setenv("FOOTAGE_CONFIG", str(config))
+    config.write_text(f'[machines.lab]\nmachine = "vnc:{server.address}"\nreset = ["touch", "{mark}"]\n')
+    specification = {"driver": "vnc", "protocol": 1, "screen": [2, 1], "address": server.address}
+    with closing(reopen(specification)) as machine:
+        assert mark.exists()
+        assert machine.screenshot().size == (2, 1)
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("machines = 3", "must be a table"),
+        ("[machines.lab]\nreset = ['x']", "lacks `machine`"),
+        ("[machines", "cannot be read"),
+        ('[machines."a:b"]\nmachine = "desktop"', "cannot be called"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    config = tmp_path / "footage.toml"
+    monkeypatch.setenv("FOOTAGE_CONFIG", str(config))
+    config.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        open_machine("lab")
