@@ -13,11 +13,22 @@ from footage.analysis.diff import DiffVerdict, RunDiff, StepPair, diff_runs
 from footage.analysis.screens import ScreenVerdict
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
-from footage.cli.terminal import action_text, console, counting, divergence_text, plain_table, styled, verdict_mark
+from footage.cli.terminal import (
+    action_text,
+    console,
+    counting,
+    divergence_text,
+    plain_table,
+    print_with_remarks,
+    styled,
+    verdict_mark,
+)
 from footage.cli.text import shortened
 from footage.trajectory import Run, Step, Verdict
 
 __all__ = ["command"]
+
+WIDE = 120  # columns: then there is room for what differs beside the steps
 
 
 @with_examples(
@@ -60,16 +71,21 @@ def _print_head(found: RunDiff, a: Run, b: Run) -> None:
 
 
 def _print_steps(found: RunDiff, a: Sequence[Step], b: Sequence[Step]) -> None:
-    table = plain_table()
+    """Print the steps side by side; what differs in a column, or below its row where there is no room for one."""
+    table, wide = plain_table(), console().width >= WIDE
     table.add_column("")
     for name in ("A", "B"):
         table.add_column(name, justify="right", style="dim")
         table.add_column("", no_wrap=True)
-    table.add_column("differs", style="dim")
+    if wide:
+        table.add_column("differs", style="dim")
     for pair in found.steps:
         one, two = (None if pair.a is None else a[pair.a]), (None if pair.b is None else b[pair.b])
-        table.add_row(_mark(pair), *_cells(one), *_cells(two), _why(pair))
-    console().print(table)
+        table.add_row(_mark(pair), *_cells(one), *_cells(two), *([_why(pair)] if wide else []))
+    if wide:
+        console().print(table)
+    else:
+        print_with_remarks(table, [Text(_why(pair), style="dim") for pair in found.steps])
 
 
 def _cells(step: Step | None) -> tuple[str, Text]:

@@ -124,16 +124,19 @@ def _print_counts(counts: Mapping[str, Sequence[tuple[str, int]]], *, as_json: b
 
 def _print_table(runs: Sequence[Run], following: str | None, places: Mapping[str, Sequence[Place]]) -> None:
     out, known = console(), {run.id: run for run in runs}
+    model, age = out.width >= 90, out.width >= 70
     table = plain_table(expand=True)
     for name in ("run", "kind"):
         table.add_column(name, no_wrap=True)
-    table.add_column("task", no_wrap=True, ratio=1)
-    if places:
+    table.add_column("task", no_wrap=True, ratio=1, min_width=10)
+    if any(places.values()):
         table.add_column("found in", no_wrap=True)
-    table.add_column("model", no_wrap=True)
+    if model:
+        table.add_column("model", no_wrap=True)
     table.add_column("steps", justify="right")
     table.add_column("status", no_wrap=True)
-    table.add_column("age", no_wrap=True, style="dim")
+    if age:
+        table.add_column("age", no_wrap=True, style="dim")
     for run, branch in in_families(runs):
         mother = known.get(run.parent.run) if run.parent else None
         step = run.parent.step if run.parent else None
@@ -141,11 +144,11 @@ def _print_table(runs: Sequence[Run], following: str | None, places: Mapping[str
             Text(run.id[:SHORT], style="bold"),
             Text.assemble((branch, "dim"), run.kind if step is None else f"{run.kind} at {step}"),
             Text("" if mother and mother.task == run.task else shortened(run.task, 200)),
-            *([_found_in(places[run.id])] if places else []),
-            Text("" if mother and mother.model == run.model else shortened(run.model, 24)),
+            *([_found_in(places[run.id])] if any(places.values()) else []),
+            *([Text("" if mother and mother.model == run.model else shortened(run.model, 24))] if model else []),
             str(run.steps),
             _standing(run),
-            ago(run.started).removesuffix(" ago"),
+            *([ago(run.started).removesuffix(" ago")] if age else []),
         )
     out.print(table)
     if following:

@@ -12,7 +12,16 @@ from rich.text import Text
 from footage.cli.documents import show_json
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
-from footage.cli.terminal import console, described, labelled, place, plain_table, styled, verdict_mark
+from footage.cli.terminal import (
+    console,
+    described,
+    labelled,
+    place,
+    plain_table,
+    print_with_remarks,
+    styled,
+    verdict_mark,
+)
 from footage.cli.text import ago, clean, duration, shortened
 from footage.trajectory import Gap, Note, Run, Step, StepStatus, Turn, Verdict
 
@@ -44,7 +53,10 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
     out = console()
     out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]))
     out.print()
-    out.print(_table(steps, turns, said=said))
+    if said:
+        print_with_remarks(_table(steps, verdicts=False), _said_before(steps, turns), above=True)
+    else:
+        out.print(_table(steps, verdicts=True))
     for remark in remarks:
         out.print(remark)
 
@@ -88,18 +100,16 @@ def _judgements(run: Run) -> list[Text]:
     return lines
 
 
-def _table(steps: Sequence[Step], turns: Sequence[Turn], *, said: bool) -> Table:
-    """Return a table with one row a step; with `said`, what the model thought and said before it."""
-    table, by_number = plain_table(expand=said), {turn.number: turn for turn in turns}
+def _table(steps: Sequence[Step], *, verdicts: bool) -> Table:
+    """Return a table with one row, of one line, for each step."""
+    table = plain_table()
     table.add_column("step", justify="right", style="dim")
     for name in ("action", "at", "with", "result"):
         table.add_column(name, no_wrap=True)
     table.add_column("took", justify="right", style="dim", no_wrap=True)
-    table.add_column("said", ratio=1) if said else table.add_column("", no_wrap=True)
-    last: int | None = None
+    if verdicts:
+        table.add_column("", no_wrap=True)
     for step in steps:
-        turn = by_number.get(-1 if step.turn is None or step.turn == last else step.turn)
-        last = step.turn
         action = step.action
         table.add_row(
             str(step.index),
@@ -108,15 +118,21 @@ def _table(steps: Sequence[Step], turns: Sequence[Turn], *, said: bool) -> Table
             described(action),
             _result(step),
             duration(step.duration_ms),
-            _said(turn) if said else _verdict(step),
+            *([_verdict(step)] if verdicts else []),
         )
     return table
 
 
-def _said(turn: Turn | None) -> Text:
-    if turn is None:
-        return Text("")
-    return Text.assemble((shortened(turn.thinking, 400), "italic dim"), " ", shortened(turn.text, 400))
+def _said_before(steps: Sequence[Step], turns: Sequence[Turn]) -> list[Text]:
+    """Return, for each step, what the model thought and said before it; for the first of a turn's steps only."""
+    by_number, found = {turn.number: turn for turn in turns}, []
+    last: int | None = None
+    for step in steps:
+        turn = by_number.get(-1 if step.turn is None or step.turn == last else step.turn)
+        last = step.turn
+        said = (("", ""),) if turn is None else ((turn.thinking, "italic dim"), (turn.text, ""))
+        found.append(Text("\n").join(Text(shortened(text, 400), style) for text, style in said if text))
+    return found
 
 
 def _result(step: Step) -> Text:

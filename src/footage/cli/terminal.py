@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -32,6 +34,7 @@ __all__ = [
     "place",
     "plain_table",
     "print_next",
+    "print_with_remarks",
     "styled",
     "verdict_mark",
 ]
@@ -77,6 +80,24 @@ def plain_table(*, expand: bool = False) -> Table:
     return Table(
         box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 1, 0, 0), expand=expand
     )
+
+
+def print_with_remarks(table: Table, remarks: Sequence[Text], *, above: bool = False) -> None:
+    """
+    Print a table whose rows have one line each, and below (or `above`) each row its remark, as wide as the terminal.
+
+    An empty remark takes no line.
+    """
+    out = console()
+    lines = out.render_lines(table, pad=False, new_lines=True)
+    first = len(lines) - len(remarks)
+    for number, line in enumerate(lines):
+        remark = remarks[number - first] if number >= first else Text("")
+        parts: list[RenderableType] = [Segments(line), Padding(remark, (0, 0, 0, 6))]
+        if not remark:
+            parts.pop()
+        for part in reversed(parts) if above else parts:
+            out.print(part, end="" if isinstance(part, Segments) else "\n")
 
 
 def styled(word: str) -> Text:
