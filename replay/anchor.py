@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from footage.analysis.screens import ScreenDifference, ScreenVerdict, compare_screens, equal_pixels
-from footage.trajectory import Machine, Pixels, Region, Screenshot
+from footage.trajectory import Pixels, Region, Screenshot
 
-__all__ = ["Expectation", "Sight", "wait_for_screen"]
+__all__ = ["Expectation", "Screen", "Sight", "wait_for_screen"]
 
 POLL_SECONDS = 0.015
 COSMETIC_SECONDS = 0.4  # a screen that differs in nothing that matters is accepted once it has stood this long
@@ -59,8 +60,16 @@ class Sight:
         return self.passed or self.difference.kind is not ScreenVerdict.MATERIAL
 
 
+class Screen(Protocol):
+    """What can be looked at: a machine, or one that is painted over."""
+
+    def screenshot(self) -> Screenshot:
+        """Return the whole screen as it is now."""
+        ...
+
+
 def wait_for_screen(
-    machine: Machine,
+    machine: Screen,
     expected: Expectation,
     *,
     timeout: float,

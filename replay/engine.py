@@ -7,7 +7,7 @@ stops with the evidence, and nothing more is performed; after it, it compares, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from footage.errors import UsageError
@@ -97,12 +97,14 @@ def replay_run(
     machine: Machine,
     *,
     timeout: float = DEFAULT_TIMEOUT,
+    secrets: Mapping[str, str] | None = None,
     on_step: OnStep | None = None,
 ) -> ReplayReport:
     """
     Re-execute a run on a freshly started machine; the result is a run of kind `replay` in the same family.
 
-    `timeout` is how many seconds an anchor waits for its screen. Raises RunNotFound, UsageError (not replayable),
+    `timeout` is how many seconds an anchor waits for its screen. `secrets` are what was redacted in the run, by the
+    marks in their places; without them it stops where one is typed. Raises RunNotFound, UsageError (not replayable),
     MachineError (the machine broke down; the replay is then `errored`).
     """
     source = store.run(reference)
@@ -110,7 +112,7 @@ def replay_run(
     writer = begin_again(store, source, RunKind.REPLAY, machine)
     report = ReplayReport(source.id, writer.run_id)
     with ending(writer):
-        player = StepPlayer(store, source, writer, machine, timeout=timeout)
+        player = StepPlayer(store, source, writer, machine, timeout=timeout, secrets=secrets)
         play_steps(player, range(len(player.steps)), report, on_step)
         writer.end(verdict=report.verdict, divergence=report.divergence)
     return report

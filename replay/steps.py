@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from footage.analysis.screens import ScreenVerdict, equal_pixels, focus_regions
 from footage.errors import MachineError, UnsupportedAction
 from footage.replay.anchor import Expectation, Sight, wait_for_screen
+from footage.replay.redacted import Veiled, filled, hidden
 from footage.storage import RunWriter, Store
+from footage.storage.redaction_marks import mark_frame, mark_step
 from footage.trajectory import (
     Action,
     Cause,
@@ -55,7 +57,8 @@ class StepPlayer:
     """
     Performs the steps of `source` on a machine, one by one, and writes what it sees into another run.
 
-    `turns` says which turn of the other run stands for a turn of the source (a fork copies them).
+    `turns` says which turn of the other run stands for a turn of the source (a fork copies them). `secrets` are what
+    was redacted in the source, by the marks in their places.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class StepPlayer:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         turns: Mapping[int, int] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._store = store
         self._writer = writer
         self._machine = machine
         self._timeout = timeout
         self._turns = turns or {}
+        self._secrets = secrets or {}
         recorded = source.machine or {}
         self._same_driver = recorded.get("driver") == machine.specification.get("driver")
         self._steps = store.steps(source.id)
@@ -92,6 +97,9 @@ class StepPlayer:
         step = self._steps[number]
         turn = None if step.turn is None else self._turns.get(step.turn)
         index = self._writer.intend(step.action, turn=turn, call_id=step.call_id, source_step=number)
+        action = filled(step, self._secrets)
+        if step.redacted:
+            mark_step(self._store, self._writer.run_id, index)
         if step.status is StepStatus.NOT_EXECUTED:
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED, result_text=step.result_text)
             return self._judge(index, StepVerdict(Verdict.REPRODUCED, "not executed in the recording either"))
@@ -99,17 +107,20 @@ class StepPlayer:
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
             why = f"unsupported: this machine cannot perform {step.action.title}"
             return self._judge(index, StepVerdict(Verdict.UNREACHED, why))
+        if action is None:
+            self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
+            return self._judge(index, StepVerdict(Verdict.UNREACHED, "redacted: what it typed was not given"))
         before = self._await(step, FrameRole.BEFORE, index)
         if before is not None and not before.sight.found:
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
             return self._diverged(step, index, before, Cause.ENVIRONMENT, "the screen before it is another one")
-        return self._act(step, index, before)
+        return self._act(step, action, index, before)
 
     # --- parts of a step ---
 
-    def _act(self, step: Step, index: int, before: _Looked | None) -> Played:
+    def _act(self, step: Step, action: Action, index: int, before: _Looked | None) -> Played:
         started = Instant.now()
-        performed, error = self._perform(step.action)
+        performed, error = hidden(step, *self._perform(action), self._secrets)
         if (point := step.action.point) is not None:
             self._pointer = point
         after = self._await(step, FrameRole.AFTER, index)
@@ -119,7 +130,7 @@ class StepPlayer:
             status=failed,
             result_text=performed.text,
             error=error,
-            delivered=performed.delivered,
+            delivered=None if step.redacted else performed.delivered,
             started=started,
             ended=Instant.now(),
         )
@@ -152,8 +163,12 @@ class StepPlayer:
             return None
         expected = self._expect(step, frame)
         later = self._later(step) if role is FrameRole.AFTER else ()
-        sight = wait_for_screen(self._machine, expected, timeout=self._timeout, later=later)
-        return _Looked(frame, sight, self._keep(sight.screenshot, index, role))
+        machine = Veiled(self._machine, frame.redacted)
+        sight = wait_for_screen(machine, expected, timeout=self._timeout, later=later)
+        seen = self._keep(sight.screenshot, index, role)
+        if frame.redacted:
+            mark_frame(self._store, seen, frame.redacted)
+        return _Looked(frame, sight, seen)
 
     def _expect(self, step: Step, frame: Frame) -> Expectation:
         pointers = tuple(p for p in (self._pointer, step.action.point) if p is not None)

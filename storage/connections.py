@@ -138,6 +138,14 @@ class Connections:
                 yield
 
     @contextlib.contextmanager
+    def maintaining(self) -> Iterator[sqlite3.Connection]:
+        """Hold the writers' lock, outside any transaction, for what is none: VACUUM, a whole checkpoint."""
+        with self.locked():
+            writer = self._writing()
+            writer.execute("PRAGMA synchronous=FULL")
+            yield writer
+
+    @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """
         One transaction: committed and (if `durable`) synced when the block is left, rolled back on an exception.

@@ -237,6 +237,12 @@ class Database:
         with translated(self.path), self._connections.transaction(durable=durable) as connection:
             yield connection
 
+    @contextlib.contextmanager
+    def maintaining(self) -> Iterator[sqlite3.Connection]:
+        """Hold the writers' lock, outside any transaction, for what is none: VACUUM, a whole checkpoint."""
+        with translated(self.path), self._connections.maintaining() as connection:
+            yield connection
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
         self._connections.after_commit(callback)

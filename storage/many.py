@@ -99,6 +99,7 @@ def frame_of(row: sqlite3.Row) -> Frame:
         source=source,
         derived=bool(derived),
         lossy=bool(lossy),
+        redacted=tuple(map(_region, value_of(later[1], list))) if later[1:] else (),
         icount=later[0] if later else None,
     )
 
@@ -143,6 +144,7 @@ def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]
         delivered=None if delivered is None else tuple(map(tuple, value_of(delivered, list))),
         source_step=source_step,
         verdict=_verdict_of(verdict, why, regions, expected, actual),
+        redacted=bool(instants[10]) if instants[10:] else False,
         frames=by_role,
         icounts=tuple(map(int, value_of(instants[9], list))) if instants[9:] else (),
     )

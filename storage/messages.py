@@ -20,7 +20,7 @@ from footage.storage.picturereading import PictureReader
 from footage.storage.pictures import PictureWriter
 from footage.trajectory import JSON
 
-__all__ = ["PictureTaker", "pictures_in", "put_back", "renumbered"]
+__all__ = ["PictureTaker", "changed_pictures", "pictures_in", "put_back", "renumbered"]
 
 _MARK = "footage"
 
@@ -97,6 +97,11 @@ def pictures_in(value: Any) -> set[int]:
 
     _replaced(value, note)
     return found
+
+
+def changed_pictures(value: Any, change: Callable[[JSON], JSON]) -> Any:
+    """Return a copy of a stored request's part; `change` gets the source of each picture, and returns another."""
+    return _replaced(value, change)
 
 
 def renumbered(value: Any, numbers: Mapping[int, int]) -> Any:

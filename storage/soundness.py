@@ -36,7 +36,7 @@ _NUMBERS = frozenset(
         *("copied_from", "call_index", "x", "y", "tracked", "source_step", "expected_frame", "actual_frame", "picture"),
         *("width", "height", "screen_width", "screen_height", "derived", "lossy", "step", "lost", "frame"),
         *("request_bytes", "response_bytes"),
-        *("icount", "end_icount", "log", "artefact", "bytes"),
+        *("redacted", "icount", "end_icount", "log", "artefact", "bytes"),
     }
 )
 _NEEDED = frozenset(

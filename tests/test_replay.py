@@ -6,22 +6,25 @@ import time
 
 import pytest
 
+from footage.analysis.diff import diff_runs
 from footage.errors import UsageError
 from footage.replay.engine import ReplayReport, replay_run
 from footage.storage import Store, verify_store
+from footage.storage.redaction import redact_region, redact_texts
 from footage.trajectory import (
     Action,
     Cause,
     FrameRole,
     Instant,
     Machine,
+    Region,
     RunKind,
     RunStatus,
     StepStatus,
     StepVerdict,
     Verdict,
 )
-from painted import Painted
+from painted import FIELD, Painted
 
 ACTIONS = (
     Action("left_click", {"coordinate": [47, 117]}),
@@ -143,3 +146,46 @@ def test_ctrl_c_leaves_an_interrupted_run_with_all_steps_so_far(store: Store) ->
         replay_run(store, run, Painted(), timeout=0.2, on_step=stop)
     left = store.runs(kind="replay")[0]
     assert (left.status, left.steps) == (RunStatus.INTERRUPTED, 2)
+
+
+# --- redacted runs ---
+
+SECRET = "s3cret!"
+SAYS = (ACTIONS[0], Action("type", {"text": f"a {SECRET} b"}), Action("type", {"text": "end"}))
+
+
+def redacted_run(store: Store) -> str:
+    run = record(store, Painted(), SAYS)
+    redact_texts(store, run, [SECRET])
+    redact_region(store, run, Region(*FIELD[:2], FIELD[2] - FIELD[0], FIELD[3] - FIELD[1]))
+    return run
+
+
+def test_a_redacted_run_is_replayed_up_to_what_was_taken_out(store: Store) -> None:
+    run = redacted_run(store)
+    machine = Painted()
+    report = replay_run(store, run, machine, timeout=1)
+    assert verdicts(report) == ["reproduced", "unreached", "unreached"]
+    assert "redacted" in report.steps[1].why
+    assert machine.text == ""
+
+
+def test_what_was_taken_out_is_given_and_not_kept(store: Store) -> None:
+    run = redacted_run(store)
+    machine = Painted()
+    report = replay_run(store, run, machine, timeout=1, secrets={"[redacted 1]": SECRET})
+    assert verdicts(report) == ["reproduced"] * 3
+    assert machine.text == f"a {SECRET} bend"
+    typed = store.steps(report.run)[1]
+    assert (typed.action.arguments, typed.redacted, typed.delivered) == ({"text": "a [redacted 1] b"}, True, None)
+    again = redact_texts(store, run, [SECRET])
+    assert again.places.total() == 0
+    assert again.proof
+    assert again.proof.ok
+    assert verdicts(replay_run(store, report.run, Painted(), timeout=1)) == ["reproduced", "unreached", "unreached"]
+
+
+def test_a_redacted_run_is_compared(store: Store) -> None:
+    run = redacted_run(store)
+    report = replay_run(store, run, Painted(), timeout=1, secrets={"[redacted 1]": SECRET})
+    assert diff_runs(store, run, report.run).verdict == "identical"

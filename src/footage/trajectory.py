@@ -403,6 +403,8 @@ class Frame:
     """Taken over from a neighbour, not captured."""
     lossy: bool = False
     """Arrived as JPEG or lossy WebP."""
+    redacted: tuple[Region, ...] = ()
+    """Parts of the screen that were painted over afterwards (`footage redact`)."""
     icount: int | None = None
     """In an exact recording: how many instructions the machine had executed."""
 
@@ -460,6 +462,8 @@ class Step:
     source_step: int | None = None
     """In a replay or fork: the index of the step in the parent run."""
     verdict: StepVerdict | None = None
+    redacted: bool = False
+    """Whether a part of the action's text was taken out afterwards: marks stand in its place (`footage redact`)."""
     frames: Mapping[FrameRole, tuple[Frame, ...]] = field(default_factory=dict)
     icounts: tuple[int, ...] = ()
     """In an exact recording: instructions executed before the first input event, and after each."""

@@ -33,4 +33,4 @@ def add_exports(db: Database) -> None:
         unique=("family", "number"),
     )
     db.table("step").add_column("redacted", int)  # 1 where the action's text has a mark instead of what was typed
-    db.table("frame").add_column("redacted", str)  # JSON: the regions of the screen that were painted over
+    db.table("frame").add_column("redacted_regions", str)  # JSON: the regions of the screen that were painted over

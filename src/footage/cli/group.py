@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Keep": {
         "import": "Bring in runs that other tools recorded.",
         "export": "Write runs into one file that others can open.",
+        "redact": "Take a secret out of a run, and prove that it is gone.",
         "verify": "Check every picture, request and event of the store.",
         "doctor": "Check that this system has what footage needs, and say what to do.",
     },

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
 from footage.cli.taped import agent_argument, policy_option, replay_on_tape
@@ -57,7 +58,8 @@ def command(
     """Re-execute RUN on a machine and say for every step whether it came out the same.
 
     Before each action it waits until the screen is the recorded one; where it is not, the replay stops and shows why.
-    The result is a run of its own. Exit code 1 where it diverged.
+    The result is a run of its own. Exit code 1 where it diverged. What `footage redact` took out of the run is asked
+    for, or read from FOOTAGE_SECRET_1 …; without it, the replay stops where it is typed.
 
     With CMD the agent itself runs again, while the recorded replies of the model are served to it in
     ANTHROPIC_BASE_URL; nothing goes to the network, and every request is compared with the recorded one.
@@ -69,9 +71,11 @@ def command(
     with open_for(store, write=True) as opened:
         source = opened.run(run)
         check_replayable(source)
-        printer = None if as_json else step_printer(opened.steps(source.id))
+        steps = opened.steps(source.id)
+        secrets = given_secrets(steps, ask=not as_json)
+        printer = None if as_json else step_printer(steps)
         with closing(machine_like(source, machine)) as started:
-            report = replay_run(opened, source.id, started, timeout=timeout, on_step=printer)
+            report = replay_run(opened, source.id, started, timeout=timeout, secrets=secrets, on_step=printer)
     if as_json:
         print_json(report.as_json())
     else:
