@@ -62,7 +62,8 @@ def actions_in(code: str, canvas: Canvas, pointer: PointerTracker | None = None)
         return [Action("run", {"code": code}, "python", {"code": code})]
     found = []
     for statement in tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
+        remark = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if remark or isinstance(statement, ast.Import | ast.ImportFrom):
             continue
         text = ast.get_source_segment(word, statement) or word
         action = _call(statement, text, canvas, tracker) or Action("run", {"code": text}, "python", {"code": text})

@@ -105,7 +105,7 @@ class _Walk:
         roots = [path.resolve() for path in paths]
         self._total = sum(1 for root in roots for _ in _files(root))
         for given, root in zip(paths, roots, strict=True):
-            if not self._visit(Entry(root, base=root.parent if root.is_dir() else root.parent.parent, used=self._used)):
+            if not self._visit(Entry(root, base=_base(root), used=self._used)):
                 self._skip(given, _strange(root))
         for path in self._doubtful:
             if path not in self._used:
@@ -209,6 +209,11 @@ class _Walk:
 
     def _skip(self, path: Path, reason: str) -> None:
         self.report.skipped.append(Skipped(str(path), reason))
+
+
+def _base(root: Path) -> Path:
+    """Return the outermost folder in which files that belong to a named file or folder are looked for: two above."""
+    return (root if root.is_dir() else root.parent).parent.parent
 
 
 def _strange(path: Path) -> str:

@@ -23,6 +23,7 @@ FORMATS: dict[str, str] = {
     "anthropic-messages": "message_dumps",
     "anthropic-best-practices": "best_practices",
     "claude-code": "claude_code",
+    "osworld": "osworld",
     "cua": "cua",
     "atif": "atif",
     "screenagent": "screenagent",

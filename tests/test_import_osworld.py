@@ -1,0 +1,124 @@
+"""OSWorld result folders: pictures after actions, several actions a reply, code and objects, the evaluator's result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.storage import Store
+from footage.trajectory import FrameRole, OutcomeSource, RunStatus
+from foreign import JSON, imported, shot, shown, write
+from samples import noise
+
+BEFORE, AFTER, OBSERVED = FrameRole.BEFORE, FrameRole.AFTER, FrameRole.OBSERVED
+
+
+def line(number: int, second: int, action: Any, *, done: bool = False, **more: Any) -> JSON:
+    moment = f"20250828@1947{second:02}"
+    told = {"response": f"reply {number}", "reward": 0, "done": done, "info": {}}
+    return {
+        "step_num": number,
+        "action_timestamp": moment,
+        "action": action,
+        **told,
+        "screenshot_file": f"step_{number}_{moment}.png",
+    } | more
+
+
+def folder(path: Path, *lines: JSON, result: str | None = "1.0\n") -> Path:
+    write(path / "traj.jsonl", *lines)
+    for seed, one in enumerate(lines, 1):
+        if one.get("screenshot_file"):
+            (path / one["screenshot_file"]).write_bytes(shot(seed))
+    if result is not None:
+        (path / "result.txt").write_text(result)
+    return path
+
+
+def test_pictures_lie_after_the_actions_and_replies_may_have_several(store: Store, tmp_path: Path) -> None:
+    path = folder(
+        tmp_path / "model/chrome/bb5e4c0d",
+        line(1, 7, "pyautogui.click(30.72, 40.0)"),
+        line(2, 9, "pyautogui.typewrite('Ana')"),
+        line(2, 10, 'import time\npyautogui.hotkey("ctrl", "s")\ntime.sleep(1)'),
+        line(3, 15, "DONE", done=True),
+    )
+    (path / "step_0.png").write_bytes(shot(9))
+    (path / "instruction.txt").write_text("Write Ana\n")
+    write(tmp_path / "model/args.json", {"model": "claude-test", "action_space": "pyautogui"})
+    run = imported(store, path, "osworld")
+    assert (run.task, run.task_id, run.model, run.status) == (
+        *("Write Ana", "bb5e4c0d", "claude-test"),
+        RunStatus.COMPLETED,
+    )
+    assert [(o.value, o.source) for o in run.outcomes] == [
+        ("success", OutcomeSource.SELF),
+        ("success", OutcomeSource.EVALUATOR),
+    ]
+    click, typed, keys, done = store.steps(run.id)
+    assert [step.turn for step in (click, typed, keys, done)] == [0, 1, 1, 2]
+    assert [turn.text for turn in store.turns(run.id)] == ["reply 1", "reply 2", "reply 3"]
+    assert click.action.point == (30, 40)
+    assert (typed.action.title, keys.action.arguments["text"], done.action.title) == ("type", "ctrl+s", "agent:done")
+    assert [(role, derived) for role, derived, _ in shown(click)] == [
+        *((BEFORE, False), (AFTER, False)),
+        (OBSERVED, False),
+    ]
+    assert (store.pixels(shown(click)[0][2]) == noise(64, 48, 9)).all()
+    assert shown(typed)[0] == (BEFORE, True, shown(click)[1][2])
+    assert run.started.wall_ns == 1756410427 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("action", "title", "point"),
+    [
+        ({"action_type": "CLICK", "x": 12, "y": 13}, "left_click", (12, 13)),
+        ({"action_type": "CLICK", "parameters": {"x": 12, "y": 13, "button": "right"}}, "right_click", (12, 13)),
+        ({"action_type": "TYPING", "parameters": {"text": "a"}}, "type", None),
+        ({"action_type": "HOTKEY", "parameters": {"keys": ["ctrl", "c"]}}, "key", None),
+        ({"action_type": "tool_use", "command": "pyautogui.click(5, 6)\n", "input": {}}, "left_click", (5, 6)),
+        ({"action_type": "FAIL", "raw_response": "no"}, "agent:fail", None),
+        ({"action_space": "pyautogui", "action": "import pyautogui\npyautogui.moveTo(7, 8)"}, "mouse_move", (7, 8)),
+        ("# Unrecognized action type", "python:run", None),
+        ("pyautogui.click(1, 2); pyautogui.write('x'); pyautogui.press('tab')", "python:run", (1, 2)),
+        ("pyautogui.click(500, 500)", "left_click", None),
+        ("'''I click.'''\npyautogui.click(1, 2)", "left_click", (1, 2)),
+    ],
+)
+def test_actions_of_every_kind_are_one_step_each(
+    store: Store, tmp_path: Path, action: Any, title: str, point: tuple[int, int] | None
+) -> None:
+    run = imported(store, folder(tmp_path / "r", line(1, 1, action)), "osworld")
+    (step,) = store.steps(run.id)
+    assert (step.action.title, step.action.point) == (title, point)
+    raw = step.action.raw or {}
+    assert raw == (action if isinstance(action, dict) else {"code": action})
+
+
+@pytest.mark.parametrize(
+    ("result", "values"), [("0.0", ["failure"]), ("0.35\n", ["0.35"]), ("", []), ("nonsense", []), (None, [])]
+)
+def test_the_result_is_the_evaluators(store: Store, tmp_path: Path, result: str | None, values: list[str]) -> None:
+    run = imported(store, folder(tmp_path / "r", line(1, 1, "WAIT"), result=result), "osworld")
+    assert [outcome.value for outcome in run.outcomes] == values
+    assert run.status is (RunStatus.INTERRUPTED if result is None else RunStatus.COMPLETED)
+
+
+def test_a_picture_that_was_written_over_is_the_last_actions(store: Store, tmp_path: Path) -> None:
+    path = folder(tmp_path / "r", line(1, 1, "pyautogui.press('a')"), line(1, 1, "pyautogui.press('b')"))
+    run = imported(store, path, "osworld", skipped=1)
+    first, second = store.steps(run.id)
+    assert first.frame(AFTER) is None
+    assert second.frame(AFTER) is not None
+    assert [gap.step for gap in store.gaps(run.id)] == [0]
+
+
+def test_a_timeout_is_an_error_and_pictures_before_are_before(store: Store, tmp_path: Path) -> None:
+    one = line(1, 1, "pyautogui.click(1, 2)", screenshot_file=None, screenshot_file_before_exec="step_0_x.png")
+    path = folder(tmp_path / "r", one, {"Error": "Time limit exceeded in chrome/x"}, result=None)
+    (path / "step_0_x.png").write_bytes(shot(4))
+    run = imported(store, path, "osworld")
+    assert (run.status, run.error) == (RunStatus.ERRORED, "Time limit exceeded in chrome/x")
+    assert [(role, derived) for role, derived, _ in shown(store.step(run.id, 0))] == [(BEFORE, False)]
