@@ -22,5 +22,34 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def needs_qemu() -> None:
     """Skip where QEMU, or the Python side of it, is not installed."""
+    skip_without_qemu()
+
+
+def skip_without_qemu() -> None:
     if shutil.which("qemu-system-x86_64") is None or importlib.util.find_spec("qemu") is None:
         pytest.skip("qemu-system-x86_64 or the extra footage[qemu] is not installed")
+
+
+def built(name: str) -> str:
+    """Return the name of a guest that is there, built once and kept; skips where it cannot be."""
+    skip_without_qemu()
+    from footage.errors import CannotDo
+    from footage.replay.machines.qemu.building import build_guest
+
+    try:
+        build_guest(name)
+    except CannotDo as problem:
+        pytest.skip(f"the guest {name} cannot be built here: {problem}")
+    return name
+
+
+@pytest.fixture(scope="session")
+def desktop_guest() -> str:
+    """Return the name of the small Debian desktop, built where it is not yet."""
+    return built("desktop")
+
+
+@pytest.fixture(scope="session")
+def installer_guest() -> str:
+    """Return the name of the Debian installer, built where it is not yet."""
+    return built("installer")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from footage.errors import MachineError
-from footage.replay.machines.desktop import keyboard, keys
+from footage.replay.machines import keyboard
+from footage.replay.machines.desktop import keys
 from footage.replay.machines.desktop.desktop import Desktop
 from footage.trajectory import Action
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import UsageError
+from footage.replay.machines.qemu.guests import GUESTS
 
 if TYPE_CHECKING:
     from footage.trajectory import Machine
@@ -21,12 +22,15 @@ __all__ = ["machine_names", "open_machine", "reopen"]
 
 _DRIVERS = {
     "desktop": "footage.replay.machines.desktop.desktop:Desktop",
+    "qemu": "footage.replay.machines.qemu.qemu:Qemu",
     "vnc": "footage.replay.machines.vnc.machine:Vnc",
 }
 """
 Where each driver's class is. It is called with what stands after the name, if anything does, and with the options; its
 `from_specification` starts a machine like the one whose specification it is given.
 """
+_WHICH = {"qemu": GUESTS}
+"""What can stand after a driver's name, where that is known."""
 _ENTRY_POINTS = "footage.machines"
 """Packages that bring a driver name its class by an entry point of this group."""
 
@@ -35,7 +39,9 @@ def machine_names() -> tuple[str, ...]:
     """Return the names of the drivers, of installed packages' own ones, and of the machines in the configuration."""
     from footage.replay.machines.configuration import configured
 
-    return tuple(dict.fromkeys([*_DRIVERS, *_installed(), *configured()]))
+    own = [f"{driver}/{which}" for driver in _DRIVERS for which in _WHICH.get(driver, ())]
+    plain = [driver for driver in (*_DRIVERS, *_installed()) if driver not in _WHICH]
+    return tuple(dict.fromkeys([*plain, *own, *configured()]))
 
 
 def open_machine(name: str, **options: Any) -> Machine:
@@ -69,7 +75,7 @@ def reopen(specification: Mapping[str, Any]) -> Machine:
     UsageError where the specification is of no machine known here, or of one that nobody said may be reset.
     """
     driver = str(specification.get("driver", ""))
-    made = _class_of(driver, driver)
+    made = _class_of(driver.partition("/")[0], driver)
     if not hasattr(made, "from_specification"):
         raise UsageError(
             f"The driver {driver!r} does not start machines from a specification.", hint="Name the machine: --machine."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ GUEST: dict[str, Any] = {
     "tsc=reliable random.trust_cpu=off init_on_free=1 nohz=off",
     "memory": 640,
     "screen": (1280, 800),
+    "pointer": (640, 740),
     "agent": True,
     "characters": COMMON,
 }
@@ -46,7 +48,7 @@ _PROGRAMS = (
     *(f"usr/bin/{name}" for name in (
         "busybox", "dbus-daemon", "dillo", "dunst", "fc-cache", "galculator", "mousepad", "notify-send", "openbox",
         "setxkbmap", "thunar", "Thunar", "update-mime-database", "wmctrl", "xclip", "xdotool", "xev", "xkbcomp",
-        "xmodmap", "xprop", "xset", "xsetroot", "xterm", "Xorg",
+        "xmodmap", "xprop", "xrandr", "xset", "xsetroot", "xterm", "Xorg",
     )),
     *("usr/lib/locale/C.utf8/*", "usr/lib/xorg/Xorg"),
     *("usr/lib/xorg/modules/drivers/modesetting_drv.so", "usr/lib/xorg/modules/libshadow*.so"),
@@ -147,6 +149,15 @@ def wanted(path: str) -> bool:
     if path.startswith(("usr/bin/", "usr/lib/", "usr/lib64/", "usr/libexec/")):
         return "/modules/" not in path or path.endswith(".ko") or path.startswith("usr/lib/xorg")
     return path.startswith("boot/vmlinuz") or any(fnmatch.fnmatchcase(path, pattern) for pattern in _DATA)
+
+
+def recipe() -> bytes:
+    """Return all that decides what the guest is, but the versions of the packages: to tell whether it is up to date."""
+    tree = Tree()
+    _add_system(tree)
+    _add_home(tree)
+    made = {path: [node.mode, node.data.decode()] for path, node in tree.nodes.items()}
+    return json.dumps([GUEST, PACKAGES, sorted(WITHOUT), _PROGRAMS, _DATA, _NOT, _MODULES, made]).encode()
 
 
 def furnish(tree: Tree) -> bytes:

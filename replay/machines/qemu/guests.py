@@ -40,8 +40,12 @@ class Guest:
     """In MiB."""
     screen: tuple[int, int]
     """Width and height in pixels once it is up."""
+    pointer: tuple[int, int]
+    """Where its pointer is when it is up."""
     sha256: Mapping[str, str]
     """Of the files, by `kernel` and `initrd`."""
+    recipe: str = ""
+    """Hash of what it was made by; another one where this footage would make it otherwise."""
     agent: bool = False
     """Whether it runs command lines that come through its first serial port (see agent.py)."""
     characters: str = ""
@@ -59,7 +63,9 @@ class Guest:
             "append": self.append,
             "memory": self.memory,
             "screen": [*self.screen],
+            "pointer": [*self.pointer],
             "sha256": dict(self.sha256),
+            "recipe": self.recipe,
             "agent": self.agent,
             "characters": self.characters,
             "packages": dict(self.packages),
@@ -103,7 +109,6 @@ def load_guest(name: str) -> Guest:
         raise CannotDo(f"The guest {name} cannot be read: {error}.", hint=f"{again} --rebuild") from None
     if found.get("format") != _FORMAT or any(not (folder / found[part]).is_file() for part in ("kernel", "initrd")):
         raise CannotDo(f"The guest {name} is not whole, or of another version.", hint=f"{again} --rebuild")
-    width, height = found["screen"]
     return Guest(
         name=name,
         folder=folder,
@@ -111,12 +116,19 @@ def load_guest(name: str) -> Guest:
         initrd=found["initrd"],
         append=found["append"],
         memory=int(found["memory"]),
-        screen=(int(width), int(height)),
+        screen=_pair(found["screen"]),
+        pointer=_pair(found["pointer"]),
         sha256=found["sha256"],
+        recipe=str(found.get("recipe", "")),
         agent=bool(found["agent"]),
         characters=found["characters"],
         packages=found["packages"],
     )
+
+
+def _pair(values: Sequence[int]) -> tuple[int, int]:
+    first, second = values
+    return int(first), int(second)
 
 
 def command(

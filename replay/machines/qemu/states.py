@@ -30,7 +30,7 @@ SAVING = 120.0
 """Seconds that saving or loading a state may take."""
 QUIET = 4.0
 """Seconds for which a guest without an agent must be idle, and show the same, to be taken for up."""
-_LEVEL = "-6"
+_QUICK, _SMALL = "-1", "-6"
 
 
 def boot(guest: Guest, accelerator: str, tell: Callable[[str], None] = lambda _: None) -> Process:
@@ -80,8 +80,8 @@ def make_ready(guest: Guest, accelerator: str, tell: Callable[[str], None] = lam
     return target
 
 
-def save(process: Process, target: Path) -> None:
-    """Stop a guest and write its whole state into a file; it stays stopped. Raises MachineError."""
+def save(process: Process, target: Path, *, quick: bool = False) -> None:
+    """Stop a guest and write its whole state into a file, larger if `quick`; it stays stopped. Raises MachineError."""
     if shutil.which("zstd") is None:
         raise MissingProgram("zstd is not installed.", hint="apt-get install zstd")
     seen = len(process.qmp.events)
@@ -89,7 +89,7 @@ def save(process: Process, target: Path) -> None:
         process.execute("stop")
         process.qmp.wait_for({"STOP"}, since=seen)
     process.execute("migrate-set-parameters", {"max-bandwidth": 1 << 40})
-    packing = f"zstd -q -f {_LEVEL} -T2 -o {shlex.quote(str(target))}"
+    packing = f"zstd -q -f {_QUICK if quick else _SMALL} -T2 -o {shlex.quote(str(target))}"
     process.execute("migrate", {"uri": f"exec:{packing}"})
     _wait_for_migration(process, "saved")
 

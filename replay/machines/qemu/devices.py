@@ -1,0 +1,155 @@
+"""The keyboard and the pointer of a guest: virtio devices, worked through QEMU's monitor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from footage.errors import MachineError
+from footage.replay.machines.desktop import keys
+from footage.replay.machines.desktop.keys import Key
+from footage.replay.machines.desktop.log import InputLog
+from footage.replay.machines.keyboard import Keyboard
+from footage.replay.machines.pointer import Pointer
+from footage.replay.machines.qemu.keymap import LEVEL3, SHIFT, SPARE, Stroke, strokes
+
+STROKE = 0.004
+"""Seconds between two strokes: a guest's queue holds 64 events, and those that do not fit are lost."""
+BURST = 8
+"""Strokes after which the guest is waited for."""
+_MODIFIERS: Mapping[str, Key] = {SHIFT: keys.SHIFT, LEVEL3: Key(0xFE03, "ISO_Level3_Shift")}
+_BUTTONS = ("", "left", "middle", "right", "wheel-up", "wheel-down", "side", "extra")
+"""QEMU's names of the buttons 1 … 7; the sideways wheel is two more buttons, which the guest takes for it."""
+_AXIS = 0x7FFF
+
+Send = Callable[[Sequence[Mapping[str, Any]]], object]
+"""Gives input events to the guest."""
+
+
+class QemuKeyboard(Keyboard):
+    """A guest's keyboard."""
+
+    def __init__(
+        self,
+        log: InputLog,
+        send: Send,
+        rest: Callable[[], object],
+        breathe: Callable[[], object],
+        *,
+        characters: str = "",
+        bind: Callable[[str], object] | None = None,
+    ) -> None:
+        """
+        `rest` waits until the programs have dealt with their input, `breathe` until the guest has taken it in;
+        `characters` are those behind AltGr.
+
+        `bind` runs a command line in the guest that gives a key another meaning; without it, only characters that
+        are on a key can be typed, and the guest repeats held keys itself.
+        """
+        super().__init__(log)
+        self.repeats_itself = bind is None
+        self._send_events = send
+        self._rest = rest
+        self._breathe = breathe
+        self._run = bind
+        self._strokes = strokes(characters)
+        self._bound: dict[str, str] = {}
+        self._struck = 0
+
+    def type(self, text: str) -> None:
+        """Type a text; see `Keyboard.type`."""
+        self._struck = 0
+        super().type(text)
+
+    def _put(self, key: Key, *, down: bool) -> None:
+        code = {"type": "qcode", "data": self._stroke(key).qcode}
+        self._send_events([{"type": "key", "data": {"down": down, "key": code}}])
+
+    def _modifiers(self, key: Key) -> Sequence[Key]:
+        return [_MODIFIERS[name] for name in self._stroke(key).modifiers]
+
+    def _strike(self, key: Key) -> None:
+        super()._strike(key)
+        self._struck += 1
+        time.sleep(STROKE)
+        if self._struck % BURST == 0:
+            self._breathe()
+
+    def _flush(self) -> None:
+        """Events are given to the guest one by one: nothing is held back."""
+
+    def _parts(self, strokes: list[Key]) -> Iterator[list[Key]]:
+        part: list[Key] = []
+        strange: set[str] = set()
+        for key in strokes:
+            name = _meaning(key)
+            if name not in self._strokes and name not in strange:
+                if len(strange) == len(SPARE):
+                    yield part
+                    part, strange = [], set()
+                strange.add(name)
+            part.append(key)
+        yield part
+
+    def _bind(self, wanted: Iterable[Key]) -> None:
+        """Give every wanted character a key; where too few are free, take all back once the programs rest."""
+        missing = [name for name in dict.fromkeys(map(_meaning, wanted)) if name not in self._strokes]
+        if all(name in self._bound for name in missing):
+            return
+        for name in missing:
+            if len(name) > 1:
+                raise MachineError(f"The guest's keyboard has no key {name}.")
+            if self._run is None:
+                raise MachineError(f"The guest's keyboard has no character {name!r}, and it has no agent to add it.")
+        if len(self._bound.keys() | missing) > len(SPARE):
+            self._rest()
+            self._bound.clear()
+        new = [name for name in missing if name not in self._bound]
+        free = [qcode for qcode in SPARE if qcode not in self._bound.values()]
+        added = dict(zip(new, free, strict=False))
+        assert self._run is not None
+        self._run("xmodmap " + " ".join(
+            f"-e 'keycode {SPARE[qcode]} = U{ord(name):04X} U{ord(name):04X}'" for name, qcode in added.items()
+        ))  # fmt: skip
+        self._bound |= added
+        self._rest()
+
+    def _stroke(self, key: Key) -> Stroke:
+        name = _meaning(key)
+        return self._strokes.get(name) or Stroke(self._bound[name])
+
+
+class QemuPointer(Pointer):
+    """A guest's pointer: a tablet, which is told where to be."""
+
+    def __init__(self, log: InputLog, send: Send, at: tuple[int, int], screen: tuple[int, int]) -> None:
+        super().__init__(log, at)
+        self._send_events = send
+        self._screen = screen
+
+    def _put_move(self, x: int, y: int) -> None:
+        self._send_events(
+            [
+                {"type": "abs", "data": {"axis": axis, "value": _scaled(value, size)}}
+                for axis, value, size in zip("xy", (x, y), self._screen, strict=True)
+            ]
+        )
+
+    def _put_button(self, number: int, *, down: bool) -> None:
+        self._send_events([{"type": "btn", "data": {"button": _BUTTONS[number], "down": down}}])
+
+    def _flush(self) -> None:
+        """Events are given to the guest one by one: nothing is held back."""
+
+
+def _scaled(pixel: int, size: int) -> int:
+    """Return the place on the tablet's axis that is in the middle of a pixel."""
+    return (2 * pixel + 1) * (_AXIS + 1) // (2 * size)
+
+
+def _meaning(key: Key) -> str:
+    """Return the character a key types, else its name."""
+    if key.symbol & 0xFF000000 == 0x01000000:
+        return chr(key.symbol & 0xFFFFFF)
+    return chr(key.symbol) if 0x20 <= key.symbol < 0x100 else key.name
