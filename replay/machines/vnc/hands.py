@@ -18,7 +18,7 @@ from footage.errors import MachineError, UnsupportedAction
 from footage.replay.machines.desktop import arguments, keys
 from footage.replay.machines.desktop.keys import Key
 from footage.replay.machines.desktop.log import InputLog
-from footage.replay.machines.desktop.pointer import APART, DRAG_STEPS, LEFT, MIDDLE, NEAR, RIGHT, WHEEL
+from footage.replay.machines.pointer import APART, DRAG_STEPS, LEFT, MIDDLE, NEAR, RIGHT, WHEEL
 from footage.replay.machines.vnc.client import RfbClient
 from footage.trajectory import Action, Performed
 
