@@ -1,24 +1,36 @@
 """
-Whether a guest has come to rest: told by how much of the time its virtual processor wants to run.
+Whether a guest has come to rest: told by how much of the time its virtual processor runs.
 
-An idle guest's processor halts; what is left is its clock's ticks. The time it waits for the host's processor counts
-as if it ran, so that a guest on a busy host is not mistaken for an idle one.
+An idle guest's processor halts; what is left is its clock's ticks. The time in which it could not run, since the host
+was busy with something else, is left out: a guest on a busy host is neither taken for an idle one nor for a busy one.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from footage.errors import MachineError
 from footage.replay.machines.qemu.process import Process
 
 LOOK = 0.02
 """Seconds of one look."""
-IDLE = 0.35
+IDLE = 0.3
 """Share of the time that the processor of an idle guest may take: its ticks, under emulation."""
 CALM = 3
 """Idle looks in a row that make rest."""
+_ENOUGH = 3_000_000
+"""Nanoseconds in which it could have run, below which a look tells nothing."""
+
+
+class _Look(NamedTuple):
+    at: int
+    """All in nanoseconds."""
+    ran: int
+    waited: int
+    runs: bool
+    """Whether it runs, or waits for its turn, at this moment."""
 
 
 class Activity:
@@ -26,26 +38,32 @@ class Activity:
 
     def __init__(self, process: Process) -> None:
         (cpu,) = process.execute("query-cpus-fast")
-        self._file = Path(f"/proc/{process.pid}/task/{cpu['thread-id']}/schedstat")
-
-    def wanted(self) -> int:
-        """Return the nanoseconds that it has run, or waited for its turn to run, so far."""
-        try:
-            ran, waited, _ = self._file.read_text("ascii").split()
-        except (OSError, ValueError):
-            raise MachineError("QEMU is gone: its processor cannot be watched.") from None
-        return int(ran) + int(waited)
+        self._folder = Path(f"/proc/{process.pid}/task/{cpu['thread-id']}")
 
     def rest(self, at_most: float, *, look: float = LOOK, calm: int = CALM) -> bool:
         """Wait until the guest has been idle for `calm` looks in a row; False if it is not within `at_most` s."""
         deadline = time.monotonic() + at_most
-        since, before, found = time.monotonic_ns(), self.wanted(), 0
+        before, found = self._look(), 0
         while True:
             time.sleep(look)
-            now, wanted = time.monotonic_ns(), self.wanted()
-            found = found + 1 if wanted - before < IDLE * (now - since) else 0
+            now = self._look()
+            found = found + 1 if _idle(before, now) else 0
             if found == calm:
                 return True
             if time.monotonic() > deadline:
                 return False
-            since, before = now, wanted
+            before = now
+
+    def _look(self) -> _Look:
+        try:
+            ran, waited, _ = (self._folder / "schedstat").read_text("ascii").split()
+            state = (self._folder / "stat").read_text("ascii").rpartition(")")[2].split()[0]
+        except (OSError, ValueError):
+            raise MachineError("QEMU is gone: its processor cannot be watched.") from None
+        return _Look(time.monotonic_ns(), int(ran), int(waited), state == "R")
+
+
+def _idle(before: _Look, now: _Look) -> bool:
+    """Tell whether a guest was idle between two looks."""
+    could = now.at - before.at - (now.waited - before.waited)
+    return not now.runs and could >= _ENOUGH and now.ran - before.ran < IDLE * could

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,17 +13,34 @@ from footage.replay.machines.keyboard import Keyboard
 from footage.replay.machines.pointer import Pointer
 from footage.replay.machines.qemu.keymap import LEVEL3, SHIFT, SPARE, Stroke, strokes
 
-STROKE = 0.004
-"""Seconds between two strokes: a guest's queue holds 64 events, and those that do not fit are lost."""
-BURST = 8
-"""Strokes after which the guest is waited for."""
+BURST = 20
+"""Events after which the guest is waited for: its queues hold 64, two for each of ours, and lose what does not fit."""
 _MODIFIERS: Mapping[str, Key] = {SHIFT: keys.SHIFT, LEVEL3: Key(0xFE03, "ISO_Level3_Shift")}
 _BUTTONS = ("", "left", "middle", "right", "wheel-up", "wheel-down", "side", "extra")
 """QEMU's names of the buttons 1 … 7; the sideways wheel is two more buttons, which the guest takes for it."""
 _AXIS = 0x7FFF
 
-Send = Callable[[Sequence[Mapping[str, Any]]], object]
-"""Gives input events to the guest."""
+
+class Inlet:
+    """Gives input events to a guest, no more at once than its queues hold."""
+
+    def __init__(self, give: Callable[[Sequence[Mapping[str, Any]]], object], rest: Callable[[], object]) -> None:
+        """`give` hands events on at once; `rest` waits until the guest has dealt with them."""
+        self._give = give
+        self._rest = rest
+        self._sent = 0
+
+    def send(self, *events: Mapping[str, Any]) -> None:
+        """Give events that belong together, once there is room."""
+        if self._sent >= BURST:
+            self.rest()
+        self._give(events)
+        self._sent += 1
+
+    def rest(self) -> None:
+        """Wait until the guest has dealt with all it was given."""
+        self._rest()
+        self._sent = 0
 
 
 class QemuKeyboard(Keyboard):
@@ -33,15 +49,12 @@ class QemuKeyboard(Keyboard):
     def __init__(
         self,
         log: InputLog,
-        send: Send,
-        rest: Callable[[], object],
-        breathe: Callable[[], object],
+        inlet: Inlet,
         *,
         characters: str = "",
         bind: Callable[[str], object] | None = None,
     ) -> None:
         """
-        `rest` waits until the programs have dealt with their input, `breathe` until the guest has taken it in;
         `characters` are those behind AltGr.
 
         `bind` runs a command line in the guest that gives a key another meaning; without it, only characters that
@@ -49,32 +62,17 @@ class QemuKeyboard(Keyboard):
         """
         super().__init__(log)
         self.repeats_itself = bind is None
-        self._send_events = send
-        self._rest = rest
-        self._breathe = breathe
+        self._inlet = inlet
         self._run = bind
         self._strokes = strokes(characters)
         self._bound: dict[str, str] = {}
-        self._struck = 0
-
-    def type(self, text: str) -> None:
-        """Type a text; see `Keyboard.type`."""
-        self._struck = 0
-        super().type(text)
 
     def _put(self, key: Key, *, down: bool) -> None:
         code = {"type": "qcode", "data": self._stroke(key).qcode}
-        self._send_events([{"type": "key", "data": {"down": down, "key": code}}])
+        self._inlet.send({"type": "key", "data": {"down": down, "key": code}})
 
     def _modifiers(self, key: Key) -> Sequence[Key]:
         return [_MODIFIERS[name] for name in self._stroke(key).modifiers]
-
-    def _strike(self, key: Key) -> None:
-        super()._strike(key)
-        self._struck += 1
-        time.sleep(STROKE)
-        if self._struck % BURST == 0:
-            self._breathe()
 
     def _flush(self) -> None:
         """Events are given to the guest one by one: nothing is held back."""
@@ -103,7 +101,7 @@ class QemuKeyboard(Keyboard):
             if self._run is None:
                 raise MachineError(f"The guest's keyboard has no character {name!r}, and it has no agent to add it.")
         if len(self._bound.keys() | missing) > len(SPARE):
-            self._rest()
+            self._inlet.rest()
             self._bound.clear()
         new = [name for name in missing if name not in self._bound]
         free = [qcode for qcode in SPARE if qcode not in self._bound.values()]
@@ -113,7 +111,7 @@ class QemuKeyboard(Keyboard):
             f"-e 'keycode {SPARE[qcode]} = U{ord(name):04X} U{ord(name):04X}'" for name, qcode in added.items()
         ))  # fmt: skip
         self._bound |= added
-        self._rest()
+        self._inlet.rest()
 
     def _stroke(self, key: Key) -> Stroke:
         name = _meaning(key)
@@ -123,21 +121,21 @@ class QemuKeyboard(Keyboard):
 class QemuPointer(Pointer):
     """A guest's pointer: a tablet, which is told where to be."""
 
-    def __init__(self, log: InputLog, send: Send, at: tuple[int, int], screen: tuple[int, int]) -> None:
+    def __init__(self, log: InputLog, inlet: Inlet, at: tuple[int, int], screen: tuple[int, int]) -> None:
         super().__init__(log, at)
-        self._send_events = send
+        self._inlet = inlet
         self._screen = screen
 
     def _put_move(self, x: int, y: int) -> None:
-        self._send_events(
-            [
+        self._inlet.send(
+            *(
                 {"type": "abs", "data": {"axis": axis, "value": _scaled(value, size)}}
                 for axis, value, size in zip("xy", (x, y), self._screen, strict=True)
-            ]
+            )
         )
 
     def _put_button(self, number: int, *, down: bool) -> None:
-        self._send_events([{"type": "btn", "data": {"button": _BUTTONS[number], "down": down}}])
+        self._inlet.send({"type": "btn", "data": {"button": _BUTTONS[number], "down": down}})
 
     def _flush(self) -> None:
         """Events are given to the guest one by one: nothing is held back."""

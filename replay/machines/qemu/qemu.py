@@ -18,7 +18,7 @@ from footage.replay.machines.qemu import states
 from footage.replay.machines.qemu.accelerators import best_accelerator
 from footage.replay.machines.qemu.activity import Activity
 from footage.replay.machines.qemu.agent import TIMEOUT, Agent
-from footage.replay.machines.qemu.devices import QemuKeyboard, QemuPointer
+from footage.replay.machines.qemu.devices import Inlet, QemuKeyboard, QemuPointer
 from footage.replay.machines.qemu.guests import Guest, load_guest
 from footage.replay.machines.qemu.process import Process
 from footage.replay.machines.qemu.screen import Eye, Screen
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
 
-CATCH_UP = 1.0
+CATCH_UP = 2.0
 """Seconds a guest gets to deal with an action's input before the next one's; emulated programs are slow."""
-BREATH, BREATH_LOOK = 0.25, 0.01
-"""Seconds it gets within a text to take in what was typed, and seconds of a look at it."""
 
 
 class Qemu:
@@ -210,18 +208,15 @@ class Qemu:
         self._screen = Screen(process)
         self._log = InputLog()
         self._serial: Agent | None = None
-        send = partial(_send, process)
-        catch_up = partial(self._activity.rest, CATCH_UP)
-        self._pointer = QemuPointer(self._log, send, pointer, self._guest.screen)
+        inlet = Inlet(partial(_give, process), partial(self._activity.rest, CATCH_UP))
+        self._pointer = QemuPointer(self._log, inlet, pointer, self._guest.screen)
         keyboard = QemuKeyboard(
             self._log,
-            send,
-            catch_up,
-            partial(self._activity.rest, BREATH, look=BREATH_LOOK, calm=1),
+            inlet,
             characters=self._guest.characters,
             bind=_binder(weakref.ref(self)) if self._guest.agent else None,
         )
-        self._hands = Hands("guest", keyboard, self._pointer, self._screen, self._log, catch_up=catch_up)
+        self._hands = Hands("guest", keyboard, self._pointer, self._screen, self._log, catch_up=inlet.rest)
         self._started = time.monotonic()
 
     def _stop(self) -> None:
@@ -246,7 +241,7 @@ class Qemu:
         return self._serial
 
 
-def _send(process: Process, events: Sequence[Mapping[str, Any]]) -> None:
+def _give(process: Process, events: Sequence[Mapping[str, Any]]) -> None:
     process.execute("input-send-event", {"events": [*events]})
 
 

@@ -144,6 +144,8 @@ class Qmp:
         """Try until QEMU has made its socket."""
         from qemu.qmp import ConnectError
 
+        while not socket.exists() and not self._gone() and time.monotonic() < deadline:
+            time.sleep(0.01)
         while True:
             left = deadline - time.monotonic()
             try:
