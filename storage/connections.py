@@ -181,6 +181,13 @@ class Connections:
             with self.locked():
                 self._writing().execute("SELECT 1 FROM sqlite_master")
 
+    def vacuum(self) -> None:
+        """Write the file anew, so that from now on free room can be given back piece by piece; under the lock."""
+        writer = self._writing()
+        writer.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        writer.execute("VACUUM")
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
         with self._turn:

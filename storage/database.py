@@ -74,6 +74,7 @@ def _is_full(path: Path) -> bool:
 def _empty_store() -> bytes:
     """Return an SQLite file without tables, in WAL mode, that says it is a store."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # free room can be given back piece by piece
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         content = bytearray(connection.serialize())
     content[18:20] = b"\2\2"  # written and read with a WAL, https://sqlite.org/fileformat2.html#the_database_header
@@ -246,6 +247,11 @@ class Database:
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
         self._connections.after_commit(callback)
+
+    def vacuum(self) -> None:
+        """Write the file anew without free room; other writers wait. Raises StoreFull or StoreError."""
+        with translated(self.path), self._connections.locked():
+            self._connections.vacuum()
 
     def close(self) -> None:
         """Close all connections. Safe to call twice."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from footage.storage.schema.v3_exact import add_exact
 from footage.storage.schema.v3_exports import add_exports
 from footage.storage.schema.v3_imports import add_imports
+from footage.storage.schema.v3_pictures import add_sealing
 from footage.storage.schema.v3_search import add_search
 
 if TYPE_CHECKING:
@@ -21,3 +22,4 @@ def create(db: Database) -> None:
     add_exact(db)
     add_imports(db)
     add_exports(db)
+    add_sealing(db)
