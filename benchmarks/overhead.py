@@ -33,6 +33,7 @@ import numpy as np
 from anthropic import Anthropic
 from PIL import Image
 
+from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.session import record
 from footage.recorder.upstream import Upstream
@@ -80,8 +81,9 @@ def _serve(pipe: Connection) -> None:
 
 def _proxy(pipe: Connection, upstream: str, store: Path) -> None:
     run = record(store=store, layer="proxy")
-    proxy = Proxy({"anthropic": Upstream(upstream)})
-    proxy.add(run, run.id)
+    lanes = Lanes()
+    lanes.add(run, run.id)
+    proxy = Proxy({"anthropic": Upstream(upstream)}, lanes)
     pipe.send(proxy.address(run.id))
     while pipe.recv():
         proxy.drain(10)

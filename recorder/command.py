@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -45,12 +45,18 @@ def command_environment(
     return environment
 
 
-def run_command(command: Sequence[str], environment: Mapping[str, str], *, stdout: int | None = None) -> int:
+def run_command(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: int | None = None,
+    started: Callable[[int], object] = lambda _: None,
+) -> int:
     """
     Run a command to its end and return its exit code: 128 and the signal's number where a signal ended it.
 
-    `stdout` is a descriptor for its standard output, by default this process's own. Raises UsageError where it cannot
-    be started.
+    `stdout` is a descriptor for its standard output, by default this process's own; `started` is told the process id.
+    Raises UsageError where it cannot be started.
     """
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = []
@@ -66,6 +72,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str], *, stdou
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
         process = _started(command, environment, stdout)
+        started(process.pid)
         for number in early:
             process.send_signal(number)
         code = process.wait()

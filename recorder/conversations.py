@@ -119,6 +119,11 @@ class Conversations:
         self._talks.append(talk)
         return talk
 
+    @property
+    def newest(self) -> Talk:
+        """The one that was added last."""
+        return self._talks[-1]
+
     def __len__(self) -> int:
         return len(self._talks)
 

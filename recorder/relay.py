@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import http.client
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
-from footage.recorder.tee import Tee
 from footage.recorder.upstream import HOP_BY_HOP, Upstream, is_idle
 
 if TYPE_CHECKING:
     from footage.recorder.proxy import Proxy
+    from footage.recorder.tee import Tee
 
 __all__ = ["HOLD_SECONDS", "Relay"]
 
@@ -80,9 +79,12 @@ class Relay(BaseHTTPRequestHandler):
         except _Broken as error:
             if self._listen(tee):
                 self._gave_up(upstream, tee, error)
+            else:
+                tee.drop()
             return
         try:
             if not self._send(connection, upstream, path, tee):
+                tee.drop()
                 return
             tee.asked()
             response = connection.getresponse()
@@ -190,7 +192,9 @@ class Relay(BaseHTTPRequestHandler):
             if not piece:
                 error = "The reply was cut off before its end." if length is not None and response.length else ""
                 break
-            self._hold(tee.pass_by(piece))
+            stored = tee.pass_by(piece)
+            if stored is not None and not stored.wait(HOLD_SECONDS):
+                tee.ahead()
             if present and not self._write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece):
                 present = False
                 tee.hang_up()
@@ -225,7 +229,3 @@ class Relay(BaseHTTPRequestHandler):
         except OSError:
             return False
         return True
-
-    def _hold(self, stored: threading.Event | None) -> None:
-        if stored is not None and not stored.wait(HOLD_SECONDS):
-            self.proxy.was_ahead(self.path)

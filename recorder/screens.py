@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from footage.recorder.pictures import queued
 from footage.recorder.sampler import Sampler, eye_of
 from footage.recorder.session import Recording
-from footage.recorder.steps import StepEntry
 from footage.trajectory import FrameRole, Machine, Screenshot
 
 __all__ = ["Screens"]
@@ -27,43 +27,44 @@ class Screens:
         assert eye is not None  # nobody else uses this machine object
         self._eye = eye
         self._lock = threading.Lock()
-        self._waiting: list[StepEntry] = []
-        self._current: StepEntry | None = None
+        self._waiting: list[int | None] = []
+        self._current: int | None = None
         self._sampler = Sampler(eye, self._between, recording.guard)
-        recording.wire.on_calls = self._asked
-        recording.wire.results.on_results = self._told
+        recording.wire.on_calls = lambda entries: self.asked([entry.index for entry in entries])
+        recording.wire.results.on_results = lambda entries: self.told([entry.index for entry in entries])
 
     def close(self) -> None:
         """Stop looking. Safe to call twice."""
         self._recording.wire.on_calls = self._recording.wire.results.on_results = lambda _: None
         self._sampler.close()
 
-    def _asked(self, entries: list[StepEntry]) -> None:
+    def asked(self, steps: Sequence[int | None]) -> None:
+        """Take note that a call was asked for: the steps it is to make."""
         with self._lock:
             first = not self._waiting
-            self._waiting += entries
-            if first and entries:
-                self._current = entries[0]
-        if first and entries:
-            self._look(entries[0], FrameRole.BEFORE)
+            self._waiting += steps
+            if first and steps:
+                self._current = steps[0]
+        if first and steps:
+            self._look(steps[0], FrameRole.BEFORE)
 
-    def _told(self, entries: list[StepEntry]) -> None:
+    def told(self, steps: Sequence[int | None]) -> None:
+        """Take note that the model is about to be told of a call's result."""
         with self._lock:
-            known = [entry for entry in entries if entry in self._waiting]
-            self._waiting = [entry for entry in self._waiting if entry not in known]
+            known = [step for step in steps if step in self._waiting]
+            self._waiting = [step for step in self._waiting if step not in known]
             last = bool(known) and not self._waiting
         if last:
             self._look(known[-1], FrameRole.AFTER)
 
-    def _look(self, entry: StepEntry, role: FrameRole) -> None:
+    def _look(self, step: int | None, role: FrameRole) -> None:
         shot = self._recording.guard.attempt("a frame", self._eye.look)
         if shot is not None:
             self._sampler.seen(shot)
-            self._put(shot, entry, role)
+            self._put(shot, step, role)
 
     def _between(self, shot: Screenshot) -> None:
         self._put(shot, self._current, FrameRole.BETWEEN)
 
-    def _put(self, shot: Screenshot, entry: StepEntry | None, role: FrameRole) -> None:
-        roles = [(entry.index, role)] if entry is not None and entry.index is not None else []
-        self._recording.pictures.put(queued(shot, roles))
+    def _put(self, shot: Screenshot, step: int | None, role: FrameRole) -> None:
+        self._recording.pictures.put(queued(shot, [] if step is None else [(step, role)]))

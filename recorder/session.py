@@ -44,7 +44,7 @@ from footage.trajectory import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["RecordedStep", "Recording", "record"]
+__all__ = ["RecordedStep", "Recording", "record", "resume"]
 
 _log = logging.getLogger("footage")
 _Client = TypeVar("_Client")
@@ -105,6 +105,47 @@ def record(
         for tag in tags:
             recording.guard.write("a tag", partial(_tag, used, tag))
     return recording
+
+
+def resume(
+    run: str,
+    *,
+    store: Store | str | Path | None = None,
+    secrets: Sequence[str] = (),
+    layer: str,
+    joined: bool = False,
+) -> Recording:
+    """
+    Go on recording a run whose recorder died, in its place; the caller says what is missing.
+
+    `joined`: its recorder is well, and this is one more, which will not end the run. Raises RunNotFound, StoreError.
+    """
+    kept_out = secrets_of_environment()
+    for secret in secrets:
+        kept_out.add(secret)
+    used = store if isinstance(store, Store) else open_store(store)
+    known = used.run(run)
+    owned = None if isinstance(store, Store) else used
+    writer = used.join_run(known.id, layer=layer)
+    recording = Recording(
+        writer, owned, model=known.model, machine=plain(known.machine), secrets=kept_out, joined=joined
+    )
+    if not joined:
+        recording.guard.attempt("the run so far", lambda: _take_up(recording, used))
+    return recording
+
+
+def _take_up(recording: Recording, store: Store) -> None:
+    """Take in how far a run's conversations and steps have come."""
+    recording.steps.resume()
+    turns = store.turns(recording.id)
+    conversation_of = {turn.number: turn.conversation for turn in turns}
+    calls = [(conversation_of.get(step.turn or 0, 0), step.call_id) for step in store.steps(recording.id)]
+    for number in sorted(set(conversation_of.values())):
+        own = [turn for turn in turns if turn.conversation == number]
+        request = next((found for turn in reversed(own) if (found := store.request(turn.id)) is not None), {})
+        replies = [turn.response_id for turn in own if turn.response_id]
+        recording.wire.resume(number, request, replies, [call for talk, call in calls if talk == number and call])
 
 
 def _tag(store: Store, tag: str, writer: RunWriter) -> None:

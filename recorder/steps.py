@@ -115,12 +115,17 @@ class StepBook:
             equal = [entry for entry in free if _same(entry.action, cleaned)]
         return (equal or (free if call_id else []))[:1]
 
-    def _meet_others(self) -> None:
-        """Take in the open steps that other layers of the run stored."""
+    def resume(self) -> None:
+        """Take in the steps that an earlier recorder of this run stored, and that nobody has told the end of."""
+        with self._lock:
+            self._meet_others(answered=False)
+
+    def _meet_others(self, *, answered: bool = True) -> None:
+        """Take in the open steps that other layers of the run stored; `answered`: they tell what comes of them."""
         known = {entry.index for entry in self._open} | {e.index for call in self._calls.values() for e in call}
         for step in self._guard.write("what others recorded", lambda w: w.open_steps()) or []:
             if step.index not in known:
-                entry = StepEntry(step.action, step.index, step.turn, step.call_id, answered=True)
+                entry = StepEntry(step.action, step.index, step.turn, step.call_id, answered=answered)
                 self._open.append(entry)
                 if step.call_id:
                     self._calls.setdefault(step.call_id, []).append(entry)

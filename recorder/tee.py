@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from footage.recorder.blocks import objects
+from footage.recorder.copies import Passing
 from footage.recorder.guard import Guard
 from footage.recorder.wire import Exchange, Wire, is_for_take
 from footage.recorder.worker import Worker
@@ -23,6 +24,8 @@ __all__ = ["MessageTee", "NoTee", "RawTee", "Tee"]
 
 RAW_LIMIT = 4 * 1024 * 1024
 """Bytes that are kept of the body of a request or a response which is none of the Messages API."""
+
+_AHEAD = "A tool call was passed on before it was stored: the store took longer than 50 ms."
 
 _Headers = Iterable[tuple[str, str]]
 
@@ -48,8 +51,14 @@ class Tee(Protocol):
     def hang_up(self) -> None:
         """Take note that the agent is gone."""
 
+    def ahead(self) -> None:
+        """Take note that a piece was passed on before the tool call in it was stored."""
+
     def end(self, error: str = "") -> None:
         """Take note that the exchange is over; `error` says why the reply broke off, or never came."""
+
+    def drop(self) -> None:
+        """Take note that the request never was complete: it is forgotten."""
 
 
 class NoTee:
@@ -73,7 +82,13 @@ class NoTee:
     def hang_up(self) -> None:
         """Let it pass."""
 
+    def ahead(self) -> None:
+        """Let it pass."""
+
     def end(self, error: str = "") -> None:
+        """Let it pass."""
+
+    def drop(self) -> None:
         """Let it pass."""
 
 
@@ -82,9 +97,10 @@ class MessageTee:
 
     reads_on = True
 
-    def __init__(self, wire: Wire, worker: Worker, *, retry: bool) -> None:
+    def __init__(self, wire: Wire, worker: Worker, passing: Passing, *, retry: bool) -> None:
         self._worker = worker
-        self._exchange = Exchange(wire)
+        self._guard = wire.guard
+        self._exchange = Exchange(wire, started=passing.started, again=passing.again)
         self._retry = retry
         self._body = bytearray()
         self._status = 0
@@ -133,6 +149,10 @@ class MessageTee:
         """Record that the agent is gone; a retry may follow."""
         self._worker.do(self._exchange.hang_up)
 
+    def ahead(self) -> None:
+        """Mark a gap."""
+        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(_AHEAD)))
+
     def end(self, error: str = "") -> None:
         """Record the reply, or why there is none."""
         if not self._asked:
@@ -146,19 +166,22 @@ class MessageTee:
             message = self._message if self._message is not None else _parsed(whole)
             self._worker.do(lambda: exchange.reply(status, message), size=len(whole))
 
+    def drop(self) -> None:
+        """Forget it: the service never saw it."""
+
 
 class RawTee:
     """Anything else: kept raw, without keys."""
 
     reads_on = False
 
-    def __init__(self, guard: Guard, worker: Worker, method: str, path: str, headers: _Headers) -> None:
+    def __init__(self, guard: Guard, worker: Worker, passing: Passing) -> None:
         self._guard = guard
         self._worker = worker
-        self._method = method
-        self._path = path
-        self._headers = list(headers)
-        self._started = Instant.now()
+        self._method = passing.method
+        self._path = ("" if passing.service == "anthropic" else f"/via/{passing.service}") + passing.path
+        self._headers = passing.headers
+        self._started = passing.started
         self._request, self._request_bytes = bytearray(), 0
         self._status: int | None = None
         self._reply_headers: list[tuple[str, str]] = []
@@ -186,6 +209,12 @@ class RawTee:
     def hang_up(self) -> None:
         """Remember it."""
         self._hung_up = "The agent hung up before the end of the reply."
+
+    def ahead(self) -> None:
+        """Let it pass: there are no tool calls to wait for."""
+
+    def drop(self) -> None:
+        """Forget it."""
 
     def end(self, error: str = "") -> None:
         """Record it."""

@@ -46,6 +46,8 @@ class Upstream:
             port = -1
         if parts.scheme not in {"http", "https"} or not parts.hostname or port == -1:
             raise UsageError(f"{base!r} is no address of a service.", hint="It looks like https://api.anthropic.com")
+        self.base = base.strip()
+        """The address as it was given, with a user and password that it may hold."""
         self.host = parts.hostname
         self.secure = parts.scheme == "https"
         self.port = port or (443 if self.secure else 80)

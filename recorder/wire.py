@@ -94,6 +94,21 @@ class Wire:
             talk = self.conversations.begin(conversation)
             talk.prints, talk.outcome = [text_print(message) for message in messages], "failed"
 
+    def resume(self, conversation: int, request: JSON, replies: Sequence[str], calls: Sequence[str]) -> None:
+        """
+        Go on in a conversation that an earlier recorder of this run has recorded.
+
+        `request` is its last one, `replies` and `calls` are the ids of all that it is known by.
+        """
+        with self.lock:
+            self.adopt(conversation, objects(request.get("messages")))
+            talk = self.conversations.newest
+            talk.learn(request, ())
+            for each in replies:
+                self.conversations.replied(talk, each)
+            for each in calls:
+                self.conversations.asked(talk, each)
+
     def begin(self, exchange: Exchange, body: JSON, *, retry: bool) -> None:
         """Find where a request belongs, record the results in it, and begin its turn. For `Exchange.open`."""
         body = self.guard.secrets.clean_json(body)
@@ -114,9 +129,20 @@ class Wire:
             else:
                 talk.attempts = 0
                 # Where others record too, they may know this turn already: its reply will tell.
-                talk.turn = None if self.guard.shared else self.new_turn(exchange, talk, body)
+                talk.turn = None if self.guard.shared else self._turn(exchange, talk, body)
             exchange.talk, exchange.turn, exchange.number = talk, talk.turn, talk.attempts
             exchange.request = body if talk.turn is None else None
+
+    def _turn(self, exchange: Exchange, talk: Talk, body: JSON) -> int | None:
+        """Return the turn that was begun for this exchange by a recorder that died, or a new one."""
+        started = exchange.started
+        known = self.guard.write("a turn", lambda w: w.turn_begun_at(started)) if exchange.again else None
+        if known is None:
+            return self.new_turn(exchange, talk, body)
+        talk.number, exchange.elsewhere = known.conversation, known.ended
+        if not known.has_request:
+            self._store_request(exchange, known.turn, known.conversation, body)
+        return known.turn
 
     def _prints(self, talk: Talk, body: JSON) -> list[int]:
         """Return fingerprints of all messages so far; a thread's request brings only the new ones."""
@@ -144,11 +170,14 @@ class Wire:
             lambda w: w.begin_turn(conversation=number, model=model, request=with_turn, started=exchange.started),
         )
         if turn is not None and with_turn is None:
-            # Pictures take their time: meanwhile the request is on its way. The reply waits for it (Exchange._end).
-            exchange.request_stored = self.requests.do(
-                lambda: self.guard.write("a request", lambda w: w.add_request(turn, body, conversation=number))
-            )
+            self._store_request(exchange, turn, number, body)
         return turn
+
+    def _store_request(self, exchange: Exchange, turn: int, conversation: int, body: JSON) -> None:
+        """Have another thread store what was asked: pictures take their time. The reply waits for it."""
+        exchange.request_stored = self.requests.do(
+            lambda: self.guard.write("a request", lambda w: w.add_request(turn, body, conversation=conversation))
+        )
 
     def turn_of_others(self, response_id: str, call_id: str) -> tuple[int, int] | None:
         """
@@ -180,11 +209,17 @@ class Wire:
 
 
 class Exchange:
-    """One attempt to get a reply. Its methods never raise, unless the recording is strict."""
+    """
+    One attempt to get a reply. Its methods never raise, unless the recording is strict.
 
-    def __init__(self, wire: Wire) -> None:
+    `started` is when the request came; by default, now.
+    """
+
+    def __init__(self, wire: Wire, *, started: Instant | None = None, again: bool = False) -> None:
         self._wire = wire
-        self.started = Instant.now()
+        self.started = started or Instant.now()
+        self.again = again
+        """Whether it was told before, to a recorder that died and may have stored some of it."""
         self.talk: Talk | None = None
         self.turn: int | None = None
         self.number = 0
@@ -193,7 +228,8 @@ class Exchange:
         self.opened: Done | None = None
         self.request_stored: Done | None = None
         """Set when it is recorded that the request was sent, and what was."""
-        self._elsewhere = False
+        self.elsewhere = False
+        """Whether another layer records this exchange, or has recorded all of it."""
         self._status: int | None = None
         self._reader = EventReader()
         self._builder = MessageBuilder()
@@ -287,7 +323,7 @@ class Exchange:
         calls = [wire.guard.attempt("a call", functools.partial(self._call, b)) for b in new if b.get("type") in _CALLS]
         known = [call for call in calls if call is not None]
         for entries in wire.steps.intend_all(known, turn=self.turn, also=also):
-            if self._elsewhere:
+            if self.elsewhere:
                 for entry in entries:
                     entry.answered = True  # the layer that recorded the reply records what comes of it
             else:
@@ -325,7 +361,7 @@ class Exchange:
         found = self._wire.turn_of_others(str(self._builder.message.get("id") or ""), call_id)
         with self._wire.lock:
             if found is not None:
-                self._elsewhere = True
+                self.elsewhere = True
                 talk.turn, talk.number = found
             else:
                 talk.turn = self._wire.new_turn(self, talk, request)
@@ -345,7 +381,7 @@ class Exchange:
                 talk.outcome = "failed" if error or self._hung_up else "done"
                 self._wire.conversations.replied(talk, response_id)
         writes: list[Callable[[RunWriter], None]] = []
-        if turn is not None and not self._elsewhere:
+        if turn is not None and not self.elsewhere:
             if self.request_stored is not None:
                 self.request_stored.wait()
             writes.append(self._attempt(turn, ended, error or (_HUNG_UP if self._hung_up else "")))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from footage.errors import UsageError
 from footage.recorder.command import command_environment, run_command
+from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.screens import Screens
 from footage.recorder.secrets import secrets_of_environment
@@ -131,8 +132,9 @@ def run_recorded(
 ) -> int:
     """Run a command whose requests go to `services` by way of the proxy, recorded; return its exit code."""
     with ExitStack() as stack:
-        proxy = stack.enter_context(Proxy(services))
-        proxy.add(recording, recording.id)
+        lanes = stack.enter_context(closing(Lanes()))
+        lanes.add(recording, recording.id)
+        proxy = stack.enter_context(Proxy(services, lanes))
         if machine is not None:
             stack.enter_context(closing(Screens(recording, machine)))
         environment = command_environment(

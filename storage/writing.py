@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from footage.errors import UsageError
@@ -49,6 +49,16 @@ _RAW_COLUMNS = (
     *("request_headers", "request", "request_bytes"),
     *("response_headers", "response", "response_bytes"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BegunTurn:
+    """A turn as it was left by a writer that died."""
+
+    turn: int
+    conversation: int
+    ended: bool
+    has_request: bool
 
 
 class RunWriter:
@@ -254,6 +264,16 @@ class RunWriter:
         )
         row = self._database.row(sql, self._run, response_id, call_id)
         return (int(row[0]), int(row[1])) if row else None
+
+    def turn_begun_at(self, started: Instant) -> BegunTurn | None:
+        """Return the turn of this run that began at this very instant, as far as it is stored."""
+        sql = (
+            "SELECT number, conversation, ended_mono IS NOT NULL,"
+            " EXISTS (SELECT 1 FROM request WHERE request.turn = turn.id)"
+            " FROM turn WHERE run = ? AND started_boot = ? AND started_mono = ? AND started_wall = ?"
+        )
+        row = self._database.row(sql, self._run, started.boot_id, started.monotonic_ns, started.wall_ns)
+        return None if row is None else BegunTurn(int(row[0]), int(row[1]), bool(row[2]), bool(row[3]))
 
     def others_ask(self) -> bool:
         """Tell whether a turn of another layer waits for its reply at this moment."""

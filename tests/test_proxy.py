@@ -19,6 +19,7 @@ import anthropic
 import httpx2
 import pytest
 
+from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.relay import HOLD_SECONDS
 from footage.recorder.session import Recording, record
@@ -38,8 +39,9 @@ class Taped:
     def __init__(self, folder: Path, service: Service, **options: Any) -> None:
         self.path = folder / "footage.db"
         self.run: Recording = record("a task", store=self.path, layer="proxy", **options)
-        self.proxy = Proxy({"anthropic": Upstream(service.url)})
-        self.proxy.add(self.run, self.run.id)
+        self.lanes = Lanes()
+        self.lanes.add(self.run, self.run.id)
+        self.proxy = Proxy({"anthropic": Upstream(service.url)}, self.lanes)
         self.address = self.proxy.address(self.run.id)
 
     def client(self, **options: Any) -> anthropic.Anthropic:
@@ -47,9 +49,13 @@ class Taped:
 
     def read(self) -> Recorded:
         self.proxy.drain(10)
-        self.proxy.close()
+        self.close()
         self.run.end()
         return Recorded(self.path, self.run.id)
+
+    def close(self) -> None:
+        self.proxy.close()
+        self.lanes.close()
 
     def raw(self) -> list[RawExchange]:
         self.read()
@@ -64,7 +70,7 @@ def taped(folder: Path, *replies: list[JSON], **options: Any) -> Iterator[tuple[
         try:
             yield tape, service
         finally:
-            tape.proxy.close()
+            tape.close()
             tape.run.end()
 
 
@@ -229,7 +235,7 @@ def test_a_tool_call_is_stored_before_the_agent_learns_of_it(tmp_path: Path) -> 
 def test_a_store_that_hangs_holds_the_agent_up_for_a_moment_only(tmp_path: Path) -> None:
     with taped(tmp_path) as (tape, _), tape.client() as client:
         client.messages.create(**asked(user("warm up")))
-        lane = tape.proxy._lanes[tape.run.id]
+        lane = tape.lanes._lanes[tape.run.id]
         stuck = threading.Event()
         lane.worker.do(lambda: stuck.wait(20))
         begun = time.monotonic()
@@ -332,13 +338,14 @@ def test_names_in_the_path_tell_runs_apart(tmp_path: Path) -> None:
         return runs[name]
 
     with Service(*CLICKS) as service:
-        proxy = Proxy({"anthropic": Upstream(service.url)}, open_run=open_run)
+        lanes = Lanes(open_run)
+        proxy = Proxy({"anthropic": Upstream(service.url)}, lanes)
         for base in (proxy.address("one"), proxy.address("two"), proxy.url, proxy.address("one")):
             with anthropic.Anthropic(base_url=base, api_key="none") as client:
                 client.messages.create(**asked(FIRST, user(base)))
         proxy.drain(5)
-        ended = proxy.end_idle(0)
         proxy.close()
+        ended = lanes.end_idle(0)
     assert [run.id for run in ended] == [runs["one"].id, runs["two"].id, runs[""].id]
     assert [len(Recorded(path, run.id).turns) for run in ended] == [2, 1, 1]
 

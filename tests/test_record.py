@@ -24,6 +24,7 @@ from service import Service, asked, click, text
 TESTS = Path(__file__).parent
 FOOTAGE = [sys.executable, "-c", "import sys; from footage.cli import main; sys.exit(main())"]
 CLICKS = ([text("I click."), click("a", 10, 20)], [click("b", 30, 40), click("c", 5, 6)], [text("Done.")])
+PATHS = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def service() -> Iterator[Service]:
 
 def environment(service: Service, **more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOOTAGE")}
-    return inherited | {"ANTHROPIC_BASE_URL": service.url, "PYTHONPATH": str(TESTS)} | more
+    return inherited | {"ANTHROPIC_BASE_URL": service.url, "PYTHONPATH": PATHS} | more
 
 
 def recorded(

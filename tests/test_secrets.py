@@ -8,11 +8,13 @@ import logging
 import random
 import string
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.secrets import REMOVED, Secrets, secrets_of_environment
 from footage.recorder.session import record
@@ -70,8 +72,8 @@ def test_forty_secrets_in_twelve_places_are_in_no_byte_of_the_store(
     ]
     with Service(*replies, other=other) as service:
         run = record(f"Log in with {named[2]}", store=tmp_path / "footage.db", secrets=named, layer="proxy")
-        with Proxy({"anthropic": Upstream(service.url)}) as proxy:
-            proxy.add(run, run.id)
+        with closing(Lanes()) as lanes, Proxy({"anthropic": Upstream(service.url)}, lanes) as proxy:
+            lanes.add(run, run.id)
             base = proxy.address(run.id)
             for stream in (False, True):
                 system = " ".join([*like_keys[1:4], *environment.values(), *named[4:]])
@@ -148,8 +150,8 @@ def test_what_the_agent_gets_is_never_changed(tmp_path: Path) -> None:
     body = asked(user("My key is sk-ant-api03-abcdefghijklmnop"))
     with Service([text("You said sk-ant-api03-abcdefghijklmnop")]) as service:
         run = record(store=tmp_path / "footage.db")
-        with Proxy({"anthropic": Upstream(service.url)}) as proxy:
-            proxy.add(run, run.id)
+        with closing(Lanes()) as lanes, Proxy({"anthropic": Upstream(service.url)}, lanes) as proxy:
+            lanes.add(run, run.id)
             with urllib.request.urlopen(f"{proxy.address(run.id)}/v1/messages", json.dumps(body).encode()) as response:
                 assert b"sk-ant-api03-abcdefghijklmnop" in response.read()
         run.end()

@@ -12,7 +12,7 @@ from footage.cli.options import store_option, with_examples
 from footage.cli.record import named_secrets, provider_option, secret_option, services
 
 if TYPE_CHECKING:
-    from footage.recorder.session import Recording
+    from footage.trajectory import JSON
 
 __all__ = ["command"]
 
@@ -49,25 +49,29 @@ def command(
     Each NAME in the path of an agent's ANTHROPIC_BASE_URL is a run of its own; requests without one are a run too.
     Requests go on to what ANTHROPIC_BASE_URL says here, or to the provider.
     """
-    from footage.recorder.proxy import Proxy
-    from footage.recorder.session import record
+    from footage.recorder.supervisor import Supervisor
+    from footage.storage.database import default_path
+    from footage.trajectory import RunStatus
 
-    kept_out = named_secrets(secrets)
+    def said(what: JSON) -> None:
+        if "run" in what:
+            click.echo(f"{what['name'] or 'requests without a name'}: run {what['run']}", err=True)
 
-    def open_run(name: str) -> Recording:
-        run = record(name, store=store, tags=tags, secrets=kept_out, join=False, layer="proxy")
-        click.echo(f"{name or 'requests without a name'}: run {run.id}", err=True)
-        return run
-
-    with Proxy(services(providers), port=port, open_run=open_run) as proxy:
+    proxy = Supervisor(
+        services(providers),
+        store or default_path(),
+        {"tags": list(tags)},
+        secrets=named_secrets(secrets),
+        port=port,
+        idle=idle,
+        on_said=said,
+    )
+    try:
         click.echo(f"ANTHROPIC_BASE_URL={proxy.address('NAME')}")
         for provider in providers:
             click.echo(f"{provider}: {proxy.address('NAME', provider)}")
         click.echo("Ctrl-C stops the proxy.", err=True)
-        try:
-            while True:
-                time.sleep(_LOOK_SECONDS)
-                proxy.end_idle(idle)
-        finally:
-            proxy.close()
-            proxy.end_idle(0)
+        while True:
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        proxy.end(RunStatus.COMPLETED)

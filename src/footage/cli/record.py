@@ -15,10 +15,9 @@ import click
 from footage.cli.options import store_option, with_examples
 
 if TYPE_CHECKING:
-    from footage.recorder.proxy import Proxy
-    from footage.recorder.session import Recording
+    from footage.recorder.supervisor import Supervisor
     from footage.recorder.upstream import Upstream
-    from footage.trajectory import Machine
+    from footage.trajectory import JSON, Machine
 
 __all__ = ["command", "named_secrets", "provider_option", "secret_option", "services"]
 
@@ -71,9 +70,7 @@ def command(
     provider. With --machine it finds the machine's display in DISPLAY. The exit code is CMD's own.
     """
     from footage.recorder.command import command_environment, run_command, short_name
-    from footage.recorder.proxy import Proxy
-    from footage.recorder.screens import Screens
-    from footage.recorder.session import record
+    from footage.recorder.supervisor import Supervisor
     from footage.storage.database import default_path
     from footage.trajectory import RunStatus
 
@@ -82,42 +79,69 @@ def command(
         wanted = services(providers)
         kept_out = named_secrets(secrets)
         started = stack.enter_context(_machine(machine)) if machine else None
-        run = record(
-            task or short_name(argv),
-            store=path,
-            task_id=task_id,
-            machine=started,
-            tags=tags,
+        screens: list[_Layer] = []
+
+        def hear(said: JSON) -> None:
+            for layer in screens:
+                layer.hear(said)
+
+        supervisor = Supervisor(
+            wanted,
+            path,
+            {
+                "task": task or short_name(argv),
+                "task_id": task_id,
+                "tags": list(tags),
+                "machine": started.specification if started else None,
+            },
             secrets=kept_out,
-            join=False,
-            layer="proxy",
+            on_said=hear,
         )
-        proxy = stack.enter_context(Proxy(wanted))
-        name = run.id or "unrecorded"
-        proxy.add(run, name)
-        screens = stack.enter_context(closing(Screens(run, started))) if started else None
+        name = supervisor.run or "unrecorded"
         environment = command_environment(
-            {service: proxy.address(name, service) for service in wanted},
-            run=run.id,
+            {service: supervisor.address(name, service) for service in wanted},
+            run=supervisor.run,
             store=os.path.realpath(path),
-            proxy=proxy.url,
+            proxy=supervisor.url,
             machine=started.environment if started else {},
         )
         try:
-            code = run_command(argv, environment)
-            _drain(proxy)
+            if started and supervisor.run:
+                screens.append(stack.enter_context(closing(_Layer(supervisor.run, path, kept_out, started))))
+            code = run_command(argv, environment, started=supervisor.watch)
+            _drain(supervisor)
+            supervisor.stop()
         except BaseException as error:
-            proxy.close()
-            run.end(RunStatus.ERRORED, error=f"{type(error).__name__}: {error}")
+            supervisor.end(RunStatus.ERRORED, f"{type(error).__name__}: {error}")
             raise
-        if screens:
-            screens.close()
-        proxy.close()
-        _end(run, code)
-    if run.id:
+        for layer in screens:
+            layer.close()
+        _end(supervisor, code)
+    if supervisor.run:
         named = f" --store {shlex.quote(str(store))}" if store else ""
-        click.echo(f"recorded: footage show {run.id}{named}", err=True)
+        click.echo(f"recorded: footage show {supervisor.run}{named}", err=True)
     return code
+
+
+class _Layer:
+    """The screens of the machine: a layer of its own in the run, here, where the machine is."""
+
+    def __init__(self, run: str, store: Path, secrets: Sequence[str], machine: Machine) -> None:
+        from footage.recorder.screens import Screens
+        from footage.recorder.session import resume
+
+        self._recording = resume(run, store=store, secrets=secrets, layer="screen", joined=True)
+        self._screens = Screens(self._recording, machine)
+
+    def hear(self, said: JSON) -> None:
+        """Take note of the calls that the recording process tells of."""
+        self._screens.asked(said.get("asked", ()))
+        self._screens.told(said.get("told", ()))
+
+    def close(self) -> None:
+        """Store the last frames. Safe to call twice."""
+        self._screens.close()
+        self._recording.end()
 
 
 @contextmanager
@@ -128,7 +152,7 @@ def _machine(name: str) -> Iterator[Machine]:
         yield machine
 
 
-def _drain(proxy: Proxy) -> None:
+def _drain(proxy: Supervisor) -> None:
     """Wait for replies that are still on their way to a command which has ended: they belong to the recording."""
     if not proxy.drain(0.2):
         click.echo("footage: waiting for a reply that is on its way (Ctrl-C: do not wait)", err=True)
@@ -136,15 +160,15 @@ def _drain(proxy: Proxy) -> None:
             proxy.drain(_DRAIN_SECONDS)
 
 
-def _end(run: Recording, code: int) -> None:
+def _end(supervisor: Supervisor, code: int) -> None:
     from footage.trajectory import RunStatus
 
     if code == 0:
-        run.end()
+        supervisor.end(RunStatus.COMPLETED)
     elif code in {128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP}:
-        run.end(RunStatus.INTERRUPTED, error=f"The command was stopped ({signal.Signals(code - 128).name}).")
+        supervisor.end(RunStatus.INTERRUPTED, f"The command was stopped ({signal.Signals(code - 128).name}).")
     else:
-        run.end(RunStatus.ERRORED, error=f"The command ended with exit code {code}.")
+        supervisor.end(RunStatus.ERRORED, f"The command ended with exit code {code}.")
 
 
 def services(providers: Sequence[str]) -> dict[str, Upstream]:

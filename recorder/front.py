@@ -1,0 +1,53 @@
+"""
+The process that passes requests on: the smallest part, which loads neither the store nor the SDK.
+
+Agents talk through it, so it goes on whatever happens to the others: to the process that records, and to the one that
+started both. Orders come on standard input, as JSON, one a line.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from footage.recorder.link import Link
+from footage.recorder.orders import is_alive, say
+from footage.recorder.proxy import Proxy
+from footage.recorder.upstream import Upstream
+
+__all__ = ["main"]
+
+_LOOK_SECONDS = 0.2
+_DRAIN_SECONDS = 120.0
+
+
+def main() -> int:
+    """Pass requests on as ordered, until the supervisor says so, or it and the agent are gone."""
+    order: dict[str, Any] = json.loads(sys.stdin.readline())
+    services = {name: Upstream(base) for name, base in order["services"].items()}
+    link = Link(order["post"])
+    proxy = Proxy(services, link, listener=socket.socket(fileno=order["listener"]))
+    command: int | None = order["command"]
+    orphaned = True
+    for line in sys.stdin:
+        said = json.loads(line)
+        command = said.get("command", command)
+        if "ask" in said:
+            say({"under_way": proxy.under_way, "ask": said["ask"]})
+        if "stop" in said:
+            orphaned = False
+            break
+    if orphaned:
+        while is_alive(command):
+            time.sleep(_LOOK_SECONDS)
+        proxy.drain(_DRAIN_SECONDS)
+    proxy.close()
+    link.close()
+    if orphaned:
+        shutil.rmtree(Path(order["post"]).parent, ignore_errors=True)
+    return 0

@@ -1,0 +1,129 @@
+"""
+The process that records what the relay's process passes on. It may be killed at any instant: another takes its place.
+
+Orders come on standard input, as JSON, one a line; the first says what to record. What its supervisor must know (the
+run's id, calls that were asked for, the end) goes to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from footage.errors import FootageError
+from footage.recorder.intake import Intake
+from footage.recorder.lanes import Lanes
+from footage.recorder.orders import is_alive, say
+from footage.recorder.session import Recording, record, resume
+from footage.recorder.steps import StepEntry
+from footage.trajectory import JSON, RunStatus
+
+__all__ = ["Scribe", "main"]
+
+_DIED = "The process that records was killed, and another took its place: what it had not stored is missing."
+_ORPHANED = "The footage command was killed before the agent's end."
+_LOOK_SECONDS = 0.5
+_GOODBYE_SECONDS = 10.0
+_ORPHAN_SECONDS = 130.0
+"""Longer than the process that passes requests on waits for the last reply."""
+
+
+class Scribe:
+    """Carries out the orders of a supervisor."""
+
+    def __init__(self, order: JSON) -> None:
+        self._store = Path(order["store"])
+        self._secrets: Sequence[str] = order["secrets"]
+        self._options: JSON = order["record"]
+        self._known: dict[str, str] = order["runs"]
+        self._idle: float | None = order["idle"]
+        self._lock = threading.Lock()
+        self._command: int | None = order["command"]
+        self._runs: list[Recording] = []
+        self._over = threading.Event()
+        several = self._idle is not None
+        self._lanes = Lanes(self._open_run if several else None)
+        if not several:
+            run = self._open_run("")
+            self._lanes.add(run, run.id or "unrecorded")
+        self._intake = Intake(socket.socket(fileno=order["listener"]), self._lanes)
+
+    def _open_run(self, name: str) -> Recording:
+        """Begin the run of a name, or go on with it where an earlier process had begun."""
+        known = self._known.pop(name, "")
+        if known:
+            run = resume(known, store=self._store, secrets=self._secrets, layer="proxy")
+            run.gap(_DIED)
+        else:
+            options = {"task": name, **self._options}
+            run = record(**options, store=self._store, secrets=self._secrets, join=False, layer="proxy")
+        self._runs.append(run)
+        run.wire.on_calls = lambda entries: self._tell_steps("asked", entries)
+        run.wire.results.on_results = lambda entries: self._tell_steps("told", entries)
+        self._say({"run": run.id, "name": name})
+        return run
+
+    def _tell_steps(self, what: str, entries: Sequence[StepEntry]) -> None:
+        self._say({what: [entry.index for entry in entries]})
+
+    def _say(self, said: JSON) -> None:
+        with self._lock:
+            try:
+                say(said)
+            except OSError:  # the supervisor was killed
+                logging.getLogger("footage").debug("nobody hears: %s", said)
+
+    # --- orders ---
+
+    def obey(self) -> None:
+        """Carry out orders until the end is ordered, or everybody is gone."""
+        if self._idle is not None:
+            threading.Thread(target=self._end_idle, args=(self._idle,), name="footage-idle", daemon=True).start()
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "command" in order:
+                self._command = order["command"]
+            if "end" in order:
+                self._intake.wait(_GOODBYE_SECONDS)
+                self._end(RunStatus(order["end"]), order["error"])
+                self._say({"ended": True})
+                return
+        while is_alive(self._command):
+            time.sleep(_LOOK_SECONDS)
+        self._intake.wait(_ORPHAN_SECONDS)
+        self._end(RunStatus.INTERRUPTED, _ORPHANED)
+
+    def _end_idle(self, seconds: float) -> None:
+        while not self._over.wait(1.0):
+            if not self._intake.busy:
+                for run in self._lanes.end_idle(seconds):
+                    self._runs.remove(run)
+                    self._say({"over": run.id})
+
+    def _end(self, status: RunStatus, error: str) -> None:
+        self._over.set()
+        self._lanes.close()
+        for run in self._runs:
+            run.end(status, error=error)
+
+
+def main() -> int:
+    """Record as ordered on standard input."""
+    order: dict[str, Any] = json.loads(sys.stdin.readline())
+    try:
+        scribe = Scribe(order)
+    except FootageError as error:
+        failure = {"kind": type(error).__name__, "message": str(error), "hint": error.hint}
+        say({"failed": failure})
+        return error.exit_code
+    scribe.obey()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody may read any more
+    return 0
