@@ -295,3 +295,24 @@ def test_a_missing_side_is_the_neighbours_and_marked_as_derived() -> None:
 )
 def test_times_in_every_unit(given: object, seconds: float | None) -> None:
     assert wall_ns(given) == (None if seconds is None else int(seconds * 1000) * 10**6)
+
+
+def test_a_run_that_cannot_be_stored_is_told_and_the_others_come_in(
+    store: Store, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = session("8_Form_2") | {"events": session()["events"][:5]}
+    (recording / "logs/session_8_Form_2.json").write_text(json.dumps(other))
+    begun: list[object] = []
+
+    def turn(*_: object) -> None:
+        begun.append(None)
+        if len(begun) == 1:
+            raise OverflowError("too large")
+
+    monkeypatch.setattr(importers_writing._Pen, "_turn", turn)
+    report = import_paths(store, [recording])
+    assert [skipped.reason for skipped in report.skipped if "stored" in skipped.reason] == [
+        "a run in it cannot be stored: OverflowError: too large"
+    ]
+    assert len(report.imported) == 1
+    assert sorted(run.status for run in store.runs()) == [RunStatus.COMPLETED, RunStatus.INTERRUPTED]

@@ -181,7 +181,7 @@ def transcript(folder: Path) -> Path:
         line("user", 6, message={"role": "user", "content": [result("b", inline(2))]}),
         line("user", 6, message={"role": "user", "content": [result("b", inline(2))]}),  # repeated by a resumed session
         line("assistant", 7, isSidechain=True, agentId="w1", message=said("m2", call("c", "Bash", command="ls"))),
-        line("user", 8, isSidechain=True, message={"role": "user", "content": [failed]}),
+        line("user", 8, isSidechain=True, agentId="w1", message={"role": "user", "content": [failed]}),
         line("user", 9, message={"role": "user", "content": "Hurry"}),
         line("assistant", 10, message=said("m3", text("Done."))),
         {"type": "last-prompt", "lastPrompt": "Make a script", "sessionId": "s"},

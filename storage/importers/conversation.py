@@ -25,6 +25,7 @@ class ConversationReader:
         self.calls = CallBook(run, picture)
         self._of_reply: dict[str, int] = {}
         self._said: list[str] = []
+        self._asked: dict[int, int | None] = {}
 
     def reply(
         self,
@@ -43,7 +44,8 @@ class ConversationReader:
         number = self._of_reply.get(identity) if identity else None
         if number is None:
             number = len(self.run.turns)
-            self.run.turns.append(DraftTurn([], model, conversation, request, identity, started=at))
+            asked = self._asked.get(conversation)  # the model was asked once it had been told what it asked for
+            self.run.turns.append(DraftTurn([], model, conversation, request, identity, started=asked or at))
             if identity:
                 self._of_reply[identity] = number
         turn = self.run.turns[number]
@@ -59,8 +61,9 @@ class ConversationReader:
         for block in blocks:  # the service's own tools answer within the reply
             self.calls.take(block, at=at)
 
-    def user(self, content: Any, *, at: int | None = None) -> None:
+    def user(self, content: Any, *, at: int | None = None, conversation: int = 0) -> None:
         """Take in a message of the user: results of calls, and words."""
+        self._asked[conversation] = at
         blocks = blocks_of(content)
         for block in blocks:
             if str(block.get("type") or "").endswith("tool_result"):

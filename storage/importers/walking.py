@@ -166,14 +166,20 @@ class _Walk:
                 self.report.already += 1
                 self._skip(entry.path, f"it is in the store already, as run {known}")
                 continue
-            written = write_run(self._store, run, source.NAME, pictures=self._pictures, tags=self._tags)
+            try:
+                written = write_run(self._store, run, source.NAME, pictures=self._pictures, tags=self._tags)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - as in `_drafts`; the run is marked as interrupted
+                self._skip(entry.path, f"a run in it cannot be stored: {_reason(error)}")
+                continue
             if written is None:
                 self.report.already += 1
                 self._skip(entry.path, "another process is importing it")
                 continue
             self.report.imported.append(Imported(written.run, str(entry.path), source.NAME, len(run.steps)))
             for problem in (*run.problems, *written.problems):
-                self._skip(entry.base / problem.path if problem.path else entry.path, problem.reason)
+                self._skip(_place(entry, problem.path), problem.reason)
         if not count and not any(skipped.path == str(entry.path) for skipped in self.report.skipped):
             self._skip(entry.path, f"there is no run in this recording ({source.NAME})")
         if not entry.is_folder:
@@ -214,6 +220,12 @@ class _Walk:
 def _base(root: Path) -> Path:
     """Return the outermost folder in which files that belong to a named file or folder are looked for: two above."""
     return (root if root.is_dir() else root.parent).parent.parent
+
+
+def _place(entry: Entry, name: str) -> Path:
+    """Return the path of a file that a problem names, within the recording or beside it; of none the recording's."""
+    beside = entry.base / name
+    return entry.path if not name else beside if beside.exists() else entry.folder / name
 
 
 def _strange(path: Path) -> str:

@@ -63,8 +63,9 @@ def write_run(
         for tag in (*draft.tags, *tags):
             store.add_tag(writer.run_id, tag)
         for note in draft.notes:
+            known = note.step is not None and 0 <= note.step < len(draft.steps)
             if note.text.strip():
-                store.add_note(writer.run_id, note.text, step=note.step)
+                store.add_note(writer.run_id, note.text, step=note.step if known else None)
         writer.end(draft.status, error=draft.error, ended=pen.clock.at(draft.ended))
     except BaseException:
         writer.leave()
@@ -227,5 +228,6 @@ class _Pen:
 
     def _gap(self, problem: Problem) -> None:
         reason = f"{problem.path}: {problem.reason}" if problem.path else problem.reason
-        step = problem.step if problem.step is not None and problem.step < len(self._draft.steps) else None
+        known = problem.step is not None and 0 <= problem.step < len(self._draft.steps)
+        step = problem.step if known else None
         self._writer.gap(reason, step=step)

@@ -75,7 +75,7 @@ class _Reader:
         self._run = run
         self._calls = CallBook(run)
         self._usage: JSON = {}
-        self._category = ""
+        self._asked: int | None = None
 
     def event(self, event: JSON) -> None:
         """Take in one event. Raises what an event of a wrong shape raises."""
@@ -85,11 +85,18 @@ class _Reader:
             self._run.started = at
         if not isinstance(data, dict):
             raise TypeError(f"the data of {kind} is no object")
+        if kind in {"user_input", "tool_result"}:
+            self._asked = at  # the model is asked once it can be told
         if kind == "api_response":
             self._reply(data, at)
         elif kind == "tool_result":
             self._result(data, at)
-        elif kind == "user_input":
+        else:
+            self._about(kind, data)
+
+    def _about(self, kind: str, data: JSON) -> None:
+        """Take in an event that is about the session as a whole."""
+        if kind == "user_input":
             said = text_of(data.get("instruction") or data.get("text") or data.get("content"))
             self._run.task = "\n\n".join(part for part in (self._run.task, said.strip()) if part)
         elif kind == "model_selection":
@@ -99,9 +106,7 @@ class _Reader:
         elif kind == "session_metadata":
             self._metadata(data)
         elif kind == "error":
-            self._run.error = str(
-                data.get("error_message") or data.get("exception_type") or "an error without a message"
-            )
+            self._run.error = str(data.get("error_message") or data.get("exception_type") or "an error")
 
     def _metadata(self, data: JSON) -> None:
         number = data.get("Test_ID") or data.get("test_id") or data.get("task_id")
@@ -110,7 +115,8 @@ class _Reader:
 
     def _reply(self, data: JSON, at: int | None) -> None:
         content = blocks_of(data.get("content"))
-        turn = DraftTurn(content, str(data.get("model") or self._run.model), usage=self._usage, started=at, ended=at)
+        turn = DraftTurn(content, str(data.get("model") or self._run.model), usage=self._usage, ended=at)
+        turn.started = self._asked or at
         turn.stop_reason, turn.response_id = str(data.get("stop_reason") or ""), str(data.get("id") or "")
         self._usage = {}
         self._run.turns.append(turn)

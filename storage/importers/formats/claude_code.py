@@ -127,7 +127,7 @@ class _Session:
         content = event["message"]["content"]
         if event.get("isMeta") or event.get("isSidechain") or event.get("parent_tool_use_id"):
             content = [block for block in objects(content) if block.get("type") == "tool_result"]
-        self._reader.user(content, at=at)
+        self._reader.user(content, at=at, conversation=self._thread(event))
 
     def end(self) -> None:
         """Say how the session ended."""

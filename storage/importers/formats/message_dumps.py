@@ -54,53 +54,82 @@ def _numbered(entry: Entry) -> list[tuple[int, str]]:
 
 
 def read(entry: Entry) -> Iterator[DraftRun]:
-    """Yield the run: its last dump that can be read; the moments of its replies are those of the dumps before."""
+    """Yield the run: its last dump that can be read, with what the others say of its replies."""
+    replies = _Replies()
     if not entry.is_folder:
-        yield from _run(entry, entry.required(), {})
+        replies.learn(entry.required())
+        yield _run(entry, entry.required(), replies)
         return
-    times: dict[int, int] = {}
     last: tuple[Entry, JSON] | None = None
     broken: list[tuple[str, str]] = []
     for _, name in _numbered(entry):
         dump = entry.at(name)
-        if dump is None or not isinstance(dump.value, dict):
-            broken.append((name, dump.trouble.rstrip(".") if dump and dump.trouble else "it holds no JSON object"))
+        if dump is None or not isinstance(dump.value, dict) or not isinstance(dump.value.get("messages"), list):
+            broken.append((name, dump.trouble.rstrip(".") if dump and dump.trouble else "it holds no list of messages"))
             continue
-        if not isinstance(dump.value.get("messages"), list):
-            continue
-        at = wall_ns(dump.value.get("timestamp"))
-        if at is not None:
-            times.setdefault(len(dump.value["messages"]), at)
+        if dump.trouble:
+            broken.append((name, f"it breaks off: {dump.trouble.rstrip('.')}"))
+        replies.learn(dump.value)
         if last is None or len(dump.value["messages"]) >= len(last[1]["messages"]):
             last = dump, dump.value
     if last is None:
         raise BadImport(f"No dump in {entry.name} can be read.")
-    for run in _run(*last, times):
-        for name, reason in broken:
-            run.problem(reason, str((entry.path / name).relative_to(entry.base)))
-        yield run
+    run = _run(*last, replies)
+    for name, reason in broken:
+        run.problem(reason, str((entry.path / name).relative_to(entry.base)))
+    yield run
 
 
-def _run(entry: Entry, dump: JSON, times: dict[int, int]) -> Iterator[DraftRun]:
-    run = DraftRun(identity=entry.sha256, started=min(times.values(), default=wall_ns(dump.get("timestamp"))))
-    run.model = str(dump.get("model") or (dump.get("response") or {}).get("model") or "")
+class _Replies:
+    """What the dumps say of each message: when it came, and of a reply its id, model, usage."""
+
+    def __init__(self) -> None:
+        self.times: dict[int, int] = {}
+        """By how many messages came before."""
+        self._responses: dict[int, JSON] = {}
+
+    def learn(self, dump: JSON) -> None:
+        """Take in one dump. One that ends with the user's message was written with the reply to it."""
+        messages, response, at = dump.get("messages"), dump.get("response"), wall_ns(dump.get("timestamp"))
+        if not isinstance(messages, list):
+            return
+        if at is not None:
+            self.times.setdefault(len(messages), at)
+        if isinstance(response, dict) and not _is_last(response, messages):
+            self._responses[len(messages)] = {key: value for key, value in response.items() if key != "content"}
+
+    def at(self, number: int) -> int | None:
+        """Return when a message came; None where no dump tells."""
+        return self.times.get(number, self.times.get(number + 1))
+
+    def of(self, number: int) -> JSON:
+        """Return what is known of a reply besides its content."""
+        return self._responses.get(number, {})
+
+    @property
+    def model(self) -> str:
+        """The model that replied."""
+        return next((str(r["model"]) for r in self._responses.values() if r.get("model")), "")
+
+
+def _run(entry: Entry, dump: JSON, replies: _Replies) -> DraftRun:
+    run = DraftRun(identity=entry.sha256, model=str(dump.get("model") or replies.model))
+    run.started, run.ended = min(replies.times.values(), default=None), max(replies.times.values(), default=None)
     reader = ConversationReader(run)
     messages = dump["messages"]
     for number, message in enumerate(messages):
         with run.trying(f"message {number}"):
-            # A dump with n messages was written when the n-th had been appended.
-            _take(reader, dump, messages[:number], message, times.get(number + 1, times.get(number)))
+            _take(reader, dump, messages[:number], {**replies.of(number), **message}, replies.at(number))
     response = dump.get("response")
     with run.trying("the response"):
         if isinstance(response, dict | list) and response and not _is_last(response, messages):
             reply = response if isinstance(response, dict) else {"content": response}
-            _take(reader, dump, messages, {"role": "assistant", **reply}, wall_ns(dump.get("timestamp")))
+            _take(reader, dump, messages, {**reply, "role": "assistant"}, replies.at(len(messages)))
     reader.end()
     if run.turns and run.turns[-1].stop_reason == "max_tokens":
         run.status = RunStatus.INTERRUPTED
-    run.ended = max(times.values(), default=wall_ns(dump.get("timestamp")))
     derive_before_from_last(run)
-    yield run
+    return run
 
 
 def _is_last(response: Any, messages: list[Any]) -> bool:
