@@ -20,7 +20,7 @@ from footage.storage.families import TABLES, rows_of
 from footage.storage.redaction_keys import Typed, typed_by_hand
 from footage.storage.redaction_secrets import Hider
 from footage.storage.requests import digest_of, dump_json, parts_of
-from footage.storage.rows import task_id_of
+from footage.storage.rows import storable, task_id_of
 
 __all__ = ["TextChanges", "count_texts", "hide_texts", "replace_documents"]
 
@@ -117,7 +117,9 @@ def hide_texts(connection: sqlite3.Connection, family: int, changes: TextChanges
     """Carry out what `count_texts` found, within the caller's transaction."""
     for table, row, values in changes.columns:
         pairs = ", ".join(f'"{name}" = ?' for name in values)
-        connection.execute(f'UPDATE OR IGNORE "{table}" SET {pairs} WHERE id = ?', [*values.values(), row])
+        connection.execute(
+            f'UPDATE OR IGNORE "{table}" SET {pairs} WHERE id = ?', [*map(storable, values.values()), row]
+        )
         if table == "tag":  # two tags of a run became the same
             connection.execute("DELETE FROM tag WHERE id = ? AND value != ?", (row, values["value"]))
     replace_documents(connection, family, changes.documents)

@@ -10,7 +10,7 @@ from typing import Any
 from footage.storage.requests import dump_json
 from footage.trajectory import Action, Instant, Region
 
-__all__ = ["action_columns", "insert", "instant_columns", "regions_json", "task_id_of", "update"]
+__all__ = ["action_columns", "insert", "instant_columns", "regions_json", "storable", "task_id_of", "update"]
 
 
 def instant_columns(name: str, at: Instant | None) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def instant_columns(name: str, at: Instant | None) -> dict[str, Any]:
     return {f"{name}_boot": at.boot_id, f"{name}_mono": at.monotonic_ns, f"{name}_wall": at.wall_ns}
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Return the value; halves of surrogate pairs, which UTF-8 cannot hold, as JSON escapes them."""
     if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -32,7 +32,7 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]
     names = ", ".join(f'"{name}"' for name in values)
     marks = ", ".join("?" * len(values))
     cursor = connection.execute(
-        f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [_storable(v) for v in values.values()]
+        f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [storable(v) for v in values.values()]
     )
     return int(cursor.lastrowid or 0)
 
@@ -40,7 +40,7 @@ def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]
 def update(connection: sqlite3.Connection, table: str, row: int, values: Mapping[str, Any]) -> None:
     """Change columns of one row, given by its id."""
     pairs = ", ".join(f'"{name}" = ?' for name in values)
-    connection.execute(f'UPDATE "{table}" SET {pairs} WHERE id = ?', [*map(_storable, values.values()), row])
+    connection.execute(f'UPDATE "{table}" SET {pairs} WHERE id = ?', [*map(storable, values.values()), row])
 
 
 def task_id_of(task: str) -> str:

@@ -129,6 +129,17 @@ def test_forty_secrets_are_gone_from_every_byte(store: Store) -> None:
             assert form not in found, (secret, form)
 
 
+def test_half_of_a_surrogate_pair_beside_a_secret_is_no_trouble(store: Store) -> None:
+    writer = store.begin_run(task="x")
+    turn = ask(writer, {"messages": [{"role": "user", "content": "\ud800 hunter2"}]})
+    writer.end_turn(turn, content=[{"type": "text", "text": "\udfff hunter2"}], ended=Instant.now())
+    writer.finish(writer.intend(Action("type", {"text": "\ud800 hunter2"})), status=StepStatus.EXECUTED)
+    writer.end()
+    redact_texts(store, writer.run_id, ["hunter2"])
+    assert store.steps(writer.run_id)[0].action.arguments["text"] == "\ud800 [redacted 1]"
+    assert verify_store(store).ok
+
+
 def test_a_dry_run_changes_nothing(store: Store) -> None:
     run = planted(store, SECRETS[:6])
     before = every_row(store)

@@ -41,6 +41,8 @@ def create_app(store: Store, *, token: str | None, machine: str | None = None) -
     )
     app.jinja_env.globals.update(
         clip=clip,
+        enclosed=False,
+        book_url=lambda run: f"/runs/{run.id}",
         picture_url=picture_url,
         thumbnail_url=thumbnail_url,
         form_check=guard.form_check if writable else "",

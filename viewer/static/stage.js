@@ -34,7 +34,7 @@ export class Stage {
     for (const canvas of this.element.querySelectorAll(".canvas")) {
       const scale = this.scale(canvas);
       canvas.style.setProperty("--zoom", scale);
-      canvas.querySelector("img").style.width = zoomed ? `${canvas.dataset.width * scale}px` : "";
+      canvas.querySelector("img, .picture").style.width = zoomed ? `${canvas.dataset.width * scale}px` : "";
     }
     const { scrollWidth, clientWidth, scrollHeight, clientHeight } = this.element;
     this.element.classList.toggle("draggable", scrollWidth > clientWidth || scrollHeight > clientHeight);
