@@ -225,10 +225,20 @@ class Entry:
             self.used.add(path)
         return Entry(path, base=self.base, used=self.used)
 
-    def named(self, name: str) -> str:
-        """Return how a file in the entry's folder is named in reports: by its path from `base`."""
-        folder = self.folder.relative_to(self.base) if self.folder.is_relative_to(self.base) else Path()
-        return (folder / name).as_posix()
+    def named(self, path: str | Path) -> str:
+        """Return how a file is named in reports: by its path from the entry's folder, or from the one it shares."""
+        folder = self.folder
+        found = folder / path
+        while folder != folder.parent and not found.is_relative_to(folder):
+            folder = folder.parent
+        return found.relative_to(folder).as_posix()
+
+    def located(self, name: str) -> Path:
+        """Return the path of a file by its name in reports; of none the entry's own."""
+        if not name:
+            return self.path
+        places = (folder / name for folder in (self.folder, self.folder.parent, self.base))
+        return next((place for place in places if place.exists()), self.folder / name)
 
     def picture(self, *names: str, up: int = 1, at: int | None = None) -> DraftPicture | None:
         """Return the picture in the first of these files that is there (see `beside`); None where none is."""
@@ -236,5 +246,4 @@ class Entry:
         if found is None or found.is_folder:
             return None
         path = found.path
-        shown = path.relative_to(self.base) if path.is_relative_to(self.base) else Path(path.name)
-        return DraftPicture(lambda: read_file(path, LIMITS.picture), shown.as_posix(), at)
+        return DraftPicture(lambda: read_file(path, LIMITS.picture), self.named(path), at)

@@ -41,6 +41,8 @@ class Skipped:
 
     path: str
     reason: str
+    known: bool = False
+    """Whether it is in the store since an earlier import."""
 
 
 @dataclass(slots=True)
@@ -49,8 +51,11 @@ class Report:
 
     imported: list[Imported] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    already: int = 0
-    """How many of the skipped were in the store before."""
+
+    @property
+    def already(self) -> int:
+        """How many of the skipped were in the store before."""
+        return sum(skipped.known for skipped in self.skipped)
 
     def as_json(self) -> JSON:
         """Return {"imported": [{"run", "path", "format", "steps"}], "skipped": [{"path", "reason"}]}."""
@@ -133,9 +138,10 @@ class _Walk:
         if depth > _DEPTH:
             self._skip(entry.path, f"more than {_DEPTH} folders lie within each other")
             return True
-        children = [Entry(path, base=entry.base, used=self._used) for path in _children(entry.path)]
-        found = [self._visit(child, depth + 1) for child in children]
-        return any(found)
+        found = False
+        for path in _children(entry.path):  # one at a time: an entry keeps what was read of it
+            found = self._visit(Entry(path, base=entry.base, used=self._used), depth + 1) or found
+        return found
 
     def _tick(self, files: int) -> None:
         self._done += files
@@ -163,8 +169,7 @@ class _Walk:
                 run.status = RunStatus.INTERRUPTED if run.status is RunStatus.COMPLETED else run.status
             known = known_run(self._store, source.NAME, run.identity)
             if known is not None:
-                self.report.already += 1
-                self._skip(entry.path, f"it is in the store already, as run {known}")
+                self._skip(entry.path, f"it is in the store already, as run {known}", known=True)
                 continue
             try:
                 written = write_run(self._store, run, source.NAME, pictures=self._pictures, tags=self._tags)
@@ -174,12 +179,11 @@ class _Walk:
                 self._skip(entry.path, f"a run in it cannot be stored: {_reason(error)}")
                 continue
             if written is None:
-                self.report.already += 1
-                self._skip(entry.path, "another process is importing it")
+                self._skip(entry.path, "another process is importing it", known=True)
                 continue
             self.report.imported.append(Imported(written.run, str(entry.path), source.NAME, len(run.steps)))
             for problem in (*run.problems, *written.problems):
-                self._skip(_place(entry, problem.path), problem.reason)
+                self._skip(entry.located(problem.path), problem.reason)
         if not count and not any(skipped.path == str(entry.path) for skipped in self.report.skipped):
             self._skip(entry.path, f"there is no run in this recording ({source.NAME})")
         if not entry.is_folder:
@@ -194,8 +198,7 @@ class _Walk:
             self._skip(entry.path, _reason(error).removeprefix(f"{entry.path} cannot be imported: "))
             return
         for family in found.known:
-            self.report.already += 1
-            self._skip(entry.path, f"it is in the store already, as run {family}")
+            self._skip(entry.path, f"it is in the store already, as run {family}", known=True)
         for run in found.runs:
             for tag in self._tags:
                 self._store.add_tag(run, tag)
@@ -213,19 +216,13 @@ class _Walk:
         except Exception as error:  # noqa: BLE001 - a foreign file must not end the import of the others
             self._skip(entry.path, f"it cannot be read as {source.NAME}: {_reason(error)}")
 
-    def _skip(self, path: Path, reason: str) -> None:
-        self.report.skipped.append(Skipped(str(path), reason))
+    def _skip(self, path: Path, reason: str, *, known: bool = False) -> None:
+        self.report.skipped.append(Skipped(str(path), reason, known))
 
 
 def _base(root: Path) -> Path:
     """Return the outermost folder in which files that belong to a named file or folder are looked for: two above."""
     return (root if root.is_dir() else root.parent).parent.parent
-
-
-def _place(entry: Entry, name: str) -> Path:
-    """Return the path of a file that a problem names, within the recording or beside it; of none the recording's."""
-    beside = entry.base / name
-    return entry.path if not name else beside if beside.exists() else entry.folder / name
 
 
 def _strange(path: Path) -> str:

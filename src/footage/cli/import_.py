@@ -53,7 +53,7 @@ def _print(report: Report, store: Path | None) -> None:
             table.add_row(run.run, run.format, str(run.steps), shortened(run.path, 90))
         out.print(table)
     strange = [skipped for skipped in report.skipped if skipped.reason == NO_FORMAT]
-    told = [skipped for skipped in report.skipped if skipped.reason != NO_FORMAT]
+    told = [skipped for skipped in report.skipped if skipped.reason != NO_FORMAT and not skipped.known]
     for skipped in told[:_SHOWN]:
         out.print(clean(f"not imported: {skipped.path}: {skipped.reason}"), style="yellow")
     if len(told) > _SHOWN:

@@ -76,7 +76,7 @@ def read(entry: Entry) -> Iterator[DraftRun]:
         raise BadImport(f"No dump in {entry.name} can be read.")
     run = _run(*last, replies)
     for name, reason in broken:
-        run.problem(reason, str((entry.path / name).relative_to(entry.base)))
+        run.problem(reason, name)
     yield run
 
 
