@@ -10,7 +10,7 @@ import numpy as np
 
 from footage.analysis.blobs import touches
 from footage.analysis.screens import IDENTICAL, ScreenDifference, compare_screens, focus_regions
-from footage.analysis.volatile import learn_volatile
+from footage.analysis.volatile import learn_volatile, volatile_of
 from footage.storage import Store
 from footage.trajectory import JSON, Action, Frame, FrameRole, Pixels, Region, Step, Turn
 
@@ -94,7 +94,7 @@ class Screens:
         self._sides = (a, b)
         drivers = [(side.run.machine or {}).get("driver") for side in (a, b)]
         self._same_machine = (drivers[0] is not None and drivers[0] == drivers[1]) or _share_a_screen(a, b)
-        self._volatile = tuple(volatile)
+        self._volatile = (*volatile, *volatile_of(a.run), *volatile_of(b.run))
         self._learned = False
         self._pictures: OrderedDict[str, Pixels] = OrderedDict()
 

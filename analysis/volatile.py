@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from footage.analysis.blobs import touches
 from footage.analysis.screens import changed_regions
-from footage.trajectory import Pixels, Region
+from footage.trajectory import Pixels, Region, Run
 
 LARGEST = 0.02
 """A larger share of the screen than this is content that is still coming in, not a clock."""
@@ -30,6 +30,22 @@ def learn_volatile(stretches: Iterable[tuple[Pixels, Pixels]], *, unchanged: int
             small = [r for r in changed_regions(before, after) if r.width * r.height <= LARGEST * screen]
             found = _merge(found, small)
     return tuple(region for region, times in found if times >= max(2, OFTEN * count))
+
+
+def volatile_of(run: Run) -> tuple[Region, ...]:
+    """Return the regions that were learned for a run; what is no region in its specification is passed over."""
+    listed = (run.machine or {}).get("volatile")
+    boxes = [box for box in listed if isinstance(box, list) and len(box) == 4] if isinstance(listed, list) else []
+    sound = [box for box in boxes if all(type(n) is int and 0 <= n < 1 << 16 for n in box)]
+    return tuple(Region(*box) for box in sound)
+
+
+def joined(found: Iterable[Region]) -> tuple[Region, ...]:
+    """Return regions as boxes that do not touch each other."""
+    merged: list[tuple[Region, int]] = []
+    for region in found:
+        merged = _merge(merged, [region])
+    return tuple(region for region, _ in merged)
 
 
 def _merge(found: list[tuple[Region, int]], regions: list[Region]) -> list[tuple[Region, int]]:

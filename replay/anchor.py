@@ -9,7 +9,7 @@ the recorded one, and gives up only after its time limit, with the screen it saw
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,12 +74,13 @@ def wait_for_screen(
     *,
     timeout: float,
     later: Sequence[Expectation] = (),
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Sight:
     """
     Look until the screen is the expected one, or `timeout` seconds have passed.
 
     An identical screen is accepted at once, a cosmetic difference once it has stood for a moment. `later` are screens
-    recorded afterwards: where one of them is shown, the expected one is over.
+    recorded afterwards: where one of them is shown, the expected one is over. `stopped` gives up at once.
     """
     began = since = time.monotonic()
     last: Pixels | None = None
@@ -95,6 +96,6 @@ def wait_for_screen(
                 return Sight(shot, difference, passed=True)
         if difference.kind is ScreenVerdict.COSMETIC and now - since >= COSMETIC_SECONDS:
             return Sight(shot, difference)
-        if now - began >= timeout:
+        if now - began >= timeout or stopped():
             return Sight(shot, difference)
         time.sleep(POLL_SECONDS)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from footage.analysis.screens import ScreenVerdict, equal_pixels, focus_regions
+from footage.analysis.volatile import volatile_of
 from footage.errors import MachineError, UnsupportedAction
 from footage.replay.anchor import Expectation, Sight, wait_for_screen
 from footage.replay.redacted import Veiled, filled, hidden
@@ -33,9 +35,14 @@ from footage.trajectory import (
     Verdict,
 )
 
-__all__ = ["DEFAULT_TIMEOUT", "Played", "StepPlayer"]
+__all__ = ["DEFAULT_TIMEOUT", "Played", "StepPlayer", "stop_file"]
 
 DEFAULT_TIMEOUT = 10.0  # seconds an anchor waits; a slow program is no divergence
+
+
+def stop_file(store: Path) -> Path:
+    """Return the kill switch of what acts for a store: while this file is there, no action is begun."""
+    return store.with_name(f"{store.name}.stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,9 @@ class StepPlayer:
         self._same_driver = recorded.get("driver") == machine.specification.get("driver")
         self._steps = store.steps(source.id)
         self._pointer: tuple[int, int] | None = None
+        self._stop_file = stop_file(store.path)
+        self.volatile = volatile_of(source)
+        """Regions of the screen that are left out: they change by themselves."""
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -111,6 +121,9 @@ class StepPlayer:
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
             return self._judge(index, StepVerdict(Verdict.UNREACHED, "redacted: what it typed was not given"))
         before = self._await(step, FrameRole.BEFORE, index)
+        if self._stop_file.exists():
+            self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
+            return self._judge(index, StepVerdict(Verdict.UNREACHED, f"stopped: {self._stop_file} is there"))
         if before is not None and not before.sight.found:
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
             return self._diverged(step, index, before, Cause.ENVIRONMENT, "the screen before it is another one")
@@ -163,18 +176,22 @@ class StepPlayer:
             return None
         expected = self._expect(step, frame)
         later = self._later(step) if role is FrameRole.AFTER else ()
-        machine = Veiled(self._machine, frame.redacted)
-        sight = wait_for_screen(machine, expected, timeout=self._timeout, later=later)
+        sight = self._see(Veiled(self._machine, frame.redacted), expected, later)
         seen = self._keep(sight.screenshot, index, role)
         if frame.redacted:
             mark_frame(self._store, seen, frame.redacted)
         return _Looked(frame, sight, seen)
 
+    def _see(self, machine: Machine, expected: Expectation, later: Sequence[Expectation]) -> Sight:
+        """Wait for a screen."""
+        return wait_for_screen(machine, expected, timeout=self._timeout, later=later, stopped=self._stop_file.exists)
+
     def _expect(self, step: Step, frame: Frame) -> Expectation:
         pointers = tuple(p for p in (self._pointer, step.action.point) if p is not None)
         exact = self._same_driver and not frame.lossy
         pixels = self._store.pixels(frame.picture)
-        return Expectation(pixels, exact_source=exact, focus=focus_regions(step.action), pointers=pointers)
+        focus = focus_regions(step.action)
+        return Expectation(pixels, exact_source=exact, focus=focus, volatile=self.volatile, pointers=pointers)
 
     def _later(self, step: Step) -> tuple[Expectation, ...]:
         """Return the next step's screen before, where it is not this step's screen after: an effect that came late."""

@@ -23,6 +23,7 @@ from footage.analysis.grading import Grade, RequestChange, grade_of, grade_reque
 from footage.errors import BadPicture, StoreError
 from footage.recorder.blocks import content_of, objects
 from footage.recorder.secrets import Secrets
+from footage.replay.steps import stop_file
 from footage.replay.tape import Miss, Place, Tape
 from footage.replay.tape_reply import Answer, answer_of, raw_answer, refusal
 from footage.storage import Store
@@ -133,6 +134,7 @@ class TapeService:
     ) -> None:
         self._store = store
         self._tape = tape
+        self._stop_file = stop_file(store.path)
         self._policy = policy
         self._secrets = secrets or Secrets()
         self._live = live
@@ -181,6 +183,8 @@ class TapeService:
             return self._refuse("unreadable", f"{method} {plain}", f"the recording cannot be read: {error.message}")
 
     def _message(self, what: str, given: JSON) -> Answer | None:
+        if self._stop_file.exists():
+            return self._refuse("stopped", what, f"stopped: {self._stop_file} is there")
         with self._lock:
             stopped, gone = self._book.stopped, self._book.live.requests > 0
         if stopped:

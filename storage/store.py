@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ from footage.trajectory import (
     Parent,
     Pixels,
     RawExchange,
+    Region,
     Run,
     RunKind,
     RunStatus,
@@ -398,6 +400,14 @@ class Store:
         with self.database.transaction() as connection:
             values = {"run": row["id"], "value": value, "source": source, "note": note}
             insert(connection, "outcome", values | instant_columns("at", Instant.now()))
+
+    def set_volatile(self, run: str, regions: Sequence[Region]) -> None:
+        """Keep which regions of a run's screen change by themselves, in its machine's specification (`volatile`)."""
+        row = self._row(run)
+        with self.database.transaction() as connection:
+            (known,) = connection.execute("SELECT machine FROM run WHERE id = ?", (row["id"],)).fetchone()
+            machine = {**(json.loads(known) if known else {}), "volatile": [region.as_list() for region in regions]}
+            update(connection, "run", row["id"], {"machine": dump_json(machine)})
 
     def set_trusted(self, run: str, trusted: bool) -> None:
         """Say whether a run may be replayed: what others recorded may not, until a person has looked at it."""

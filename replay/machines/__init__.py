@@ -57,7 +57,7 @@ def open_machine(name: str, **options: Any) -> Machine:
     driver, which = re.fullmatch(r"([^:/]*)[:/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr] # fits any text
     if driver not in _DRIVERS and driver not in _installed() and ":" in name:
         driver, which = name, ""
-    made = _class_of(driver, name)
+    made = _class_of(driver, name, own=driver)
     try:
         machine: Machine = made(which, **options) if which else made(**options)
     except TypeError as problem:
@@ -84,9 +84,13 @@ def reopen(specification: Mapping[str, Any]) -> Machine:
     return machine
 
 
-def _class_of(driver: str, name: str) -> Any:
-    """Return a driver's class. Raises UsageError where there is none of that name, or it cannot be loaded."""
-    where = _DRIVERS.get(driver) or _installed().get(driver) or (driver if ":" in driver else "")
+def _class_of(driver: str, name: str, *, own: str = "") -> Any:
+    """
+    Return a driver's class. Raises UsageError where there is none of that name, or it cannot be loaded.
+
+    `own` is somebody's `module:Class`: only what was named by hand, never what a run says, is loaded like this.
+    """
+    where = _DRIVERS.get(driver) or _installed().get(driver) or own
     module, _, attribute = where.partition(":")
     if not (module and attribute):
         raise UsageError(f"There is no machine {name!r}.", hint=f"Machines: {', '.join(machine_names())}.")

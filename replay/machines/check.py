@@ -3,11 +3,13 @@ Whether a machine does what it says: each canonical action is performed, and its
 
 A window that shows every event it gets (probe.py) stands in for a program, so that the check sees what any program
 would see: which button, where, with which keys held, which character. What the machine says it delivered is looked
-at too, but proves nothing here.
+at too, but proves nothing here. On a machine that is no X display the actions are performed all the same, and what can
+be seen without a window is looked at: the promises of the protocol (contract.py).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from footage.errors import CannotDo, FootageError, MachineError, UnsupportedAction
+from footage.errors import FootageError, MachineError, UnsupportedAction
 from footage.replay.machines import probe
 from footage.replay.machines.cases import Case, NotSeen, all_cases
+from footage.replay.machines.contract import after_closing, perform_blindly, promises
 from footage.trajectory import Action, Region
 
 if TYPE_CHECKING:
@@ -48,37 +51,87 @@ class CheckResult:
     after: Pixels | None = None
 
 
-def check_machine(machine: Machine, *, on_result: Callable[[CheckResult], None] | None = None) -> list[CheckResult]:
+def check_machine(
+    machine: Machine,
+    *,
+    display: str | None = None,
+    close: bool = False,
+    on_result: Callable[[CheckResult], None] | None = None,
+) -> list[CheckResult]:
     """
     Check a machine and return what was found; `on_result` is told of each result as it comes.
 
-    The machine is reset before and after; about five seconds. Raises CannotDo for a machine that is no X display:
-    the probe's window could not be shown on it.
+    The machine is reset before and after, if it can be; about five seconds. `display` is the X display that it shows,
+    where its `environment` has none; without any, nobody sees whether actions take effect. `close` closes it in the end
+    and looks whether it stays so.
     """
-    if "DISPLAY" not in machine.environment:
-        raise CannotDo("This machine cannot be checked: it is no X display that a window could be opened on.")
     results: list[CheckResult] = []
-    for result in _Check(machine).everything():
+    for result in _Check(machine, display).everything(close=close):
         results.append(result)
         if on_result is not None:
             on_result(result)
     return results
 
 
+def _attempt(look: Callable[[], str]) -> tuple[bool, str]:
+    """Return whether `look` saw what it should, and what it says; what a driver breaks on is told as well."""
+    try:
+        return True, look()
+    except (FootageError, NotSeen) as problem:
+        return False, str(problem)
+    except Exception as problem:  # noqa: BLE001 - somebody's own driver may raise anything
+        return False, f"{type(problem).__name__}: {problem}"
+
+
 class _Check:
     """A check of one machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, display: str | None) -> None:
         self._machine = machine
+        self._display = dict(machine.environment) | ({"DISPLAY": display} if display else {})
         self._delivered: list[InputEvent] = []
 
-    def everything(self) -> Iterator[CheckResult]:
+    def everything(self, *, close: bool) -> Iterator[CheckResult]:
         """Yield a result for everything there is to check."""
-        self._machine.reset()
+        with contextlib.suppress(MachineError):  # what cannot be reset is told of in the end
+            self._machine.reset()
         first = self._look()
+        for name, look in promises(self._machine).items():
+            yield self._judge(name, look)
         yield self._judge("screenshot", self._screenshot)
+        yield from self._seen() if "DISPLAY" in self._display else self._unseen(first)
+        yield self._judge("wait", self._wait)
+        yield self._judge("refusals", self._refusals)
+        yield self._judge("input log", self._input_log)
+        yield self._judge("reset", partial(self._reset, first))
+        if close:
+            last = self._look()
+            ok, detail = _attempt(partial(after_closing, self._machine))
+            yield CheckResult("close", ok, detail, last)
+
+    def _unseen(self, first: Pixels) -> Iterator[CheckResult]:
+        """Perform every action that the machine offers, without a window that sees them."""
+        height, width = first.shape[:2]
+        for case in all_cases(width, height):
+            if case.action.name in self._machine.capabilities:
+                yield self._judge(case.name, partial(self._blindly, case.action))
+        if self._machine.capabilities >= {"mouse_move", "cursor_position"}:
+            yield self._judge("cursor_position", self._cursor_position)
+        if "zoom" in self._machine.capabilities:
+            yield self._judge("zoom", self._zoom)
+
+    def _blindly(self, action: Action) -> str:
+        before = len(self._machine.input_log)
+        try:
+            return perform_blindly(self._machine, action)
+        finally:
+            self._delivered += self._machine.input_log[before:]
+
+    def _seen(self) -> Iterator[CheckResult]:
+        """Perform every action on a window that shows what came of it."""
+        first = self._look()
         command = [sys.executable, "-m", "footage.replay.machines.probe"]
-        with subprocess.Popen(command, env=os.environ | dict(self._machine.environment)) as process:
+        with subprocess.Popen(command, env=os.environ | self._display) as process:
             try:
                 yield self._judge("window", self._window)
                 height, width = first.shape[:2]
@@ -86,20 +139,13 @@ class _Check:
                     yield self._judge(case.name, partial(self._play, case))
                 yield self._judge("cursor_position", self._cursor_position)
                 yield self._judge("zoom", self._zoom)
-                yield self._judge("wait", self._wait)
-                yield self._judge("refusals", self._refusals)
-                yield self._judge("input log", self._input_log)
             finally:
                 process.terminate()
-        yield self._judge("reset", partial(self._reset, first))
 
     def _judge(self, name: str, look: Callable[[], str]) -> CheckResult:
         """Turn what `look` says, or raises, into a result with the screens before and after."""
         before = self._look()
-        try:
-            ok, detail = True, look()
-        except (FootageError, NotSeen) as problem:
-            ok, detail = False, str(problem)
+        ok, detail = _attempt(look)
         return CheckResult(name, ok, detail, before, self._look())
 
     def _look(self) -> Pixels:

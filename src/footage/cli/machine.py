@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
-from footage.cli.opening import print_json
-from footage.cli.options import ExampleGroup, json_option, with_examples
-from footage.cli.terminal import console
+from footage.cli.opening import machine_like, open_for, print_json
+from footage.cli.options import ExampleGroup, json_option, store_option, with_examples
+from footage.cli.terminal import console, verdict_mark
 from footage.cli.text import shortened
 
 if TYPE_CHECKING:
+    from footage.replay.engine import ReplayReport
     from footage.replay.machines.check import CheckResult
 
 __all__ = ["command"]
@@ -36,19 +38,43 @@ def list_machines(as_json: bool) -> None:
         click.echo("\n".join(machine_names()))
 
 
-@with_examples("footage machine check desktop", "footage machine check desktop --json")
-@click.argument("name")
+@with_examples(
+    "footage machine check desktop",
+    "footage machine check vnc:127.0.0.1:5901 --display :1",
+    "footage machine check my_driver:MyMachine --json",
+    "footage machine check --volatile @1",
+)
+@click.argument("name", required=False)
+@click.option("--display", metavar="DISPLAY", help="The X display that the machine shows, to see its input arrive.")
+@click.option(
+    "--volatile", "run", metavar="RUN", help="Learn instead which regions of a run's screen move by themselves."
+)
+@click.option(
+    "--times",
+    type=click.IntRange(min=2, max=100),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="With --volatile: how often the run is replayed.",
+)
+@store_option
 @json_option
-def check(name: str, as_json: bool) -> int:
+def check(name: str | None, display: str | None, run: str | None, times: int, store: Path | None, as_json: bool) -> int:
     """Start the machine NAME, perform every action on it, and see that each took effect.
 
-    Exit code 1 where one did not.
+    NAME may be a driver of your own, as module:Class. With --volatile RUN, the run is replayed several times with
+    nothing changed: what moves all the same is kept with the run, and is no difference any more. Exit code 1 where a
+    check failed.
     """
     from footage.replay.machines import open_machine
     from footage.replay.machines.check import check_machine
 
+    if run is not None:
+        return _learn(run, name, times, store, as_json=as_json)
+    if name is None:
+        raise click.UsageError("Name a machine, or a run with --volatile.")
     with closing(open_machine(name)) as started:
-        results = check_machine(started, on_result=None if as_json else _print_result)
+        results = check_machine(started, display=display, close=True, on_result=None if as_json else _print_result)
     passed = all(result.ok for result in results)
     if as_json:
         found = [{"name": result.name, "ok": result.ok, "detail": result.detail} for result in results]
@@ -56,6 +82,36 @@ def check(name: str, as_json: bool) -> int:
     else:
         click.echo(f"{sum(result.ok for result in results)} of {len(results)} checks passed")
     return 0 if passed else 1
+
+
+def _learn(run: str, name: str | None, times: int, store: Path | None, *, as_json: bool) -> int:
+    """Replay a run several times, and keep with it what moves by itself."""
+    from footage.replay.learning import learn_from_replays
+    from footage.trajectory import Verdict
+
+    def tell(number: int, report: ReplayReport) -> None:
+        why = f"  {shortened(report.divergence.why, 110)}" if report.divergence else ""
+        mark = verdict_mark(report.verdict if report.divergence else Verdict.REPRODUCED)
+        console().print(Text.assemble(mark, f" replay {number + 1} of {times}", (why, "dim")))
+
+    with open_for(store, write=True) as opened:
+        source = opened.run(run)
+        learned = learn_from_replays(
+            opened, source.id, lambda: machine_like(source, name), times=times, on_replay=None if as_json else tell
+        )
+    if as_json:
+        print_json(learned.as_json())
+    elif not learned.complete:
+        click.echo("Nothing was learned: a replay did not come to the end of the run.")
+    elif not learned.regions:
+        click.echo("Nothing moves by itself.")
+    else:
+        click.echo("These regions move by themselves, and are left out when the run is replayed or compared:")
+        for region in learned.regions:
+            click.echo(f"  {region.width}x{region.height} at ({region.x}, {region.y})")
+    for region in learned.still:
+        click.echo(f"Not as recorded, each time: {region.width}x{region.height} at ({region.x}, {region.y})")
+    return 0 if learned.ok else 1
 
 
 command.add_command(list_machines, "list")
