@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from footage.analysis.blobs import touches
 from footage.analysis.screens import ScreenVerdict, changed_regions
 from footage.analysis.volatile import LARGEST, joined, volatile_of
-from footage.replay.anchor import Expectation, Sight
+from footage.replay.anchor import Expectation, Screen, Sight
 from footage.replay.engine import ReplayReport, begin_again, check_replayable, ending, play_steps
 from footage.replay.steps import StepPlayer
 from footage.storage import Store
@@ -153,7 +153,7 @@ class _Learner(StepPlayer):
 
     evidence: _Evidence
 
-    def _see(self, machine: Machine, expected: Expectation, later: Sequence[Expectation]) -> Sight:
+    def _see(self, machine: Screen, expected: Expectation, later: Sequence[Expectation]) -> Sight:
         self.volatile = self.evidence.moving
         sight = super()._see(machine, replace(expected, volatile=self.evidence.ignored(())), later)
         if sight.found or sight.difference.resized or not sight.difference.regions:

@@ -11,23 +11,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from footage.recorder.secrets import REMOVED
 from footage.storage.redaction_pictures import paint
 from footage.trajectory import Action, Machine, Performed, Region, Screenshot, Step
 
 __all__ = ["Veiled", "filled", "hidden", "marks_of"]
 
-_MARK = re.compile(r"\[redacted \d+\]")
+_MARK = re.compile(rf"\[redacted \d+\]|{re.escape(REMOVED)}")
 
 
 def marks_of(steps: Iterable[Step]) -> list[str]:
-    """Return the marks in what redacted steps typed, in their order: each stands for one secret."""
-    found = (mark for step in steps if step.redacted for mark in _MARK.findall(_texts(step.action.arguments)))
+    """
+    Return the marks in what steps typed, in their order: each stands for one secret.
+
+    A redacted run has one mark for each; what was kept out already when it was recorded has one for all.
+    """
+    found = (mark for step in steps for mark in _marks(step))
     return list(dict.fromkeys(found))
 
 
 def filled(step: Step, secrets: Mapping[str, str]) -> Action | None:
     """Return a step's action with the secrets in the places of their marks; None where one is not given."""
-    if not step.redacted:
+    if not _marks(step):
         return step.action
     if not all(mark in secrets for mark in marks_of([step])):
         return None
@@ -37,7 +42,7 @@ def filled(step: Step, secrets: Mapping[str, str]) -> Action | None:
 
 def hidden(step: Step, performed: Performed, error: str, secrets: Mapping[str, str]) -> tuple[Performed, str]:
     """Return what came of an action without the secrets in it, and without the keys that were pressed."""
-    if not step.redacted:
+    if not (step.redacted or _marks(step)):
         return performed, error
     marks = {secret: mark for mark, secret in secrets.items() if secret}
     return replace(performed, text=_swapped(performed.text, marks), delivered=()), _swapped(error, marks)
@@ -54,6 +59,11 @@ class Veiled:
         """Return the screen, painted over."""
         shot = self.machine.screenshot()
         return replace(shot, pixels=paint(shot.pixels, self.regions)) if self.regions else shot
+
+
+def _marks(step: Step) -> list[str]:
+    found = _MARK.findall(_texts(step.action.arguments))
+    return [mark for mark in found if step.redacted or mark == REMOVED]
 
 
 def _texts(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from footage.analysis.screens import ScreenVerdict, equal_pixels, focus_regions
 from footage.analysis.volatile import volatile_of
 from footage.errors import MachineError, UnsupportedAction
-from footage.replay.anchor import Expectation, Sight, wait_for_screen
+from footage.replay.anchor import Expectation, Screen, Sight, wait_for_screen
 from footage.replay.redacted import Veiled, filled, hidden
 from footage.storage import RunWriter, Store
 from footage.storage.redaction_marks import mark_frame, mark_step
@@ -182,7 +182,7 @@ class StepPlayer:
             mark_frame(self._store, seen, frame.redacted)
         return _Looked(frame, sight, seen)
 
-    def _see(self, machine: Machine, expected: Expectation, later: Sequence[Expectation]) -> Sight:
+    def _see(self, machine: Screen, expected: Expectation, later: Sequence[Expectation]) -> Sight:
         """Wait for a screen."""
         return wait_for_screen(machine, expected, timeout=self._timeout, later=later, stopped=self._stop_file.exists)
 

@@ -189,3 +189,18 @@ def test_a_redacted_run_is_compared(store: Store) -> None:
     run = redacted_run(store)
     report = replay_run(store, run, Painted(), timeout=1, secrets={"[redacted 1]": SECRET})
     assert diff_runs(store, run, report.run).verdict == "identical"
+
+
+def test_a_secret_that_was_kept_out_when_it_was_recorded_is_asked_for_and_not_stored(store: Store) -> None:
+    def recorded(text: str) -> str:
+        machine = Painted(spoil=lambda action: Action(action.name, {"text": "hunter2"}))
+        return record(store, machine, (Action("type", {"text": text}),))
+
+    run = recorded("[secret removed]")
+    report = replay_run(store, run, Painted(), timeout=0.2)
+    assert verdicts(report) == ["unreached"]
+    machine = Painted()
+    report = replay_run(store, run, machine, timeout=0.2, secrets={"[secret removed]": "hunter2"})
+    assert machine.text == "hunter2"
+    assert store.steps(report.run)[0].action.arguments["text"] == "[secret removed]"
+    assert not store.steps(report.run)[0].delivered

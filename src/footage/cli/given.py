@@ -37,8 +37,9 @@ def read_secrets(variables: Sequence[str], *, ask: bool) -> list[str]:
 
 def given_secrets(steps: Sequence[Step], *, ask: bool) -> dict[str, str]:
     """
-    Return what stands for the marks of redacted steps: from FOOTAGE_SECRET_1 …, else asked for on a terminal.
+    Return what stands for the marks of steps: from FOOTAGE_SECRET_1 …, else asked for on a terminal.
 
+    FOOTAGE_SECRET is what was kept out already when the run was recorded.
     What is not given is left out.
     """
     from footage.replay.redacted import marks_of
@@ -46,7 +47,7 @@ def given_secrets(steps: Sequence[Step], *, ask: bool) -> dict[str, str]:
     found = {}
     for mark in marks_of(steps):
         number = "".join(filter(str.isdigit, mark))
-        secret = os.environ.get(f"FOOTAGE_SECRET_{number}", "")
+        secret = os.environ.get(f"FOOTAGE_SECRET_{number}" if number else "FOOTAGE_SECRET", "")
         if not secret and ask and sys.stdin.isatty():
             secret = click.prompt(f"What stood for {mark} (nothing: stop there)", default="", hide_input=True, err=True)
         if secret:
