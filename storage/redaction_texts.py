@@ -49,6 +49,7 @@ _JSON = frozenset(
         *("request_headers", "response_headers"),
     }
 )
+_BESIDES = {"redacted", "icounts", "task_id", "origin"}  # change along with others
 _PLACES = {  # how a place is called in a report; else table and column
     ("run", "task"): "task",
     ("turn", "content"): "model text",
@@ -105,7 +106,7 @@ def count_texts(connection: sqlite3.Connection, family: int, hider: Hider) -> Te
                 _drop_unreadable(row, values)
             elif table == "step":
                 _replace_typed(row, values, hider, typed)
-            changes.add(table, row["id"], values, places=(_place(table, column) for column in values))
+            changes.add(table, row["id"], values, places=(_place(table, one) for one in values.keys() - _BESIDES))
     return changes
 
 

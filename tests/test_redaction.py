@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +17,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
+import cli
 from families import every_row, full_family, screen
 from footage.errors import UsageError
 from footage.storage import RunWriter, Store, open_store, verify_store
@@ -379,3 +384,101 @@ def test_a_redacted_family_is_exported_and_imported(store: Store, tmp_path: Path
         import_footage_file(other, tmp_path / "b.footage")
         assert other.steps(run)[0].redacted
         assert other.frames(run)[0].redacted == (Region(0, 0, 50, 50),)
+
+
+KILLED = """
+import os, signal, sys
+from footage.storage import open_store
+from footage.storage import redaction
+from footage.trajectory import Region
+
+path, run, stage, kind = sys.argv[1:]
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(redaction, stage, die)
+with open_store(path) as store:
+    if kind == "text":
+        redaction.redact_texts(store, run, ["hunter0-Zq0"])
+    else:
+        redaction.redact_region(store, run, Region(0, 0, 40, 40))
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind", "changed"),
+    [
+        ("hide_texts", "text", False),
+        ("_note", "text", False),
+        ("purge", "text", True),
+        ("prove", "text", True),
+        ("hide_pictures", "region", False),
+        ("_note", "region", False),
+        ("purge", "region", True),
+    ],
+)
+def test_after_a_kill_all_is_changed_or_nothing(
+    store: Store, tmp_path: Path, stage: str, kind: str, changed: bool
+) -> None:
+    run = planted(store, SECRETS[:6])
+    before = every_row(store)
+    store.close()
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    done = subprocess.run([sys.executable, script, store.path, run, stage, kind], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with open_store(store.path) as again:
+        assert verify_store(again).ok
+        assert pending_redactions(again) == ([run] if changed else [])
+        finish_redactions(again)
+        assert pending_redactions(again) == []
+        assert verify_store(again).ok
+        if not changed:
+            rows = every_row(again)
+            assert {name: rows[name] for name in rows if name != "facet"} == {
+                name: before[name] for name in before if name != "facet"
+            }
+        if kind == "text":
+            assert again.steps(run)[0].redacted is changed
+            assert bool(redact_texts(again, run, ["hunter0-Zq0"]).places) is not changed
+        else:
+            assert bool(again.frames(run)[0].redacted) is changed
+
+
+def test_a_secret_is_given_on_standard_input(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planted(store, SECRETS[:6])
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(SECRETS[:3]) + "\n"))
+    monkeypatch.setenv("OTHER", SECRETS[3])
+    said = cli.call(capsys, "redact", run, "--text", "--env", "OTHER", "--store", store.path)
+    assert said.code == 0
+    assert "none found" in said.out
+    assert SECRETS[0] not in said.out + said.err
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(SECRETS[3:6])))
+    document = cli.call(capsys, "redact", run, "--text", "--dry-run", "--json", "--store", store.path).document
+    assert document["places"]["typed text"] == 2
+    assert document["proof"] is None
+    assert cli.call(capsys, "redact", "--finish", "--json", "--store", store.path).document["finished"] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--text"],
+        ["@1"],
+        ["@1", "--text", "--region", "0,0,5,5"],
+        ["@1", "--text", "--steps", "3"],
+        ["@1", "--region", "0,0,5"],
+        ["@1", "--region", "0,0,0,5"],
+        ["@1", "--region", "0,0,5,5", "--steps", "7-3"],
+        ["@1", "--env", "FOOTAGE_NO_SUCH_VARIABLE"],
+        ["nosuchrun", "--region", "0,0,5,5"],
+    ],
+)
+def test_what_makes_no_sense_is_refused(store: Store, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    planted(store, SECRETS[:6])
+    before = every_row(store)
+    assert cli.call(capsys, "redact", *words, "--store", store.path).code == 2
+    assert every_row(store) == before
