@@ -11,6 +11,7 @@ import pytest
 
 from footage.errors import MachineError, UnsupportedAction, UsageError
 from footage.replay.machines import open_machine, reopen
+from footage.replay.machines.check import check_machine
 from footage.replay.machines.qemu.qemu import Qemu
 from footage.trajectory import Action, Machine
 
@@ -155,3 +156,9 @@ def test_the_screen_can_be_watched_by_another_thread(fresh: Qemu) -> None:
     eye.close()
     with pytest.raises(MachineError):
         eye.look()
+
+
+def test_every_action_takes_effect_as_a_program_in_the_guest_sees_it(machine: Qemu) -> None:
+    results = check_machine(machine)
+    assert not [f"{result.name}: {result.detail}" for result in results if not result.ok]
+    assert len(results) > 28

@@ -15,7 +15,7 @@ DOUBLE_CLICK_MS = 250
 """Within which a program takes clicks for a double click."""
 HOLD = 0.6
 """Seconds for which a key is held: long enough to repeat."""
-_RETURN, _TAB, _SHIFT, _CONTROL = 0xFF0D, 0xFF09, 0xFFE1, 0xFFE3
+_RETURN, _TAB, _SHIFT, _CONTROL, _LEVEL3 = 0xFF0D, 0xFF09, 0xFFE1, 0xFFE3, 0xFE03
 _UNICODE = 0x01000000
 
 
@@ -149,7 +149,7 @@ def _kept_down(symbol: int) -> Callable[[Sequence[Event]], str]:
 
 def _typed(text: str) -> Callable[[Sequence[Event]], str]:
     def judge(seen: Sequence[Event]) -> str:
-        symbols = [event.detail for event in seen if event.kind == "key_down" and event.detail != _SHIFT]
+        symbols = [event.detail for event in seen if event.kind == "key_down" and event.detail not in {_SHIFT, _LEVEL3}]
         found = "".join(_character(symbol) for symbol in symbols)
         if found != text:
             raise NotSeen(f"{found!r} arrived instead of {text!r}")

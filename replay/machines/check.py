@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -83,6 +83,43 @@ def _attempt(look: Callable[[], str]) -> tuple[bool, str]:
         return False, f"{type(problem).__name__}: {problem}"
 
 
+class Witness(Protocol):
+    """A program on the machine that sees every event; what a machine's `witness()` returns."""
+
+    def read(self) -> tuple[int, list[probe.Event]]:
+        """Return how many events there were so far, and the last ones. Raises NotSeen where that cannot be told."""
+        ...
+
+    def close(self) -> None:
+        """End the program."""
+        ...
+
+
+class _ProbeOnScreen:
+    """The probe's window on an X display, read from the machine's pixels."""
+
+    def __init__(self, machine: Machine, display: dict[str, str]) -> None:
+        self._machine = machine
+        command = [sys.executable, "-m", "footage.replay.machines.probe"]
+        self._process = subprocess.Popen(command, env=os.environ | display)
+        deadline = time.monotonic() + PATIENCE
+        while probe.decode(machine.screenshot().pixels) is None:
+            if time.monotonic() > deadline:
+                self.close()
+                raise NotSeen(f"the probe's window did not show within {PATIENCE:g} s")
+            time.sleep(0.02)
+
+    def read(self) -> tuple[int, list[probe.Event]]:
+        found = probe.decode(self._machine.screenshot().pixels)
+        if found is None:
+            raise NotSeen("the probe's window is not on the screen, or its picture is not whole")
+        return found
+
+    def close(self) -> None:
+        with self._process as process:
+            process.terminate()
+
+
 class _Check:
     """A check of one machine."""
 
@@ -90,6 +127,7 @@ class _Check:
         self._machine = machine
         self._display = dict(machine.environment) | ({"DISPLAY": display} if display else {})
         self._delivered: list[InputEvent] = []
+        self._witness: Witness | None = None
 
     def everything(self, *, close: bool) -> Iterator[CheckResult]:
         """Yield a result for everything there is to check."""
@@ -99,7 +137,7 @@ class _Check:
         for name, look in promises(self._machine).items():
             yield self._judge(name, look)
         yield self._judge("screenshot", self._screenshot)
-        yield from self._seen() if "DISPLAY" in self._display else self._unseen(first)
+        yield from self._seen() if self._is_seen else self._unseen(first)
         yield self._judge("wait", self._wait)
         yield self._judge("refusals", self._refusals)
         yield self._judge("input log", self._input_log)
@@ -108,6 +146,11 @@ class _Check:
             last = self._look()
             ok, detail = _attempt(partial(after_closing, self._machine))
             yield CheckResult("close", ok, detail, last)
+
+    @property
+    def _is_seen(self) -> bool:
+        """Whether a program on the machine can be asked what it sees."""
+        return "DISPLAY" in self._display or "witness" in self._machine.capabilities
 
     def _unseen(self, first: Pixels) -> Iterator[CheckResult]:
         """Perform every action that the machine offers, without a window that sees them."""
@@ -130,17 +173,16 @@ class _Check:
     def _seen(self) -> Iterator[CheckResult]:
         """Perform every action on a window that shows what came of it."""
         first = self._look()
-        command = [sys.executable, "-m", "footage.replay.machines.probe"]
-        with subprocess.Popen(command, env=os.environ | self._display) as process:
-            try:
-                yield self._judge("window", self._window)
-                height, width = first.shape[:2]
-                for case in all_cases(width, height):
-                    yield self._judge(case.name, partial(self._play, case))
-                yield self._judge("cursor_position", self._cursor_position)
-                yield self._judge("zoom", self._zoom)
-            finally:
-                process.terminate()
+        try:
+            yield self._judge("window", self._window)
+            height, width = first.shape[:2]
+            for case in all_cases(width, height):
+                yield self._judge(case.name, partial(self._play, case))
+            yield self._judge("cursor_position", self._cursor_position)
+            yield self._judge("zoom", self._zoom)
+        finally:
+            if self._witness is not None:
+                self._witness.close()
 
     def _judge(self, name: str, look: Callable[[], str]) -> CheckResult:
         """Turn what `look` says, or raises, into a result with the screens before and after."""
@@ -167,13 +209,11 @@ class _Check:
     # --- what the probe shows ---------------------------------------------------------------------------------------
 
     def _window(self) -> str:
-        """Wait for the window of a program that is not of the machine's own session."""
-        deadline = time.monotonic() + PATIENCE
-        while probe.decode(self._look()) is None:
-            if time.monotonic() > deadline:
-                raise NotSeen(f"the probe's window did not show within {PATIENCE:g} s")
-            time.sleep(0.02)
-        return "a window of another process came up and can be read from the screen"
+        """Show the window of a program that is not of the machine's own session."""
+        own = "witness" in self._machine.capabilities
+        make: Any = getattr(self._machine, "witness", None)
+        self._witness = make() if own else _ProbeOnScreen(self._machine, self._display)
+        return "a window that sees every event came up, and what it sees can be read"
 
     def _play(self, case: Case) -> str:
         """Perform a case's action and return what the probe shows of it, once and for all."""
@@ -196,10 +236,9 @@ class _Check:
         return events[-(count - begin) :] if count > begin else []
 
     def _read(self) -> tuple[int, list[probe.Event]]:
-        found = probe.decode(self._look())
-        if found is None:
-            raise NotSeen("the probe's window is not on the screen, or its picture is not whole")
-        return found
+        if self._witness is None:
+            raise NotSeen("nothing on the machine sees what arrives")
+        return self._witness.read()
 
     # --- what the machine itself says -------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ CELL, COLUMNS, ROWS = 4, 128, 48
 """Size of a square in pixels, squares in a row, rows; the first square is in the window's top left corner."""
 KEPT = 100
 """How many events are shown: the last ones."""
-_HELD = {1: "shift", 2: "lock", 4: "ctrl", 8: "alt", 64: "super", 256: "left"}
+HELD = {1: "shift", 2: "lock", 4: "ctrl", 8: "alt", 64: "super", 256: "left"}
 """What can be held while an event happens, by its bit in the X state; `left` is the mouse button."""
 _LINE, _LINES = 16, 30
 """Height of a line of text in pixels, and how many lines there are."""
@@ -116,7 +116,7 @@ class Probe:
             return
         kind = kinds[event.type]
         detail = self._symbol(event) if kind.startswith("key") else 0 if kind == "motion" else event.detail
-        held = "+".join(name for bit, name in _HELD.items() if event.state & bit)
+        held = "+".join(name for bit, name in HELD.items() if event.state & bit)
         seen = Event(kind, detail, event.root_x, event.root_y, held, event.time)
         self._events = [*self._events, seen][-KEPT:]
         self._count += 1

@@ -22,6 +22,7 @@ from footage.replay.machines.qemu.devices import Inlet, QemuKeyboard, QemuPointe
 from footage.replay.machines.qemu.guests import Guest, load_guest
 from footage.replay.machines.qemu.process import Process
 from footage.replay.machines.qemu.screen import Eye, Screen
+from footage.replay.machines.qemu.witness import Witness
 from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ class Qemu:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """The canonical actions, `pixel_exact`, `snapshot`, `isolated`, and `rest` (it has a method of that name)."""
-        return frozenset({*self._hands.actions, "pixel_exact", "snapshot", "isolated", "rest"})
+        """The canonical actions, `pixel_exact`, `snapshot`, `isolated`, and its own methods `rest` and `witness`."""
+        own = {"rest", *(["witness"] if self._guest.agent else [])}
+        return frozenset({*self._hands.actions, "pixel_exact", "snapshot", "isolated", *own})
 
     @property
     def input_log(self) -> Sequence[InputEvent]:
@@ -162,6 +164,11 @@ class Qemu:
         if done.returncode != 0:
             raise MachineError(f"There is no file {name!r} in the guest's home folder.")
         return done.stdout
+
+    def witness(self) -> Witness:
+        """Show a window in the guest that sees every event. Raises MachineError where the guest has no agent."""
+        agent = self._agent()
+        return Witness(lambda command: agent.run(command, timeout=30.0), self.rest)
 
     # --- its life ---------------------------------------------------------------------------------------------------
 
