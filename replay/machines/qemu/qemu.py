@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CATCH_UP = 2.0
 """Seconds a guest gets to deal with an action's input before the next one's; emulated programs are slow."""
+BREATH, BREATH_LOOK = 0.1, 0.008
+"""Seconds it gets between the clicks of a double click, and seconds of a look at it."""
 
 
 class Qemu:
@@ -215,7 +217,8 @@ class Qemu:
         self._screen = Screen(process)
         self._log = InputLog()
         self._serial: Agent | None = None
-        inlet = Inlet(partial(_give, process), partial(self._activity.rest, CATCH_UP))
+        rest = self._activity.rest
+        inlet = Inlet(partial(_give, process), partial(rest, CATCH_UP), partial(rest, BREATH, look=BREATH_LOOK, calm=2))
         self._pointer = QemuPointer(self._log, inlet, pointer, self._guest.screen)
         keyboard = QemuKeyboard(
             self._log,
