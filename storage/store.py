@@ -20,6 +20,7 @@ from footage.storage.queries import RunQuery, facets, places_of_text, runs_that_
 from footage.storage.requests import dump_json, rebuild_request
 from footage.storage.rows import insert, instant_columns, task_id_of, update
 from footage.storage.soundness import checked, sound
+from footage.storage.thumbnails import THUMBNAIL_WIDTH, Thumbnails
 from footage.storage.writing import RunWriter
 from footage.trajectory import (
     JSON,
@@ -63,6 +64,7 @@ class Store:
         self.database = Database(path, create=create, readonly=readonly)
         self.path = self.database.path
         self._pictures = PictureReader(self.database)
+        self._thumbnails = Thumbnails(self.database, self._pictures)
 
     def __enter__(self) -> Self:
         return self
@@ -286,6 +288,10 @@ class Store:
     def pixels(self, picture: int) -> Pixels:
         """Return a picture's pixels, (height, width, 3) RGB, checked by their hash. Raises StoreCorrupt."""
         return self._pictures.load(picture)
+
+    def thumbnail(self, picture: int, *, width: int = THUMBNAIL_WIDTH) -> bytes:
+        """Return a picture as a JPEG of at most `width` pixels across, made now or kept. Raises StoreCorrupt."""
+        return self._thumbnails.get(picture, width)
 
     def request(self, turn: int, *, pictures: bool = False) -> JSON | None:
         """

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from footage.errors import FootageError, StoreCorrupt
+from footage.errors import FootageError
 from footage.storage.artefacts import Artefacts
-from footage.storage.messages import pictures_in
+from footage.storage.requestcheck import RequestCheck
 from footage.storage.soundness import checked
 from footage.storage.store import Store
 from footage.trajectory import JSON
@@ -61,9 +61,10 @@ def verify_store(store: Store, *, on_progress: Callable[[int, int], None] | None
     turns = _column(store, report, "SELECT turn FROM request ORDER BY id")
     files = _column(store, report, "SELECT id FROM artefact ORDER BY id")
     runs = _column(store, report, "SELECT id FROM run ORDER BY id")
+    requests = RequestCheck(store.database, frozenset(pictures))
     checks: list[tuple[str, int, Callable[[int], object]]]
     checks = [("picture", picture, store.pixels) for picture in pictures]
-    checks += [("request", turn, partial(_check_request, store, frozenset(pictures))) for turn in turns]
+    checks += [("request", turn, requests.check) for turn in turns]
     checks += [("artefact", file, Artefacts(store.database).check) for file in files]
     checks += [("run", run, partial(_read, store)) for run in runs]
     for done, (kind, row, check_row) in enumerate(checks, 1):
@@ -86,12 +87,6 @@ def _column(store: Store, report: VerifyReport, sql: str) -> list[int]:
     found: list[int] = []
     _try(report, "file", 0, lambda: found.extend(int(row[0]) for row in store.database.rows(sql)))
     return found
-
-
-def _check_request(store: Store, pictures: frozenset[int], turn: int) -> None:
-    """Rebuild a request; whether its pictures are sound is found out once for each of them."""
-    if missing := pictures_in(store.request(turn)) - pictures:
-        raise StoreCorrupt(f"The request of turn {turn} is damaged: picture {min(missing)} is missing.")
 
 
 def _read(store: Store, run: int) -> None:

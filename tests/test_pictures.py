@@ -444,3 +444,45 @@ def test_a_reader_keeps_what_it_decoded_but_only_so_much(store: Store, monkeypat
         list(pool.map(reader.load, ids * 20))
     assert len(reader._cache) <= 2
     assert reader._bytes == sum(tiles.nbytes for tiles in reader._cache.values())
+
+
+# --- thumbnails ---
+
+
+def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape(store: Store) -> None:
+    wide, narrow = stored(store, pixels(page("Desk"))), stored(store, noise(100, 300))
+    with Image.open(io.BytesIO(store.thumbnail(wide))) as made:
+        assert (made.format, made.size) == ("JPEG", (240, 150))
+        small = np.asarray(Image.fromarray(store.pixels(wide)).resize((240, 150), Image.Resampling.BOX))
+        assert np.abs(np.asarray(made).astype(int) - small).mean() < 6
+    with Image.open(io.BytesIO(store.thumbnail(narrow))) as made:
+        assert made.size == (100, 300)
+    with Image.open(io.BytesIO(store.thumbnail(narrow, width=10))) as made:
+        assert made.size == (10, 30)
+
+
+def test_a_thumbnail_is_made_once_and_kept_while_there_is_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [stored(store, noise(300, 200, seed=seed)) for seed in range(3)]
+    made: list[int] = []
+    load = PictureReader.load
+
+    def noted(self: PictureReader, picture: int) -> Pixels:
+        made.append(picture)
+        return load(self, picture)
+
+    monkeypatch.setattr(PictureReader, "load", noted)
+    size = len(store.thumbnail(pictures[0]))
+    monkeypatch.setattr("footage.storage.thumbnails.KEPT_BYTES", int(size * 2.5))
+    for picture in (0, 1, 0, 2, 0, 1):
+        store.thumbnail(pictures[picture])
+    assert made == [pictures[0], pictures[1], pictures[2], pictures[1]]
+
+
+def test_a_damaged_picture_has_no_thumbnail(store: Store) -> None:
+    picture = stored(store, noise(64, 64))
+    with store.database.transaction() as connection:
+        connection.execute("UPDATE picture SET sha256 = 'ff'")
+    with pytest.raises(StoreCorrupt, match="hash"):
+        store.thumbnail(picture)
+    with pytest.raises(StoreCorrupt, match="not in the store"):
+        store.thumbnail(picture + 1)

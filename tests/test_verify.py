@@ -12,6 +12,7 @@ import pytest
 from drawn import page
 from footage.errors import StoreError
 from footage.storage import Store, open_store, verify_store
+from footage.storage.requestcheck import RequestCheck
 from footage.trajectory import FrameRole, Instant, StepStatus
 from samples import CLICK, ask, encoded, image_block, noise, result
 
@@ -140,3 +141,39 @@ def test_progress_is_told_up_to_the_end(store: Store) -> None:
     told: list[tuple[int, int]] = []
     verify_store(store, on_progress=lambda done, total: told.append((done, total)))
     assert told == [(i, 16) for i in range(1, 17)]
+
+
+def test_each_document_is_read_once_however_long_the_history(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = store.begin_run()
+    messages = []
+    for number in range(150):
+        messages.append({"role": "user", "content": f"message {number}"})
+        ask(writer, {"system": "s", "messages": messages})
+    writer.end()
+    read: list[int] = []
+    load = RequestCheck._loaded
+
+    def noted(self: RequestCheck, number: int) -> tuple[bytes, object]:
+        read.append(number)
+        return load(self, number)
+
+    monkeypatch.setattr(RequestCheck, "_loaded", noted)
+    report = verify_store(store)
+    assert (report.ok, report.requests) == (True, 156)
+    (documents,) = store.database.rows("SELECT count(*) FROM document")[0]
+    assert len(read) == len(set(read)) == documents
+
+
+def test_damage_is_told_of_every_request_that_holds_it(store: Store) -> None:
+    writer = store.begin_run()
+    messages = []
+    for number in range(70):
+        messages.append({"role": "user", "content": f"message {number}"})
+        ask(writer, {"system": "s", "messages": messages})
+    turns = [turn.id for turn in store.turns(writer.run_id)]
+    writer.end()
+    changed(store, "UPDATE document SET body = x'7b7d' WHERE CAST(body AS TEXT) LIKE '%message 66\"%'")
+    bad = [item.id for item in verify_store(store).bad]
+    assert bad == turns[66:]
+    changed(store, "DELETE FROM document WHERE CAST(body AS TEXT) LIKE '%message 1\"%'")
+    assert sorted({item.id for item in verify_store(store).bad if item.kind == "request"}) == turns[1:]

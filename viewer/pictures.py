@@ -1,39 +1,22 @@
-"""Pictures as the browser takes them: PNG of checked pixels, small JPEG thumbnails."""
+"""Pictures as the browser takes them: PNG of checked pixels, and where it finds them."""
 
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
 from footage.errors import BadPicture
 from footage.trajectory import Frame, Pixels
 
-__all__ = ["THUMBNAIL_WIDTH", "as_png", "as_thumbnail", "picture_url", "thumbnail_url"]
+__all__ = ["as_png", "picture_url", "thumbnail_url"]
 
-THUMBNAIL_WIDTH = 240
-"""Pixels; narrower pictures keep their width."""
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # loopback is quicker than zlib
-_GOOD_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
 
 
 def as_png(pixels: Pixels) -> bytes:
     """Encode (height, width, 3) RGB pixels as PNG, losslessly."""
-    return _encode(".png", pixels, _FAST_PNG)
-
-
-def as_thumbnail(pixels: Pixels) -> bytes:
-    """Encode pixels as a JPEG of at most `THUMBNAIL_WIDTH` pixels across."""
-    height, width = pixels.shape[:2]
-    if width > THUMBNAIL_WIDTH:
-        size = (THUMBNAIL_WIDTH, max(1, round(height * THUMBNAIL_WIDTH / width)))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return _encode(".jpg", pixels, _GOOD_JPEG)
-
-
-def _encode(suffix: str, pixels: Pixels, options: list[int]) -> bytes:
-    done, data = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    done, data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _FAST_PNG)
     if not done:
-        raise BadPicture(f"A picture of shape {pixels.shape} could not be encoded as {suffix}.")
+        raise BadPicture(f"A picture of shape {pixels.shape} could not be encoded.")
     return data.tobytes()
 
 

@@ -15,7 +15,7 @@ from footage.viewer.comparison import Comparison
 from footage.viewer.flipbook import Book
 from footage.viewer.kept import Kept
 from footage.viewer.listing import list_runs
-from footage.viewer.pictures import as_png, as_thumbnail, thumbnail_url
+from footage.viewer.pictures import as_png, thumbnail_url
 
 __all__ = ["Viewer", "pages"]
 
@@ -107,10 +107,10 @@ def thumbnail(picture: int) -> Response:
 def _picture(picture: int, *, thumbnail: bool) -> Response:
     """Send pixels, for ever where the address names their hash (`v`); for a damaged picture, a sign that says so."""
     try:
-        pixels = _viewer().store.pixels(picture)
+        store = _viewer().store
+        body = store.thumbnail(picture) if thumbnail else as_png(store.pixels(picture))
     except StoreCorrupt:
         return Response((_STATIC / "damaged.svg").read_bytes(), status=500, mimetype="image/svg+xml")
-    body = as_thumbnail(pixels) if thumbnail else as_png(pixels)
     response = Response(body, mimetype="image/jpeg" if thumbnail else "image/png")
     if "v" in request.args:
         response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
