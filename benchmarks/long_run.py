@@ -96,7 +96,8 @@ def post(base: str, body: bytes) -> float:
     begun = time.perf_counter()
     connection.request("POST", f"{parts.path}/v1/messages", body, {"content-type": "application/json"})
     reply = connection.getresponse()
-    assert reply.read() and reply.status == 200
+    assert reply.read()
+    assert reply.status == 200
     connection.close()
     return (time.perf_counter() - begun) * 1e3
 

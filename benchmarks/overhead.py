@@ -5,7 +5,7 @@ What recording costs an agent: none, in process and through the proxy, side by s
 
 A request carries a history with ten screenshots (2 MB) and one that is new; the service answers with one tool call
 after THINK seconds, a small part of what a model takes. Delay is what the agent waits for a reply; CPU is that of the
-agent's process, and for the proxy also its own. A durable commit of one small row, by SQLite alone and on the same
+agent's process, and for the proxy also its processes' own. A durable commit of one small row, by SQLite alone and on the same
 disk, is measured between them: no recorder that keeps its promise can be faster.
 """
 
@@ -33,9 +33,8 @@ import numpy as np
 from anthropic import Anthropic
 from PIL import Image
 
-from footage.recorder.lanes import Lanes
-from footage.recorder.proxy import Proxy
 from footage.recorder.session import record
+from footage.recorder.supervisor import Supervisor
 from footage.recorder.upstream import Upstream
 from footage.trajectory import JSON
 
@@ -79,17 +78,6 @@ def _serve(pipe: Connection) -> None:
     server.serve_forever()
 
 
-def _proxy(pipe: Connection, upstream: str, store: Path) -> None:
-    run = record(store=store, layer="proxy")
-    lanes = Lanes()
-    lanes.add(run, run.id)
-    proxy = Proxy({"anthropic": Upstream(upstream)}, lanes)
-    pipe.send(proxy.address(run.id))
-    while pipe.recv():
-        proxy.drain(10)
-        pipe.send(time.process_time())
-
-
 @contextmanager
 def child(work: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
     here, there = multiprocessing.Pipe()
@@ -130,7 +118,11 @@ def main(rounds: int) -> None:
     SCREENS.update({number: picture(number) for number in range(rounds + 1)})
     tool: Any = {"type": "computer_20251124", "name": "computer", "display_width_px": 1280, "display_height_px": 800}
     folder = Path(tempfile.mkdtemp())
-    with child(_serve) as (url, _), child(_proxy, url, folder / "proxy.db") as (address, pipe):
+    with (
+        child(_serve) as (url, _),
+        Supervisor({"anthropic": Upstream(url)}, folder / "proxy.db", {"task": "overhead"}) as supervisor,
+    ):
+        address = supervisor.address(supervisor.run)
         run = record(store=folder / "in-process.db")
         bare = sqlite3.connect(folder / "bare.db", isolation_level=None)
         bare.execute("PRAGMA journal_mode=WAL")
@@ -155,13 +147,18 @@ def main(rounds: int) -> None:
                 delays[way].append((time.perf_counter() - begun) * 1e3)
                 run.flush()
                 cpu[way].append((time.process_time() - used) * 1e3)
-        pipe.send(True)
-        proxy_cpu = pipe.recv() * 1e3 / rounds
+        used_by = {name: cpu_of(process) / rounds for name, process in supervisor.processes.items()}
         run.end()
         bare.close()
-    report(rounds, size, delays, cpu, proxy_cpu)
+    report(rounds, size, delays, cpu, used_by)
     commits.sort()
     print(f"a durable commit alone: median {commits[rounds // 2]:.1f} ms, p99 {commits[int(rounds * 0.99)]:.1f} ms")
+
+
+def cpu_of(process: int) -> float:
+    """Return the milliseconds of CPU that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
 
 
 def commit(bare: sqlite3.Connection) -> float:
@@ -171,7 +168,7 @@ def commit(bare: sqlite3.Connection) -> float:
 
 
 def report(
-    rounds: int, size: int, delays: dict[str, list[float]], cpu: dict[str, list[float]], proxy_cpu: float
+    rounds: int, size: int, delays: dict[str, list[float]], cpu: dict[str, list[float]], used_by: dict[str, float]
 ) -> None:
     print(f"{rounds} requests of up to {size / 1e6:.1f} MB, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print(f"{'recorder':12} {'median':>9} {'added':>9} {'p99':>9} {'added':>9} {'CPU':>9}   (ms a request)")
@@ -183,7 +180,8 @@ def report(
         over = high - none[int(len(none) * 0.99)]
         used = statistics.median(cpu[way])
         print(f"{way:12} {median:9.1f} {added:9.1f} {high:9.1f} {over:9.1f} {used:9.1f}")
-    print(f"\nthe proxy's own process: {proxy_cpu:.1f} ms CPU a request; threads here: {threading.active_count()}")
+    own = ", ".join(f"{name} {value:.1f}" for name, value in used_by.items())
+    print(f"\nthe processes of the proxy, ms CPU a request: {own}; threads here: {threading.active_count()}")
 
 
 if __name__ == "__main__":

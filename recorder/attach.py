@@ -15,6 +15,7 @@ import httpx2
 from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext, Middleware
 
 from footage.errors import UsageError
+from footage.recorder.awsevents import AwsEvents
 from footage.recorder.blocks import plain
 from footage.recorder.wire import Exchange, Wire
 
@@ -63,7 +64,7 @@ class RecordingMiddleware(Middleware):
         if http.is_stream_consumed:
             _record_whole(exchange, http)
         elif http.is_success:
-            http.stream = _Tee(http.stream, exchange, http.status_code, _is_events(http))
+            http.stream = _Tee(http.stream, _Sink(exchange, http))
         else:
             http.read()
             _record_whole(exchange, http)
@@ -83,7 +84,7 @@ class RecordingMiddleware(Middleware):
         if http.is_stream_consumed:
             _record_whole(exchange, http)
         elif http.is_success:
-            http.stream = _AsyncTee(http.stream, exchange, http.status_code, _is_events(http))
+            http.stream = _AsyncTee(http.stream, _Sink(exchange, http))
         else:
             await http.aread()
             _record_whole(exchange, http)
@@ -101,7 +102,11 @@ def _readable(request: APIRequest) -> APIRequest:
 
 
 def _is_events(http: httpx2.Response) -> bool:
-    return "event-stream" in str(http.headers.get("content-type", ""))
+    return "event-stream" in str(http.headers.get("content-type", "")) or _is_aws(http)
+
+
+def _is_aws(http: httpx2.Response) -> bool:
+    return "amazon.eventstream" in str(http.headers.get("content-type", ""))
 
 
 def _record_whole(exchange: Exchange, http: httpx2.Response) -> None:
@@ -115,15 +120,16 @@ def _record_whole(exchange: Exchange, http: httpx2.Response) -> None:
 class _Sink:
     """Takes the bytes of a body on their way: events one by one, anything else as a whole at the end."""
 
-    def __init__(self, exchange: Exchange, status: int, events: bool) -> None:
+    def __init__(self, exchange: Exchange, http: httpx2.Response) -> None:
         self._exchange = exchange
-        self._status = status
-        self._events = events
+        self._status = http.status_code
+        self._events = _is_events(http)
+        self._unwrap = AwsEvents().feed if _is_aws(http) else bytes
         self._whole = bytearray()
 
     def take(self, chunk: bytes) -> None:
         if self._events:
-            self._exchange.feed(chunk, self._status)
+            self._exchange.feed(self._unwrap(chunk), self._status)
         else:
             self._whole += chunk
 
@@ -141,9 +147,9 @@ class _Sink:
 class _Tee(httpx2.SyncByteStream):
     """A response body that is recorded as it is read."""
 
-    def __init__(self, body: Any, exchange: Exchange, status: int, events: bool) -> None:
+    def __init__(self, body: Any, sink: _Sink) -> None:
         self._body = body
-        self._sink = _Sink(exchange, status, events)
+        self._sink = sink
         # The SDK's own tracing finds what it put on the body there.
         self.stream_observer = getattr(body, "stream_observer", None)
 
@@ -166,9 +172,9 @@ class _Tee(httpx2.SyncByteStream):
 class _AsyncTee(httpx2.AsyncByteStream):
     """The same for an asynchronous client."""
 
-    def __init__(self, body: Any, exchange: Exchange, status: int, events: bool) -> None:
+    def __init__(self, body: Any, sink: _Sink) -> None:
         self._body = body
-        self._sink = _Sink(exchange, status, events)
+        self._sink = sink
         self.stream_observer = getattr(body, "stream_observer", None)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

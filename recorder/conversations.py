@@ -14,7 +14,8 @@ from typing import Any
 
 from footage.recorder.actions import TOOLSET, tool_version
 from footage.recorder.blocks import content_of, objects, tool_results
-from footage.recorder.images import image_bytes, picture_size
+from footage.recorder.images import picture_size
+from footage.recorder.uploads import Uploads
 from footage.trajectory import JSON, Space
 
 __all__ = ["Conversations", "Talk", "full_print", "label_of", "text_print"]
@@ -44,7 +45,7 @@ class Talk:
     image: tuple[int, int] | None = None
     """Size of the last picture the model was sent."""
 
-    def learn(self, body: JSON, zooms: Container[str]) -> None:
+    def learn(self, body: JSON, zooms: Container[str], uploads: Uploads) -> None:
         """Take note of the tools and of the newest picture of the whole screen; `zooms` are calls that show a part."""
         tools = objects(body.get("tools"))
         if tools:
@@ -55,7 +56,7 @@ class Talk:
                 self.declared = (width, height)
         for message in reversed(objects(body.get("messages"))):
             blocks = _images(content_of(message), zooms)
-            image = next((data for block in blocks if (data := image_bytes(block))), None)
+            image = next((data for block in blocks if (data := uploads.image_bytes(block))), None)
             size = picture_size(image) if image else None
             if size:
                 self.image = size

@@ -47,7 +47,8 @@ class Guard:
         """
         Return what `call` returns, or None where it failed; `what` names the loss ("a step").
 
-        What was lost before is marked first. Raises if strict.
+        What was lost before is marked first. Raises if strict: what is lost then is marked as well, if the store ever
+        writes again.
         """
         if self.writer is None:
             return None
@@ -55,9 +56,9 @@ class Guard:
             self._mark_gap(self.writer)
             return call(self.writer)
         except Exception as error:
+            self._note(what, error)
             if self.strict:
                 raise
-            self._note(what, error)
             return None
 
     def write_all(self, what: str, calls: Sequence[Callable[[RunWriter], _T]]) -> list[_T | None]:
@@ -101,7 +102,7 @@ class Guard:
             said = self.secrets.clean(str(error))
             self._reason = self._reason or f"{what} could not be recorded: {type(error).__name__}: {said}"
             first, self._warned = not self._warned, True
-        if first:
+        if first and not self.strict:
             _log.warning("%s could not be recorded (%s); the agent goes on, the run will show a gap.", what, said)
         _log.debug("not recorded: %s (%s)", what, said)
 

@@ -64,7 +64,7 @@ class Lanes:
         if passing.is_message:
             retry = named.get("x-stainless-retry-count", "0") not in {"", "0"}
             return MessageTee(lane.recording.wire, lane.worker, passing, retry=retry)
-        return RawTee(lane.recording.guard, lane.worker, passing)
+        return RawTee(lane.recording.guard, lane.worker, passing, lane.recording.wire.results.uploads)
 
     def settled(self, name: str, then: Callable[[], object]) -> None:
         """Call back when everything so far that came by this name is stored, frames aside."""

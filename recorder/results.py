@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from footage.recorder.blocks import content_of
-from footage.recorder.images import image_bytes
 from footage.recorder.pictures import PictureQueue, QueuedFrame
 from footage.recorder.steps import StepBook, StepEntry
+from footage.recorder.uploads import Uploads
 from footage.trajectory import JSON, FrameRole, Instant, Region, StepStatus
 
 __all__ = ["ResultReader"]
@@ -35,6 +35,7 @@ class ResultReader:
         self._steps = steps
         self._pictures = pictures
         self._screen = screen
+        self.uploads = Uploads()
         self.on_results: Callable[[list[StepEntry]], None] = lambda _: None
         """Told of a call's steps when the model is about to be told of them."""
 
@@ -45,7 +46,7 @@ class ResultReader:
             return
         self.on_results(entries)
         failed = bool(block.get("is_error")) or _is_error(block.get("content"))
-        parts, labelled = _shares(block, len(entries))
+        parts, labelled = _shares(block, len(entries), self.uploads)
         for number, (entry, part) in enumerate(zip(entries, parts, strict=True)):
             entry.answered = entry.claimed = True
             last = labelled is None or number == labelled
@@ -86,7 +87,7 @@ def _is_error(content: object) -> bool:
     return isinstance(content, dict) and str(content.get("type") or "").endswith("_error")
 
 
-def _shares(block: JSON, count: int) -> tuple[list[_Part], int | None]:
+def _shares(block: JSON, count: int, uploads: Uploads) -> tuple[list[_Part], int | None]:
     """
     Share a result out among `count` steps; return the parts, and the last label seen (None without labels).
 
@@ -97,7 +98,7 @@ def _shares(block: JSON, count: int) -> tuple[list[_Part], int | None]:
     at, label = count - 1, None
     for item in content_of(block):
         if item.get("type") == "image":
-            data = image_bytes(item)
+            data = uploads.image_bytes(item)
             if data is not None:
                 parts[at].images.append(data)
                 images.append(data)

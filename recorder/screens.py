@@ -13,6 +13,10 @@ from footage.trajectory import FrameRole, Machine, Screenshot
 __all__ = ["Screens"]
 
 
+_SEVERAL = "Several calls in one reply: when each of them began and ended cannot be seen from outside the agent."
+"""Said once in a run: their frames are before the first of them, between, and after the last."""
+
+
 class Screens:
     """
     Records a machine's screen into a run whose requests pass a proxy, until `close`.
@@ -29,6 +33,7 @@ class Screens:
         self._lock = threading.Lock()
         self._waiting: list[int | None] = []
         self._current: int | None = None
+        self._said = False
         self._sampler = Sampler(eye, self._between, recording.guard)
         recording.wire.on_calls = lambda entries: self.asked([entry.index for entry in entries])
         recording.wire.results.on_results = lambda entries: self.told([entry.index for entry in entries])
@@ -47,6 +52,9 @@ class Screens:
                 self._current = steps[0]
         if first and steps:
             self._look(steps[0], FrameRole.BEFORE)
+        elif steps and not self._said:
+            self._said = True
+            self._recording.gap(_SEVERAL, step=steps[0])
 
     def told(self, steps: Sequence[int | None]) -> None:
         """Take note that the model is about to be told of a call's result."""

@@ -16,6 +16,7 @@ from typing import Protocol
 from footage.recorder.blocks import objects
 from footage.recorder.copies import Passing
 from footage.recorder.guard import Guard
+from footage.recorder.uploads import Uploads
 from footage.recorder.wire import Exchange, Wire, is_for_take
 from footage.recorder.worker import Worker
 from footage.trajectory import JSON, Instant, RawExchange
@@ -175,8 +176,9 @@ class RawTee:
 
     reads_on = False
 
-    def __init__(self, guard: Guard, worker: Worker, passing: Passing) -> None:
+    def __init__(self, guard: Guard, worker: Worker, passing: Passing, uploads: Uploads) -> None:
         self._guard = guard
+        self._uploads = uploads
         self._worker = worker
         self._method = passing.method
         self._path = ("" if passing.service == "anthropic" else f"/via/{passing.service}") + passing.path
@@ -226,6 +228,9 @@ class RawTee:
         secrets = self._guard.secrets
         named = {name.lower(): value.lower() for name, value in self._reply_headers}
         plain = _decoder(named.get("content-encoding", ""))(bytes(self._response))
+        if self._method == "POST" and self._path.split("?")[0].endswith("/v1/files"):
+            sent_as = {name.lower(): value for name, value in self._headers}.get("content-type", "")
+            self._uploads.learn(sent_as, bytes(self._request), plain)
         exchange = RawExchange(
             method=self._method,
             path=secrets.clean_path(self._path),

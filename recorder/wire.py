@@ -103,7 +103,7 @@ class Wire:
         with self.lock:
             self.adopt(conversation, objects(request.get("messages")))
             talk = self.conversations.newest
-            talk.learn(request, ())
+            talk.learn(request, (), self.results.uploads)
             for each in replies:
                 self.conversations.replied(talk, each)
             for each in calls:
@@ -120,7 +120,7 @@ class Wire:
             retried = talk.outcome == "failed" and talk.request == fingerprint
             talk.prints = talk.prints if retried else self._prints(talk, body)
             talk.request, talk.outcome = fingerprint, ""
-            talk.learn(body, self.conversations.zooms)
+            talk.learn(body, self.conversations.zooms, self.results.uploads)
             for block in tool_results(objects(body.get("messages"))):
                 self.results.take(block)
             if retried:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from footage.errors import UsageError
+from footage.recorder.guard import Guard
+from footage.recorder.heartbeat import Heartbeat
 from footage.replay.steps import DEFAULT_TIMEOUT, Played, StepPlayer
 from footage.storage import RunWriter, Store
 from footage.trajectory import (
@@ -137,15 +139,20 @@ def play_steps(
 
 
 class ending:  # noqa: N801 - reads as a statement: `with ending(writer):`
-    """Ends a run as `errored` or `interrupted` where the block raises, so that its lock is not held for longer."""
+    """
+    Ends a run as `errored` or `interrupted` where the block raises, so that its lock is not held for longer.
+
+    Until then it gives the run signs of life.
+    """
 
     def __init__(self, writer: RunWriter) -> None:
         self._writer = writer
 
     def __enter__(self) -> None:
-        return None
+        self._heartbeat = Heartbeat(Guard(self._writer))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._heartbeat.stop()
         if error is None:
             return
         stopped = isinstance(error, (KeyboardInterrupt, SystemExit))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import anthropic
 import httpx2
@@ -290,3 +291,15 @@ def test_a_store_that_fails_at_any_stage_never_breaks_the_agent_and_shows_a_gap(
         assert lost or kept.status is RunStatus.INTERRUPTED
         if count == 1 and first < last - 1:
             assert kept.status is RunStatus.COMPLETED
+
+
+def test_a_strict_recorder_marks_what_it_lost_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = Tape(tmp_path, strict=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunWriter, "frame", Mock(side_effect=StoreFull("No room left.")))
+        tape.run.frame(pixels(1))
+        with pytest.raises(StoreFull):
+            tape.run.flush()
+    (gap,) = tape.read().gaps
+    assert gap.lost == 1
+    assert gap.reason == "a frame could not be recorded: StoreFull: No room left."

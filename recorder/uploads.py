@@ -1,0 +1,61 @@
+"""Pictures that a request names by a file id: known where their upload passed the same recorder."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from email.message import Message
+from typing import Any
+
+from footage.recorder.images import image_bytes, picture_size
+
+__all__ = ["Uploads"]
+
+LIMIT = 64 * 1024 * 1024
+"""Bytes of pictures that are kept; the oldest are let go first."""
+
+
+class Uploads:
+    """Pictures by file id. Thread-safe."""
+
+    def __init__(self, *, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._pictures: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+
+    def learn(self, content_type: str, request: bytes, reply: bytes) -> None:
+        """Take in an upload (`multipart/form-data`) and what the service said of it; others change nothing."""
+        try:
+            found = json.loads(reply)
+        except ValueError:
+            return
+        name = found.get("id") if isinstance(found, dict) else None
+        picture = next((part for part in _parts(content_type, request) if picture_size(part)), None)
+        if not isinstance(name, str) or picture is None:
+            return
+        with self._lock:
+            self._size += len(picture) - len(self._pictures.pop(name, b""))
+            self._pictures[name] = picture
+            while self._size > self._limit:
+                self._size -= len(self._pictures.popitem(last=False)[1])
+
+    def image_bytes(self, block: Any) -> bytes | None:
+        """Return the picture of an image block, by itself or by its file id; None where it is not known."""
+        source = block.get("source") if isinstance(block, dict) else None
+        if isinstance(source, dict) and source.get("type") == "file":
+            with self._lock:
+                return self._pictures.get(str(source.get("file_id")))
+        return image_bytes(block)
+
+
+def _parts(content_type: str, body: bytes) -> list[bytes]:
+    """Return the contents of a multipart body."""
+    head = Message()
+    head["content-type"] = content_type
+    boundary = head.get_boundary()
+    if not boundary:
+        return []
+    parts = body.split(b"--" + boundary.encode("latin-1", "replace"))[1:-1]
+    return [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts]
