@@ -5,8 +5,8 @@ What recording costs an agent: none, in process and through the proxy, side by s
 
 A request carries a history with ten screenshots (2 MB) and one that is new; the service answers with one tool call
 after THINK seconds, a small part of what a model takes. Delay is what the agent waits for a reply; CPU is that of the
-agent's process, and for the proxy also its processes' own. A durable commit of one small row, by SQLite alone and on the same
-disk, is measured between them: no recorder that keeps its promise can be faster.
+agent's process, and for the proxy also its processes' own. A durable commit of one small row, by SQLite alone and on
+the same disk, is measured between them: no recorder that keeps its promise can be faster.
 """
 
 from __future__ import annotations
