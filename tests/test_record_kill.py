@@ -18,18 +18,26 @@ from pathlib import Path
 import pytest
 
 from footage.storage import open_store, verify_store
-from footage.trajectory import Gap, Turn
+from footage.trajectory import JSON, Gap, Turn
 from service import Service, click, text
 from test_record import FOOTAGE, TESTS, environment
 
 KILLS = int(os.environ.get("FOOTAGE_KILLS", "20"))
 ONCE = int(os.environ.get("FOOTAGE_KILLS", "4"))
 AGENT = TESTS / "loops" / "acknowledging_loop.py"
-REPLIES = [[text(f"Click {number}."), click(f"call-{number}", number, number)] for number in range(400)]
 ENOUGH = 5
 """Calls after a kill that show that the agent goes on."""
 AHEAD = "A tool call was passed on before it was stored: the store took longer than 50 ms."
 """Where the machine is busy with other things."""
+
+
+class Endless(Service):
+    """Asks for a click at every reply, each with an id of its own."""
+
+    def message(self, body: JSON) -> JSON:
+        number = len(self.requests)
+        content = [text(f"Click {number}."), click(f"call-{number}", number % 64, 20)]
+        return {**super().message(body), "content": content, "stop_reason": "tool_use"}
 
 
 def acknowledged(path: Path) -> list[str]:
@@ -92,7 +100,7 @@ class Recorded:
 @pytest.mark.parametrize("victim", ["agent", "footage"])
 def test_no_call_that_the_agent_learned_of_is_lost(tmp_path: Path, victim: str, trial: int) -> None:
     chance = random.Random(f"{victim} {trial}")
-    with Service(*REPLIES, pause=0.001) as service:
+    with Endless([text("Click.")], pause=0.001) as service:
         under_way = Recorded(tmp_path, service)
         try:
             time.sleep(chance.uniform(0, 0.8))
@@ -111,7 +119,7 @@ def test_no_call_that_the_agent_learned_of_is_lost(tmp_path: Path, victim: str, 
 @pytest.mark.parametrize("victim", ["scribe", "front"])
 def test_what_is_killed_is_started_again_and_the_agent_goes_on(tmp_path: Path, victim: str) -> None:
     chance = random.Random(victim)
-    with Service(*REPLIES, pause=0.001) as service:
+    with Endless([text("Click.")], pause=0.001) as service:
         # A stream that was cut is not asked for again by any client: for one victim the agent does so itself.
         under_way = Recorded(tmp_path, service, retries=KILLS * 3 if victim == "front" else 0)
         try:

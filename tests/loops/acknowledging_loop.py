@@ -46,6 +46,7 @@ def main(learned: str, pid: str, retries: int) -> None:
                 continue
             calls = [block["id"] for block in reply["content"] if block["type"] == "tool_use"]
             messages += [said(*reply["content"]), user([result(each, text("Clicked.")) for each in calls])]
+            messages = messages if len(messages) < 60 else messages[:1] + messages[-58:]
 
 
 if __name__ == "__main__":
