@@ -19,7 +19,7 @@ from footage.storage import open_store
 
 NAMES = [
     *("sqlite", "store", "disk space", "file system", "locks", "durable writes", "clock"),
-    *("display", "window manager", "isolation", "python-xlib", "chromium"),
+    *("display", "window manager", "isolation", "python-xlib", "qemu", "chromium"),
 ]
 FAR = 365 * 86400 * 10**9
 

@@ -79,6 +79,7 @@ def checks(store: Path) -> Iterator[Check]:
         window_manager,
         isolation,
         python_xlib,
+        virtual_machines,
         browser,
     ]
     for look in looks:
@@ -296,6 +297,18 @@ def python_xlib() -> Check:
         detail = "python-xlib is not installed: there is no desktop machine."
         return Check("python-xlib", Status.WARN, detail, "pip install 'footage[desktop]'")
     return Check("python-xlib", Status.OK, "installed")
+
+
+def virtual_machines() -> Check:
+    """See whether QEMU is there, and which guests have been built."""
+    from footage.replay.machines.availability import availability
+    from footage.replay.machines.qemu.guests import GUESTS
+
+    found = [availability(f"qemu/{name}") for name in GUESTS]
+    detail = "; ".join(f"{each.name} {each.detail}" for each in found)
+    missing = next((each for each in found if not each.ready), None)
+    status = Status.OK if shutil.which("qemu-system-x86_64") else Status.WARN
+    return Check("qemu", status, detail, missing.hint if missing else "")
 
 
 def browser() -> Check:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from footage.cli.machine_build import build
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import ExampleGroup, json_option, store_option, with_examples
 from footage.cli.terminal import console, verdict_mark
@@ -21,21 +22,28 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group(cls=ExampleGroup, examples=("footage machine list", "footage machine check desktop"))
+@click.group(
+    cls=ExampleGroup,
+    examples=("footage machine list", "footage machine build desktop", "footage machine check qemu/desktop"),
+)
 def command() -> None:
-    """List the machines, and check that one does what it should."""
+    """List the machines, build guests of virtual ones, and check that one does what it should."""
 
 
 @with_examples("footage machine list", "footage machine list --json")
 @json_option
 def list_machines(as_json: bool) -> None:
-    """List the machines by name."""
-    from footage.replay.machines import machine_names
+    """List the machines by name, and say which can be had here."""
+    from footage.replay.machines.availability import availabilities
 
+    found = availabilities()
     if as_json:
-        print_json({"machines": [{"name": name} for name in machine_names()]})
-    else:
-        click.echo("\n".join(machine_names()))
+        print_json({"machines": [each.as_json() for each in found]})
+        return
+    for each in found:
+        mark = ("✓ ", "green") if each.ready else ("· ", "dim")
+        hint = f"  ({each.hint})" if each.hint else ""
+        console().print(Text.assemble(mark, f"{each.name:<16} ", (f"{each.detail}{hint}", "dim")))
 
 
 @with_examples(
@@ -115,6 +123,7 @@ def _learn(run: str, name: str | None, times: int, store: Path | None, *, as_jso
 
 
 command.add_command(list_machines, "list")
+command.add_command(build, "build")
 command.add_command(check, "check")
 
 
