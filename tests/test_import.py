@@ -316,3 +316,15 @@ def test_a_run_that_cannot_be_stored_is_told_and_the_others_come_in(
     ]
     assert len(report.imported) == 1
     assert sorted(run.status for run in store.runs()) == [RunStatus.COMPLETED, RunStatus.INTERRUPTED]
+
+
+def test_a_point_outside_the_picture_has_no_marker_and_is_told(store: Store, recording: Path) -> None:
+    log = session()
+    log["events"][6]["data"]["content"][0]["input"]["coordinate"] = [40, 48]
+    (recording / "logs/session_7_Form_1.json").write_text(json.dumps(log))
+    report = import_paths(store, [recording])
+    assert [skipped.reason for skipped in report.skipped] == ["the point 40,48 lies outside the picture of 64x48"] * 2
+    _, move, click, _ = store.steps(only_run(store))
+    assert (move.action.point, click.action.point) == (None, None)
+    assert (move.action.raw or {})["coordinate"] == [40, 48]
+    assert [gap.step for gap in store.gaps(only_run(store))] == [1, 2]

@@ -8,6 +8,7 @@ a recording is not taken for one itself. Everything goes through the readers of 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -26,6 +27,7 @@ from footage.storage.importers.safety import (
     read_file,
     read_json,
     read_lines,
+    shown,
 )
 from footage.storage.importers.salvage import closed
 
@@ -238,7 +240,8 @@ class Entry:
         if not name:
             return self.path
         places = (folder / name for folder in (self.folder, self.folder.parent, self.base))
-        return next((place for place in places if place.exists()), self.folder / name)
+        # Path.exists raises where a name is too long.
+        return next((p for p in places if os.path.exists(p)), self.folder / shown(name))  # noqa: PTH110 - see above
 
     def picture(self, *names: str, up: int = 1, at: int | None = None) -> DraftPicture | None:
         """Return the picture in the first of these files that is there (see `beside`); None where none is."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from footage.errors import FootageError, StoreError, UsageError
 from footage.storage.importers.draft import DraftFrame, DraftRun, DraftStep, Problem
-from footage.storage.importers.safety import Pictures
+from footage.storage.importers.safety import Pictures, shown
 from footage.storage.store import Store
 from footage.storage.writing import RunWriter
-from footage.trajectory import Instant, RunKind, StepStatus
+from footage.trajectory import Action, Instant, RunKind, StepStatus
 
 __all__ = ["Written", "known_run", "write_run"]
 
@@ -176,11 +176,12 @@ class _Pen:
     def _step(self, step: DraftStep) -> None:
         turn = None if step.turn is None else self._turns.get(step.turn)
         started = self.clock.at(step.started)
+        action = self._within(step)
         call_id = step.call_id
         while call_id and (call_id, step.call_index) in self._calls:
             call_id += "'"  # an id that stands twice would be the same step
         self._calls.add((call_id, step.call_index))
-        made = self._writer.intend(step.action, turn=turn, call_id=call_id, call_index=step.call_index, at=started)
+        made = self._writer.intend(action, turn=turn, call_id=call_id, call_index=step.call_index, at=started)
         for frame in step.frames:
             self._frame(made, frame)
         ended = self.clock.at(step.ended) if step.ended is not None else None
@@ -193,6 +194,19 @@ class _Pen:
                 started=started if step.started is not None else None,
                 ended=ended,
             )
+
+    def _within(self, step: DraftStep) -> Action:
+        """Return the step's action; without a place where that lies outside the picture: no marker can show it."""
+        whole = [frame.picture for frame in step.frames if frame.picture.region is None]
+        size, point = whole[0].size if whole else None, step.action.point
+        if size is None or point is None or (0 <= point[0] < size[0] and 0 <= point[1] < size[1]):
+            return step.action
+        index = next(i for i, one in enumerate(self._draft.steps) if one is step)
+        problem = Problem(f"the point {point[0]},{point[1]} lies outside the picture of {size[0]}x{size[1]}", "", index)
+        self.problems.append(problem)
+        self._gap(problem)
+        kept = {key: value for key, value in step.action.arguments.items() if key != "coordinate"}
+        return replace(step.action, arguments=kept, tracked=None, raw=step.action.raw or step.action.arguments)
 
     def _frame(self, index: int, frame: DraftFrame) -> None:
         """Store a frame, or give one that is stored already one more role."""
@@ -227,7 +241,7 @@ class _Pen:
             return None
 
     def _gap(self, problem: Problem) -> None:
-        reason = f"{problem.path}: {problem.reason}" if problem.path else problem.reason
+        reason = f"{shown(problem.path)}: {problem.reason}" if problem.path else problem.reason
         known = problem.step is not None and 0 <= problem.step < len(self._draft.steps)
         step = problem.step if known else None
         self._writer.gap(reason, step=step)

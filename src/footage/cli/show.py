@@ -63,7 +63,8 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
 
 def _head(run: Run) -> list[Text]:
     took = duration((run.ended.monotonic_ns - run.started.monotonic_ns) / 1e6) if run.ended else ""
-    parts = [Text(run.kind), styled(run.status), Text(shortened(run.model, 60)), Text(took), Text(ago(run.started))]
+    kind = run.kind if run.source_format == "footage" else f"{run.kind} from {shortened(run.source_format, 40)}"
+    parts = [Text(kind), styled(run.status), Text(shortened(run.model, 60)), Text(took), Text(ago(run.started))]
     line = Text(" · ", style="dim").join(part for part in parts if part)
     return [Text.assemble((run.id, "bold"), "  ", line), Text(clean(run.task) or "(no task)", style="bold")]
 
