@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footage.errors import FootageError
+from footage.storage.importers.reasons import reason_of
 from footage.storage.importers.safety import sniff
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, Region, RunStatus, StepStatus
 
@@ -183,7 +184,8 @@ class DraftRun:
         """Read one part of a recording; where it is not as such parts are, note that as a problem and go on."""
         try:
             yield
-        except FootageError as error:
-            self.problem(f"{what}: {error.message.rstrip('.')}", path, step=step)
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-            self.problem(f"{what}: {type(error).__name__}: {str(error)[:200]}", path, step=step)
+        except (
+            *(FootageError, LookupError, TypeError, ValueError, AttributeError),
+            *(ArithmeticError, RecursionError, MemoryError),
+        ) as error:
+            self.problem(f"{what}: {reason_of(error)}", path, step=step)

@@ -20,6 +20,7 @@ from pathlib import Path
 from footage.errors import FootageError, StoreCorrupt
 from footage.storage.families import FamilyCopy
 from footage.storage.importers.foreign import ForeignStore
+from footage.storage.importers.reasons import reason_of
 from footage.storage.store import open_store
 from footage.storage.verify import verify_store
 from footage.trajectory import JSON
@@ -54,7 +55,7 @@ def _sound() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
-        raise StoreCorrupt(f"It cannot be read: {type(error).__name__}: {str(error)[:200]}.") from error
+        raise StoreCorrupt(f"It cannot be read: {reason_of(error)}.") from error
     except MemoryError as error:
         raise StoreCorrupt("It cannot be read: it asks for too much memory.") from error
 

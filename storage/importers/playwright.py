@@ -10,6 +10,7 @@ from typing import Any
 from footage.errors import BadImport
 from footage.storage.importers.canvas import Canvas
 from footage.storage.importers.messages import objects
+from footage.storage.importers.reasons import reason_of
 from footage.storage.importers.safety import parse_lines
 from footage.trajectory import JSON, Action
 
@@ -89,7 +90,7 @@ class Trace:
             try:
                 trace._event(line.value)
             except (LookupError, TypeError, ValueError, AttributeError) as error:
-                trace.problems.append(f"line {line.number:,}: {type(error).__name__}: {str(error)[:100]}")
+                trace.problems.append(f"line {line.number:,}: {reason_of(error)}")
         if trace.problems and not read:
             raise BadImport(trace.problems[0])
         return trace

@@ -18,7 +18,7 @@ def closed(text: str) -> str | None:
     '{"events": [{"a": 1}]}'
     """
     within: list[str] = []  # what would close the objects and lists that are open
-    cut, closers = 0, ""
+    cut, open_then = 0, 0  # what follows the last cut opens more, and closes none of those
     for token in _TOKEN.finditer(text):
         kind = token[0]
         if kind == '"':
@@ -26,9 +26,9 @@ def closed(text: str) -> str | None:
         if kind in _CLOSERS:
             within.append(_CLOSERS[kind])
         elif kind == "," and within:
-            cut, closers = token.start(), "".join(reversed(within))
+            cut, open_then = token.start(), len(within)
         elif kind in {"}", "]"}:
             if not within or within.pop() != kind:
                 return None  # wrong in itself, not cut
-            cut, closers = token.end(), "".join(reversed(within))
-    return text[:cut] + closers if within and cut else None
+            cut, open_then = token.end(), len(within)
+    return text[:cut] + "".join(reversed(within[:open_then])) if within and cut else None

@@ -11,7 +11,8 @@ from footage.storage.importers.draft import DraftRun
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.footage_file import import_footage_file, is_footage_file
 from footage.storage.importers.formats import FORMATS, Format, load
-from footage.storage.importers.safety import Pictures
+from footage.storage.importers.reasons import reason_of
+from footage.storage.importers.safety import Pictures, is_pickle, why_unfit
 from footage.storage.importers.writing import known_run, write_run
 from footage.storage.store import Store
 from footage.trajectory import JSON, RunStatus
@@ -107,9 +108,14 @@ class _Walk:
 
     def through(self, paths: Sequence[Path]) -> None:
         """Import from each path; at the end, tell of files that look like recordings and belong to none."""
-        roots = [path.resolve() for path in paths]
-        self._total = sum(1 for root in roots for _ in _files(root))
-        for given, root in zip(paths, roots, strict=True):
+        roots: dict[Path, Path] = {}
+        for path in paths:
+            try:
+                roots[path] = path.resolve()
+            except (OSError, RuntimeError):  # RuntimeError: before Python 3.13
+                self._skip(path, "its links lead in a circle")
+        self._total = sum(1 for root in roots.values() for _ in _files(root))
+        for given, root in roots.items():
             if not self._visit(Entry(root, base=_base(root), used=self._used)):
                 self._skip(given, _strange(root))
         for path in self._doubtful:
@@ -131,7 +137,7 @@ class _Walk:
             self._tick(sum(1 for _ in _files(entry.path)) if entry.is_folder else 1)
             return True
         if not entry.is_folder:
-            if depth and entry.kind in _MAY_BE_RECORDINGS:
+            if depth and (entry.kind in _MAY_BE_RECORDINGS or is_pickle(entry.path)):
                 self._doubtful.append(entry.path)
             self._tick(1)
             return False
@@ -156,7 +162,7 @@ class _Walk:
                 if found.recognise(entry):
                     return found
             except (FootageError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-                self._skip(entry.path, f"it cannot be looked at as {name}: {_reason(error)}")
+                self._skip(entry.path, f"it cannot be looked at as {name}: {reason_of(error)}")
         return None
 
     def _import(self, entry: Entry, source: Format) -> None:
@@ -176,7 +182,7 @@ class _Walk:
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - as in `_drafts`; the run is marked as interrupted
-                self._skip(entry.path, f"a run in it cannot be stored: {_reason(error)}")
+                self._skip(entry.path, f"a run in it cannot be stored: {reason_of(error)}")
                 continue
             if written is None:
                 self._skip(entry.path, "another process is importing it", known=True)
@@ -195,7 +201,7 @@ class _Walk:
         try:
             found = import_footage_file(self._store, entry.path)
         except (UsageError, NotAStore, StoreTooNew, StoreCorrupt) as error:
-            self._skip(entry.path, _reason(error).removeprefix(f"{entry.path} cannot be imported: "))
+            self._skip(entry.path, reason_of(error).removeprefix(f"{entry.path} cannot be imported: "))
             return
         for family in found.known:
             self._skip(entry.path, f"it is in the store already, as run {family}", known=True)
@@ -214,7 +220,7 @@ class _Walk:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a foreign file must not end the import of the others
-            self._skip(entry.path, f"it cannot be read as {source.NAME}: {_reason(error)}")
+            self._skip(entry.path, f"it cannot be read as {source.NAME}: {reason_of(error)}")
 
     def _skip(self, path: Path, reason: str, *, known: bool = False) -> None:
         self.report.skipped.append(Skipped(str(path), reason, known))
@@ -230,17 +236,11 @@ def _strange(path: Path) -> str:
     entry = Entry(path)
     if entry.is_folder:
         return "there is no recording in it that footage knows"
+    unfit = why_unfit(path)
+    if unfit:
+        return unfit.rstrip(".")
     whole = entry.kind != "json" or (entry.value is not None and not entry.trouble)
     return NO_FORMAT if whole else entry.trouble.rstrip(".")
-
-
-def _reason(error: BaseException) -> str:
-    """Return why something could not be read, as the end of a sentence."""
-    if isinstance(error, FootageError):
-        return error.message.rstrip(".")
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"{type(error).__name__}: {error}"[:300]
 
 
 def _children(folder: Path) -> Iterable[Path]:

@@ -14,7 +14,7 @@ from footage.storage.importers.safety.documents import (
     read_json,
     read_lines,
 )
-from footage.storage.importers.safety.files import Folder, read_file, shown
+from footage.storage.importers.safety.files import Folder, is_pickle, read_file, shown, why_unfit
 from footage.storage.importers.safety.limits import LIMITS, Limits
 from footage.storage.importers.safety.pictures import Pictures
 from footage.storage.importers.safety.sniffing import Header, sniff
@@ -28,6 +28,7 @@ __all__ = [
     "Line",
     "Pictures",
     "decode_text",
+    "is_pickle",
     "parse_json",
     "parse_lines",
     "read_file",
@@ -35,4 +36,5 @@ __all__ = [
     "read_lines",
     "shown",
     "sniff",
+    "why_unfit",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from footage.errors import BadImport
 from footage.storage.importers.safety.limits import LIMITS, Limits
 
-__all__ = ["Folder", "read_file", "shown"]
+__all__ = ["Folder", "is_pickle", "read_file", "shown", "why_unfit"]
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -28,6 +28,31 @@ def shown(name: str) -> str:
     return text if len(text) <= 120 else f"{text[:80]}…{text[-30:]}"
 
 
+def is_pickle(path: Path) -> bool:
+    """Tell a pickle by its name; what holds one under another name is none of the formats."""
+    return path.name.lower().endswith(_PICKLES)
+
+
+def why_unfit(path: Path, limit: int = LIMITS.file) -> str:
+    """Return why a file will not be read, as a sentence: a pickle, no plain file, empty, too large; "" where it may."""
+    name = shown(path.name)
+    if is_pickle(path):
+        return f"{name} is a pickle: reading one runs the code inside it, so footage never does."
+    try:
+        about = path.stat()
+    except (OSError, ValueError) as error:
+        return f"{name} cannot be opened: {_reason(error)}."
+    if not about.st_size and stat.S_ISREG(about.st_mode):
+        return f"{name} is empty."
+    return _unfit(name, about, limit)
+
+
+def _unfit(name: str, about: os.stat_result, limit: int) -> str:
+    if not stat.S_ISREG(about.st_mode):
+        return f"{name} is {_KINDS.get(stat.S_IFMT(about.st_mode), 'something else')}, not a file."
+    return f"{name} is too large: {about.st_size:,} bytes (limit: {limit:,})." if about.st_size > limit else ""
+
+
 def read_file(path: Path, limit: int = LIMITS.file) -> bytes:
     """
     Read a plain file of at most `limit` bytes.
@@ -35,21 +60,16 @@ def read_file(path: Path, limit: int = LIMITS.file) -> bytes:
     Raises BadImport for anything else: a pipe or a device, which could block for ever, a pickle, a file too large.
     """
     name = shown(path.name)
-    if path.name.lower().endswith(_PICKLES):
-        raise BadImport(
-            f"{name} is a pickle: reading one runs the code inside it, so footage never does.",
-            hint="Import the pictures and JSON files that lie beside it.",
-        )
+    if is_pickle(path):
+        raise BadImport(why_unfit(path), hint="Import the pictures and JSON files that lie beside it.")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
         raise BadImport(f"{name} cannot be opened: {_reason(error)}.") from error
     try:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise BadImport(f"{name} is {_KINDS.get(stat.S_IFMT(about.st_mode), 'something else')}, not a file.")
-        if about.st_size > limit:
-            raise BadImport(f"{name} is too large: {about.st_size:,} bytes (limit: {limit:,}).")
+        unfit = _unfit(name, os.fstat(descriptor), limit)
+        if unfit:
+            raise BadImport(unfit)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(limit + 1)
     except OSError as error:

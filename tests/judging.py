@@ -1,0 +1,105 @@
+"""What becomes of one malformed input, and what may not: the judge of the tests and of the soak benchmark."""
+
+from __future__ import annotations
+
+import re
+import resource
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from footage.errors import FootageError
+from footage.storage import Store, open_store
+from footage.storage.importers import import_paths
+from footage.trajectory import RunStatus
+from malformed import SECRET, Case
+
+__all__ = ["MEMORY", "SECONDS", "Judged", "judge"]
+
+SECONDS = 10.0
+MEMORY = 1 << 30
+_EXCEPTION = re.compile(r"\b[A-Z][A-Za-z]+(?:Error|Exception)\b|Traceback|<class ")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e]")
+
+
+@dataclass(slots=True)
+class Judged:
+    """One input's outcome."""
+
+    case: Case
+    outcome: str = ""
+    """`refused`, `partial` (imported, with what is missing named) or `whole`."""
+    seconds: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with how it was handled."""
+
+
+def judge(case: Case, folder: Path) -> Judged:
+    """Make the input, import it into a new store, and look at everything that came of it."""
+    judged = Judged(case)
+    given = case.make(folder)
+    try:
+        with open_store(folder / "store.db") as store:
+            begun = time.monotonic()
+            try:
+                report = import_paths(store, [given])
+            except FootageError as error:
+                judged.outcome, judged.reasons = "refused", [error.message]
+                judged.faults.append("the import ended with an error instead of a report")
+                return judged
+            finally:
+                judged.seconds = time.monotonic() - begun
+            judged.reasons = [skipped.reason for skipped in report.skipped]
+            judged.outcome = ("partial" if report.skipped else "whole") if report.imported else "refused"
+            _check_report(judged, store, {run.run for run in report.imported})
+            _check_runs(judged, store)
+        _check_surroundings(judged, folder)
+        return judged
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_report(judged: Judged, store: Store, told: set[str]) -> None:
+    if {run.id for run in store.runs(limit=1000)} != told:
+        judged.faults.append("the store's runs are not those that the report names")
+    if not told and not judged.reasons:
+        judged.faults.append("nothing was imported, and no reason is told")
+    for reason in judged.reasons:
+        if not reason.strip() or len(reason) > 1000 or _CONTROL.search(reason):
+            judged.faults.append(f"a reason that cannot be shown: {reason[:80]!r}")
+        elif _EXCEPTION.search(reason):
+            judged.faults.append(f"a reason that is none: {reason[:120]}")
+
+
+def _check_runs(judged: Judged, store: Store) -> None:
+    """Read all that was stored: each picture passes its check, and no run is left half written."""
+    for run in store.runs(limit=1000):
+        if run.trusted or run.status is RunStatus.RECORDING or (run.kind == "imported" and run.ended is None):
+            judged.faults.append(f"run {run.id} is {run.status}, trusted {run.trusted}, ended {run.ended}")
+        store.turns(run.id)
+        store.notes(run.id)
+        for step in store.steps(run.id):
+            point = step.action.point
+            if point is not None and not (0 <= point[0] < 1_000_000 and 0 <= point[1] < 1_000_000):
+                judged.faults.append(f"a point at {point}")
+        for frame in store.frames(run.id):
+            if store.pixels(frame.picture).shape[:2] != (frame.height, frame.width):
+                judged.faults.append("a picture of another size")
+
+
+def _check_surroundings(judged: Judged, folder: Path) -> None:
+    """Nothing from outside came in, nothing was made outside, nothing is left beside the store."""
+    for path in folder.iterdir():
+        if path.name not in {"in", "outside"} and not path.name.startswith("store.db"):
+            judged.faults.append(f"{path.name} was left behind")
+        if path.name.startswith("store.db") and path.is_file() and SECRET in path.read_bytes():
+            judged.faults.append("what lies outside was read")
+    if sorted(path.name for path in (folder / "outside").iterdir()) != ["secret", "secret.json", "secret.png"]:
+        judged.faults.append("something was written outside")
+    if judged.seconds > SECONDS:
+        judged.faults.append(f"it took {judged.seconds:.1f} s")
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if peak > MEMORY:
+        judged.faults.append(f"it took {peak >> 20} MB")
