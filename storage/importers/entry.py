@@ -19,6 +19,7 @@ from footage.errors import BadImport
 from footage.storage.importers.draft import DraftPicture
 from footage.storage.importers.safety import (
     LIMITS,
+    BrokenJSON,
     Folder,
     Line,
     decode_text,
@@ -112,9 +113,9 @@ class Entry:
 
     def _long_first(self) -> Any:
         """Return the first line where it is longer than the head: pictures stand in it as base64."""
-        line, _, _ = read_file(self.path, LIMITS.json).lstrip(_SPACE).partition(b"\n")
         try:
-            return parse_json(line, self.name)
+            line, _, rest = read_file(self.path, LIMITS.json).lstrip(_SPACE).partition(b"\n")
+            return parse_json(line, self.name) if rest else read_json(self.path)
         except BadImport:
             return None
 
@@ -125,8 +126,11 @@ class Entry:
             return None
         try:
             return read_json(self.path)
+        except BrokenJSON as error:
+            self._trouble = error.message
         except BadImport as error:
             self._trouble = error.message
+            return None
         try:
             text = closed(decode_text(self.data, self.name)) if self.kind == "json" else None
             return None if text is None else parse_json(text, self.name)

@@ -97,7 +97,8 @@ def wall_ns(value: Any) -> int | None:
         except ValueError:
             return None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return int((found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6) * 1000
+    made = int((found - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6) * 1000
+    return made if abs(made) < 1 << 62 else None  # a store counts nanoseconds in 64 bits
 
 
 def _epoch(number: float) -> int | None:

@@ -7,7 +7,7 @@ import sqlite3
 from footage.errors import FootageError
 from footage.storage.importers.safety.files import shown
 
-__all__ = ["reason_of"]
+__all__ = ["on_a_line", "reason_of"]
 
 
 def reason_of(error: BaseException) -> str:
@@ -25,3 +25,9 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, sqlite3.Error):
         return f"SQLite says: {shown(str(error))}"
     return f"it is not of the usual form ({shown(str(error))})"
+
+
+def on_a_line(reason: str) -> str:
+    """Return a reason as a report may show it: control characters of foreign names escaped, not too long."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in reason)
+    return text if len(text) <= 600 else f"{text[:500]} … {text[-80:]}"

@@ -11,8 +11,8 @@ from footage.storage.importers.draft import DraftRun
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.footage_file import import_footage_file, is_footage_file
 from footage.storage.importers.formats import FORMATS, Format, load
-from footage.storage.importers.reasons import reason_of
-from footage.storage.importers.safety import Pictures, is_pickle, why_unfit
+from footage.storage.importers.reasons import on_a_line, reason_of
+from footage.storage.importers.safety import Pictures, forget, is_pickle, why_unfit
 from footage.storage.importers.writing import known_run, write_run
 from footage.storage.store import Store
 from footage.trajectory import JSON, RunStatus
@@ -79,9 +79,12 @@ def import_paths(
     called with (files done, files in all). A recording that is in the store already is not imported again. Raises
     StoreError where the store fails.
     """
-    with Pictures() as pictures:
-        walk = _Walk(store, pictures, format, tags, on_progress or (lambda _done, _total: None))
-        walk.through(paths)
+    try:
+        with Pictures() as pictures:
+            walk = _Walk(store, pictures, format, tags, on_progress or (lambda _done, _total: None))
+            walk.through(paths)
+    finally:
+        forget()
     return walk.report
 
 
@@ -223,7 +226,7 @@ class _Walk:
             self._skip(entry.path, f"it cannot be read as {source.NAME}: {reason_of(error)}")
 
     def _skip(self, path: Path, reason: str, *, known: bool = False) -> None:
-        self.report.skipped.append(Skipped(str(path), reason, known))
+        self.report.skipped.append(Skipped(str(path), on_a_line(reason), known))
 
 
 def _base(root: Path) -> Path:

@@ -7,8 +7,10 @@ BadPicture. Pickles are never read.
 
 from footage.storage.importers.safety.archives import Archive
 from footage.storage.importers.safety.documents import (
+    BrokenJSON,
     Line,
     decode_text,
+    forget,
     parse_json,
     parse_lines,
     read_json,
@@ -22,12 +24,14 @@ from footage.storage.importers.safety.sniffing import Header, sniff
 __all__ = [
     "LIMITS",
     "Archive",
+    "BrokenJSON",
     "Folder",
     "Header",
     "Limits",
     "Line",
     "Pictures",
     "decode_text",
+    "forget",
     "is_pickle",
     "parse_json",
     "parse_lines",

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from footage.errors import BadImport
 from footage.storage.importers.safety.files import read_file, shown
 from footage.storage.importers.safety.limits import LIMITS, Limits
 
-__all__ = ["Line", "decode_text", "parse_json", "parse_lines", "read_json", "read_lines"]
+__all__ = ["BrokenJSON", "Line", "decode_text", "forget", "parse_json", "parse_lines", "read_json", "read_lines"]
 
 # The longer marks first: that of UTF-32 begins as that of UTF-16 does.
 _MARKS = (
@@ -29,6 +30,10 @@ _MARKS = (
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+class BrokenJSON(BadImport):
+    """A text that is no JSON, or breaks off; what is refused for its size or depth is another BadImport."""
 
 
 def decode_text(data: bytes, name: str = "The text", limits: Limits = LIMITS) -> str:
@@ -52,7 +57,7 @@ def parse_json(text: str | bytes, name: str = "The text", limits: Limits = LIMIT
     Parse one JSON text.
 
     Lone surrogates become U+FFFD; what is no number in JSON (NaN, Infinity) or none that Python can hold becomes None.
-    Raises BadImport for what is no JSON, a key that stands twice in an object, and beyond the limits.
+    Raises BrokenJSON for what is no JSON, BadImport for a key that stands twice in an object, and beyond the limits.
     """
     if isinstance(text, bytes):
         text = decode_text(text, name, limits)
@@ -66,7 +71,7 @@ def parse_json(text: str | bytes, name: str = "The text", limits: Limits = LIMIT
         raise _too_deep(name, limits) from error
     except json.JSONDecodeError as error:
         reason = error.msg[0].lower() + error.msg[1:]
-        raise BadImport(f"{name} is no JSON: {reason} (line {error.lineno:,}, character {error.pos:,}).") from error
+        raise BrokenJSON(f"{name} is no JSON: {reason} (line {error.lineno:,}, character {error.pos:,}).") from error
     except _Twice as error:
         raise BadImport(f"{name} has the key {shown(str(error))!r} twice in one object.") from error
     _check_depth(value, name, limits)
@@ -141,8 +146,49 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse
 
 
 def read_json(path: Path, limits: Limits = LIMITS) -> Any:
-    """Read a file with one JSON text. Raises BadImport as `read_file` and `parse_json` do."""
-    return parse_json(read_file(path, min(limits.json, limits.file)), shown(path.name), limits)
+    """
+    Read a file with one JSON text. Raises BadImport as `read_file` and `parse_json` do.
+
+    What took long is remembered, the last such file alone, since every format looks at it: do not change the value.
+    """
+    key = _state(path)
+    outcome = _slow.get(key)
+    if outcome is None:
+        begun = time.monotonic()
+        outcome = _outcome(path, limits)
+        if time.monotonic() - begun > _LONG:
+            _slow.clear()
+            _slow[key] = outcome
+    value, error = outcome
+    if error is not None:
+        raise type(error)(error.message) from error
+    return value
+
+
+def forget() -> None:
+    """Forget the file that is remembered because it took long: an import is over."""
+    _slow.clear()
+
+
+_LONG = 0.25
+"""Seconds; what took less is read again."""
+_slow: dict[tuple[Any, ...], tuple[Any, BadImport | None]] = {}
+
+
+def _state(path: Path) -> tuple[Any, ...]:
+    """Return what changes with a file's content."""
+    try:
+        about = path.stat()
+    except (OSError, ValueError):
+        return (path, None)
+    return path, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _outcome(path: Path, limits: Limits) -> tuple[Any, BadImport | None]:
+    try:
+        return parse_json(read_file(path, min(limits.json, limits.file)), shown(path.name), limits), None
+    except BadImport as error:
+        return None, error
 
 
 @dataclass(frozen=True, slots=True)

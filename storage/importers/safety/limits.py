@@ -19,13 +19,13 @@ class Limits:
 
     file: int = 256 * _MIB
     """Of any one file, archives included."""
-    json: int = 192 * _MIB
+    json: int = 128 * _MIB
     """Of a JSON text of plain ASCII characters."""
     wide_json: int = 64 * _MIB
     """Of a JSON text with other characters: each of its letters may take four bytes of memory."""
     json_depth: int = 200
     """How many objects and lists may stand within each other."""
-    json_values: int = 3_000_000
+    json_values: int = 1_200_000
     """How many values an object or list may hold in all, those within them included."""
     lines: int = 500_000
     """Of a file of JSON lines."""
@@ -36,6 +36,9 @@ class Limits:
     folder_depth: int = 24
     picture: int = 64 * _MIB
     """Of an encoded picture."""
+    free_pixels: int = 8_300_000
+    """A picture of more pixels than this (4K) must have `pixels_a_byte` of them at most for each of its bytes."""
+    pixels_a_byte: int = 1_000
     pictures_at_once: int = 2_000
     """In an animated picture."""
     picture_memory: int = 768 * _MIB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -119,6 +120,9 @@ class Pictures:
             raise BadPicture(f"A picture of {len(data):,} bytes is too large (limit: {self.limits.picture:,}).")
         header = sniff(data)
         check_size(header.width, header.height)
+        pixels = header.width * header.height
+        if pixels > max(self.limits.free_pixels, self.limits.pixels_a_byte * len(data)):
+            raise BadPicture(f"A picture of {pixels:,} pixels in {len(data):,} bytes is a bomb.")
         return header
 
     def _let_go(self) -> None:
@@ -146,6 +150,8 @@ class Pictures:
             except OSError as error:
                 raise BadImport(f"The process that decodes pictures cannot be started: {error.strerror}.") from error
             assert self._child.stdin is not None
+            assert self._child.stdout is not None
+            _widen(self._child.stdout.fileno())
             os.set_blocking(self._child.stdin.fileno(), False)
         return self._child
 
@@ -198,6 +204,14 @@ class Pictures:
         if not got:
             raise _Late(_death(child.wait()))
         return got
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold a screen's worth of pixels at once, where the system can: it is read in fewer pieces."""
+    import fcntl
+
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 def _wait(pipe: int, until: float, *, writing: bool) -> None:
