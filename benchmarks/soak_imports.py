@@ -51,6 +51,7 @@ def trials(folder: str) -> Iterator[tuple[Judged, int, int]]:
 
 
 def main() -> int:
+    """Try all inputs, print each fault as it comes and the table at the end."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     slowest: dict[str, float] = defaultdict(float)
     faults: list[str] = []
