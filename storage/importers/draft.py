@@ -19,6 +19,7 @@ from footage.storage.importers.safety import sniff
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, Region, RunStatus, StepStatus
 
 __all__ = [
+    "MOST_PROBLEMS",
     "DraftFrame",
     "DraftNote",
     "DraftOutcome",
@@ -28,6 +29,10 @@ __all__ = [
     "DraftTurn",
     "Problem",
 ]
+
+
+MOST_PROBLEMS = 200
+"""Of one run."""
 
 
 @dataclass(slots=True, eq=False)
@@ -174,10 +179,15 @@ class DraftRun:
     notes: list[DraftNote] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    more: int = 0
+    """How many problems are counted, and not kept."""
 
     def problem(self, reason: str, path: str = "", *, step: int | None = None) -> None:
-        """Note what could not be brought in."""
+        """Note what could not be brought in; of very many problems the first are kept, and how many more there are."""
         self.problems.append(Problem(reason, path, step))
+        self.more += len(self.problems) > MOST_PROBLEMS
+        if self.more:
+            self.problems[MOST_PROBLEMS - 1 :] = [Problem(f"{self.more + 1:,} more could not be brought in")]
 
     @contextlib.contextmanager
     def trying(self, what: str, path: str = "", *, step: int | None = None) -> Iterator[None]:

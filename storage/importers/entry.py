@@ -35,6 +35,7 @@ from footage.storage.importers.salvage import closed
 __all__ = ["Entry"]
 
 _HEAD = 64 << 10
+_LONGEST_CUT = 32 << 20  # bytes of a text that breaks off and is read as far as it goes
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 _MAGIC = {
     b"PK\x03\x04": "zip",
@@ -132,7 +133,8 @@ class Entry:
             self._trouble = error.message
             return None
         try:
-            text = closed(decode_text(self.data, self.name)) if self.kind == "json" else None
+            cut = self.kind == "json" and len(self.data) <= _LONGEST_CUT
+            text = closed(decode_text(self.data, self.name)) if cut else None
             return None if text is None else parse_json(text, self.name)
         except BadImport:
             return None

@@ -121,8 +121,9 @@ class _Walk:
         for given, root in roots.items():
             if not self._visit(Entry(root, base=_base(root), used=self._used)):
                 self._skip(given, _strange(root))
+        told = {skipped.path for skipped in self.report.skipped}
         for path in self._doubtful:
-            if path not in self._used:
+            if path not in self._used and str(path) not in told:
                 self._skip(path, _strange(path))
 
     def _visit(self, entry: Entry, depth: int = 0) -> bool:

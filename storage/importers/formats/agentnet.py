@@ -17,9 +17,17 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from footage.errors import BadImport
 from footage.storage.importers.canvas import Canvas
 from footage.storage.importers.derive import derive_after
-from footage.storage.importers.draft import DraftNote, DraftOutcome, DraftRun, DraftStep, DraftTurn
+from footage.storage.importers.draft import (
+    MOST_PROBLEMS,
+    DraftNote,
+    DraftOutcome,
+    DraftRun,
+    DraftStep,
+    DraftTurn,
+)
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.messages import objects
 from footage.storage.importers.pyautogui import actions_in, joined
@@ -53,17 +61,25 @@ def read(entry: Entry) -> Iterator[DraftRun]:
     if entry.kind == "json" and isinstance(entry.value, dict):
         yield _run(entry, entry.value, entry.sha256)
         return
-    troubles: list[str] = []
+    pending: DraftRun | None = None
+    early: list[str] = []
     for line in entry.lines():
         if _is_one(line.value):
+            if pending is not None:
+                yield pending
             identity = hashlib.sha256(json.dumps(line.value, sort_keys=True).encode()).hexdigest()
-            run = _run(entry, line.value, identity)
-            for trouble in troubles:
-                run.problem(trouble.rstrip("."))
-            troubles = []
-            yield run
-        else:
-            troubles.append(line.problem or f"line {line.number:,} is no demonstration")
+            pending = _run(entry, line.value, identity)
+            while early:
+                pending.problem(early.pop(0))
+            continue
+        trouble = line.problem.rstrip(".") or f"line {line.number:,} is no demonstration"
+        if pending is not None:
+            pending.problem(trouble)
+        elif len(early) < MOST_PROBLEMS:
+            early.append(trouble)
+    if pending is None:
+        raise BadImport(early[0] if early else "There is no demonstration in it.")
+    yield pending
 
 
 def _run(entry: Entry, demonstration: JSON, identity: str) -> DraftRun:

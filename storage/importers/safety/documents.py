@@ -62,9 +62,8 @@ def parse_json(text: str | bytes, name: str = "The text", limits: Limits = LIMIT
     if isinstance(text, bytes):
         text = decode_text(text, name, limits)
     doubtful = _ESCAPED_SURROGATE.search(text) is not None
-    if doubtful and len(text) > limits.wide_json:
-        raise BadImport(f"{name} is too large: {len(text):,} characters (limit: {limits.wide_json:,}).")
-    _count_values(text, name, limits)
+    if len(text) > min(limits.json_values, limits.wide_json):  # a shorter one cannot hold too much
+        _weigh(text, name, limits, doubtful=doubtful)
     try:
         value = _DECODER.decode(text)
     except RecursionError as error:
@@ -74,12 +73,17 @@ def parse_json(text: str | bytes, name: str = "The text", limits: Limits = LIMIT
         raise BrokenJSON(f"{name} is no JSON: {reason} (line {error.lineno:,}, character {error.pos:,}).") from error
     except _Twice as error:
         raise BadImport(f"{name} has the key {shown(str(error))!r} twice in one object.") from error
-    _check_depth(value, name, limits)
+    if len(text) > limits.json_depth:  # as many characters as levels, at least
+        _check_depth(value, name, limits)
     return _without_surrogates(value) if doubtful else value
 
 
-def _count_values(text: str, name: str, limits: Limits) -> None:
-    """Refuse a text with too many values before any of them takes memory."""
+def _weigh(text: str, name: str, limits: Limits, *, doubtful: bool) -> None:
+    """Refuse a text with too many values, or too much text in wide letters, before any of them takes memory."""
+    if doubtful and len(text) > limits.wide_json:
+        wide = sum(m.end() - m.start() for m in _STRING.finditer(text) if text.find("\\u", m.start(), m.end()) >= 0)
+        if wide > limits.wide_json:
+            raise BadImport(f"{name} is too large: {wide:,} characters in wide letters (limit: {limits.wide_json:,}).")
     if sum(map(text.count, "[{,")) > limits.json_values:  # those within strings as well: an upper bound
         outside = _STRING.sub("", text)
         if sum(map(outside.count, "[{,")) > limits.json_values:
@@ -108,7 +112,7 @@ def _too_deep(name: str, limits: Limits) -> BadImport:
 def _without_surrogates(value: Any) -> Any:
     """Replace lone surrogates, which no file can hold; the depth has been checked."""
     if isinstance(value, str):
-        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
+        return _SURROGATES.sub("\ufffd", value) if _SURROGATES.search(value) else value
     if isinstance(value, list):
         return [_without_surrogates(inner) for inner in value]
     if isinstance(value, dict):

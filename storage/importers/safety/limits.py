@@ -21,13 +21,13 @@ class Limits:
     """Of any one file, archives included."""
     json: int = 128 * _MIB
     """Of a JSON text of plain ASCII characters."""
-    wide_json: int = 64 * _MIB
-    """Of a JSON text with other characters: each of its letters may take four bytes of memory."""
+    wide_json: int = 48 * _MIB
+    """Of a JSON text with other characters, and of the strings with such: each letter may take four bytes of memory."""
     json_depth: int = 200
     """How many objects and lists may stand within each other."""
     json_values: int = 1_200_000
     """How many values an object or list may hold in all, those within them included."""
-    lines: int = 500_000
+    lines: int = 100_000
     """Of a file of JSON lines."""
     line: int = 64 * _MIB
     """Of one of those lines."""
