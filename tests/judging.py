@@ -6,7 +6,6 @@ import contextlib
 import re
 import resource
 import shutil
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +31,7 @@ class Judged:
     outcome: str = ""
     """`refused`, `partial` (imported, with what is missing named) or `whole`."""
     seconds: float = 0.0
+    """Of processor time, its children's included."""
     peak: int = 0
     """Bytes of memory the importing process took at most."""
     reasons: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ def judge(case: Case, folder: Path) -> Judged:
     forget_peak()
     try:
         with open_store(folder / "store.db") as store:
-            begun = time.monotonic()
+            begun = processor_time()
             try:
                 report = import_paths(store, [given])
             except FootageError as error:
@@ -54,7 +54,7 @@ def judge(case: Case, folder: Path) -> Judged:
                 judged.faults.append("the import ended with an error instead of a report")
                 return judged
             finally:
-                judged.seconds = time.monotonic() - begun
+                judged.seconds = processor_time() - begun
             judged.reasons = [skipped.reason for skipped in report.skipped]
             judged.outcome = ("partial" if report.skipped else "whole") if report.imported else "refused"
             _check_report(judged, store, {run.run for run in report.imported})
@@ -109,6 +109,12 @@ def _check_surroundings(judged: Judged, folder: Path) -> None:
     judged.peak = peak()
     if judged.peak > MEMORY:
         judged.faults.append(f"it took {judged.peak >> 20} MB")
+
+
+def processor_time() -> float:
+    """Return the seconds that this process and its children have computed: what a busy machine does not stretch."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def forget_peak() -> None:

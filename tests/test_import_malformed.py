@@ -1,5 +1,5 @@
 """
-A few hundred malformed inputs: each ends with a reason, none with an error, and nothing that lies outside is touched.
+Malformed inputs, six of each kind: each ends with a reason, none with an error, and nothing that lies outside is touched.
 
 FOOTAGE_INPUTS and FOOTAGE_SEED say how many, and from which seed; `benchmarks/soak_imports.py` tries thousands.
 """
@@ -18,7 +18,7 @@ from malformed import ALL, KINDS, case
 from malformed_files import ARCHIVES, PICTURES
 from malformed_json import JSON_TEXTS
 
-INPUTS = int(os.environ.get("FOOTAGE_INPUTS", "220"))
+INPUTS = int(os.environ.get("FOOTAGE_INPUTS", "132"))
 SEED = int(os.environ.get("FOOTAGE_SEED", "50000"))
 HEAVY = {"many values", "many objects", "long string", "long wide string", "one long line", "many lines"}
 
@@ -30,7 +30,6 @@ def test_malformed_inputs_end_with_a_reason(tmp_path: Path, start: int, monkeypa
     for name in ("bomb just within the limit", "large WebP", "large and transparent"):
         monkeypatch.delitem(PICTURES, name)
     monkeypatch.delitem(ARCHIVES, "bomb of JSON")
-    monkeypatch.setattr("judging.SECONDS", 60.0)  # this test runs beside others
     monkeypatch.setattr("judging.MEMORY", 4 << 30)
     faults = []
     for seed in range(start, min(start + 20, SEED + INPUTS)):
