@@ -5,8 +5,8 @@ Malformed inputs by the thousand: recordings of every format, broken from a seed
     FOOTAGE_INPUTS=200 FOOTAGE_SEED=7000 python benchmarks/soak_imports.py
 
 FOOTAGE_JOBS is how many are tried at once. Prints a table: how many of each kind were refused, imported in part with
-what is missing named, or whole (the damage lay where nothing reads); the slowest in seconds of processor
-time, and the peak of memory, the import's own process and its children's. Ends with 1 where one of them was handled wrongly, and says how to try it again.
+what is missing named, or whole (the damage lay where nothing reads), and the slowest in seconds of processor time; then
+the peak of memory, of the importing process and of its children. Ends with 1 where one of them was handled wrongly.
 """
 
 from __future__ import annotations

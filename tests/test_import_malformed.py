@@ -1,5 +1,5 @@
 """
-Malformed inputs, six of each kind: each ends with a reason, none with an error, and nothing that lies outside is touched.
+Malformed inputs, six of each kind: each ends with a reason, none with an error; what lies outside is not touched.
 
 FOOTAGE_INPUTS and FOOTAGE_SEED say how many, and from which seed; `benchmarks/soak_imports.py` tries thousands.
 """
