@@ -8,7 +8,7 @@ ATIF, the Agent Trajectory Interchange Format, versions 1.0 to 1.8: one JSON fil
 
 A step of the agent is a turn here, each of its calls a step. Pictures of a result were taken after its call; a picture
 in a message shows the screen before what follows. Steps that are copied context are the first turn's request.
-A verdict may lie beside it, as the verifier's reward.
+A verdict may lie beside it, as the verifier's reward. Files that footage wrote say more, in `extra`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from footage.storage.importers.derive import derive_before_from_last
 from footage.storage.importers.draft import DraftNote, DraftOutcome, DraftPicture, DraftRun, DraftTurn
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.messages import blocks_of, objects, picture_of, text_of, wall_ns
+from footage.storage.importers.own_atif import own_action, own_facts, own_result
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource
 
 __all__ = ["NAME", "read", "recognise"]
@@ -71,10 +72,13 @@ class _Trajectory:
         self._before: DraftPicture | None = None
         self._history: list[JSON] = []
         self._system = ""
+        self._own = False
+        self._files: dict[str, DraftPicture | None] = {}
 
     def read(self, document: JSON) -> None:
         """Take in a trajectory's steps."""
         agent: JSON = document["agent"] if isinstance(document.get("agent"), dict) else {}
+        self._own = agent.get("name") == "footage"
         number = len(self._run.conversations)
         self._run.conversations.append(str(agent.get("name") or "") if number else "")
         self._model = str(agent.get("model_name") or "")
@@ -82,6 +86,8 @@ class _Trajectory:
         for step in document.get("steps") or []:
             with self._run.trying(f"step {step.get('step_id') if isinstance(step, dict) else step!r}"):
                 self._step(step, number)
+        if self._own:
+            own_facts(self._run, document.get("extra"))
         for inner in objects(document.get("subagent_trajectories")):
             self.read(inner)
 
@@ -131,7 +137,9 @@ class _Trajectory:
         self._run.turns.append(turn)
         number, done = len(self._run.turns) - 1, len(self._run.steps)
         for call in calls:
-            made = action_of_call(str(call.get("function_name") or ""), call.get("arguments"), self._calls.pointer)
+            own = own_action(call, self._calls.pointer) if self._own else None
+            name = str(call.get("function_name") or "")
+            made = [own] if own else action_of_call(name, call.get("arguments"), self._calls.pointer)
             self._calls.add_actions(number, str(call.get("tool_call_id") or ""), made, at=at)
         self._observe(step, number, at)
         for made_step in self._run.steps[done : done + 1]:
@@ -154,6 +162,9 @@ class _Trajectory:
             extra = result.get("extra")
             failed = isinstance(extra, dict) and extra.get("is_error") is True
             self._calls.finish(call, content=result.get("content"), failed=failed, at=at)
+            made = self._calls.last_step(call)
+            if self._own and made is not None:
+                own_result(made, extra, self._file)
 
     def _picture(self, block: JSON, call: str) -> DraftPicture | None:
         source = block.get("source")
@@ -162,10 +173,15 @@ class _Trajectory:
             return picture_of(block, call)
         if path.startswith("data:"):
             return picture_of({"type": "image", "source": {"data": path}}, call)
-        found = None if "://" in path else self._entry.picture(path)
+        found = self._file(path)
         if found is None:
             self._run.problem("there is no such picture", path, step=self._calls.step_number(call))
         return found
+
+    def _file(self, path: str) -> DraftPicture | None:
+        if path not in self._files:
+            self._files[path] = None if "://" in path else self._entry.picture(path)
+        return self._files[path]
 
 
 def _usage(metrics: Any) -> JSON:
