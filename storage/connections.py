@@ -188,6 +188,13 @@ class Connections:
         writer.execute("VACUUM")
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def shrink(self, pages: int) -> None:
+        """Give up to so many free pages back to the disk, in a transaction of its own; under the lock."""
+        writer = self._writing()
+        # Not `execute`: that takes the first step of a statement without rows, and this one takes a step a page.
+        writer.executescript(f"PRAGMA incremental_vacuum({pages})")
+        self._checkpoint_if_due(writer)
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
         with self._turn:

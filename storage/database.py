@@ -248,6 +248,11 @@ class Database:
         """Call back once the calling thread's transaction is committed (never, if it is not); at once outside one."""
         self._connections.after_commit(callback)
 
+    def shrink(self, pages: int) -> None:
+        """Give up to so many of the file's free pages back to the disk. Raises StoreFull or StoreError."""
+        with translated(self.path), self._connections.locked():
+            self._connections.shrink(pages)
+
     def vacuum(self) -> None:
         """Write the file anew without free room; other writers wait. Raises StoreFull or StoreError."""
         with translated(self.path), self._connections.locked():

@@ -27,6 +27,7 @@ from footage.trajectory import JSON, Run
 
 __all__ = ["Collected", "collect", "remove_runs", "with_descendants"]
 
+_ROWS = 256  # deleted in one transaction
 _LISTED = "(SELECT value FROM json_each(?))"
 
 
@@ -112,25 +113,31 @@ def collect(store: Store, *, dry_run: bool = False, on_progress: Callable[[int, 
 
 
 def _collect_family(database: Database, family: int, collected: Collected, *, dry_run: bool) -> None:
-    state = _state(database.rows, family)
+    state = _state(lambda sql, given: database.rows(sql, *given), family)
     unused = _Unused(database, family)
     if not any(unused.rows.values()):
         return
     if _is_busy(database, family):
         collected.busy_families += 1
         return
-    if not dry_run:
-        with database.transaction() as connection:
-            if _is_busy(database, family) or state != _state(
-                lambda sql, *given: connection.execute(sql, given), family
-            ):
-                collected.busy_families += 1
-                return
-            for table, rows in unused.rows.items():
-                connection.execute(f"DELETE FROM {table} WHERE id IN {_LISTED}", (dump_json(rows),))
+    if not dry_run and not _delete(database, family, unused, state):
+        collected.busy_families += 1
+        return
     collected.pictures += len(unused.rows["picture"])
     collected.atlases += len(unused.rows["atlas"])
     collected.documents += len(unused.rows["document"])
+
+
+def _delete(database: Database, family: int, unused: _Unused, state: list[tuple[object, ...]]) -> bool:
+    """Delete rows, a few at a time; stop, and return False, where somebody has begun to record into the family."""
+    for table, rows in unused.rows.items():
+        for start in range(0, len(rows), _ROWS):
+            chunk = rows[start : start + _ROWS]
+            with database.transaction() as connection:
+                if _state(connection.execute, family) != state or _is_busy(database, family):
+                    return False
+                connection.execute(f"DELETE FROM {table} WHERE id IN {_LISTED}", (dump_json(chunk),))
+    return True
 
 
 def _is_busy(database: Database, family: int) -> bool:
@@ -138,14 +145,13 @@ def _is_busy(database: Database, family: int) -> bool:
     return any(run_is_live(database.path, name) for name in names)
 
 
-def _state(rows: Callable[..., Iterable[sqlite3.Row]], family: int) -> list[tuple[object, ...]]:
-    """Return what tells whether anything was added to a family since."""
+def _state(execute: Callable[..., Iterable[sqlite3.Row]], family: int) -> list[tuple[object, ...]]:
+    """Return what tells whether a frame or a request was added to a family since: all that can name a picture."""
     sql = (
-        "SELECT (SELECT max(id) FROM picture WHERE family = ?1), (SELECT max(id) FROM document WHERE family = ?1),"
-        " (SELECT max(frame.id) FROM run JOIN frame ON frame.run = run.id WHERE family = ?1),"
+        "SELECT (SELECT max(frame.id) FROM run JOIN frame ON frame.run = run.id WHERE family = ?1),"
         " (SELECT max(request.id) FROM run JOIN request ON request.run = run.id WHERE family = ?1)"
     )
-    return [tuple(row) for row in rows(sql, family)]
+    return [tuple(row) for row in execute(sql, (family,))]
 
 
 class _Unused:

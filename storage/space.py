@@ -11,7 +11,7 @@ from footage.storage.locks import live_runs
 
 __all__ = ["family_sizes", "free_bytes", "give_back", "store_bytes"]
 
-_PAGES = 1024  # given back in one transaction: 4 MB, a few milliseconds
+_PAGES = 1024  # given back in one transaction: 4 MB
 _INCREMENTAL = 2
 
 
@@ -56,8 +56,7 @@ def give_back(database: Database) -> int:
     before = _pragma(database, "page_count")
     if _pragma(database, "auto_vacuum") == _INCREMENTAL:
         while free := _pragma(database, "freelist_count"):
-            with database.transaction() as connection:
-                connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+            database.shrink(_PAGES)
             if _pragma(database, "freelist_count") >= free:
                 break
     elif free_bytes(database) and not live_runs(database.path):

@@ -151,7 +151,11 @@ def test_the_room_is_given_back_to_the_disk(store: Store) -> None:
     store.database.vacuum()
     small = store.path.stat().st_size
     remove_runs(store, [fill(store, 2, steps=60)])
+    asked: list[str] = []
+    with store.database.transaction() as connection:
+        connection.set_trace_callback(asked.append)
     assert collect(store).freed_bytes > 500_000
+    assert len([sql for sql in asked if "incremental_vacuum" in sql]) == 1  # for a thousand pages, not for each
     assert free_bytes(store.database) == 0
     store.close()
     assert store.path.stat().st_size < small + 100_000
