@@ -28,7 +28,12 @@ def settle(
 
     With `before`, the screen from before an action, a screen that still looks like it is given `react` seconds to show
     a first change: effects come late. `on_change` is called with every screen that differs from the one before it.
+
+    A machine whose programs are slow (an emulated one) says in `settling` how many seconds they may take, and in
+    `rest` when they are done: then the screen is watched once they are.
     """
+    if patience := float(getattr(machine, "settling", 0.0)):
+        machine.rest(patience)  # type: ignore[attr-defined]  # comes with `settling`
     begun = time.monotonic()
     changed, last = begun, machine.screenshot()
     reacted = before is None or not same_pixels(before, last)

@@ -44,6 +44,9 @@ class Qemu:
     ends with `close()`, with this process, or when nothing refers to it any more.
     """
 
+    settling = 12.0
+    """Seconds that a program may take to deal with an action: an emulated one takes five to start."""
+
     def __init__(self, guest: str = "desktop", *, accelerator: str | None = None) -> None:
         """
         Start it: one to two seconds. `guest` is one that was built (`footage machine build`).
