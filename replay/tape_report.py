@@ -101,7 +101,7 @@ def judge_steps(store: Store, source: Run, report: TapeReport) -> dict[int, int]
     by_call = {(step.call_id, step.call_index): step for step in steps if step.call_id}
     matched = {s.index: by_call[s.call_id, s.call_index] for s in recorded if (s.call_id, s.call_index) in by_call}
     same_driver = (source.machine or {}).get("driver") == (made.machine or {}).get("driver")
-    judge = _Judge(store, recorded, same_driver)
+    judge = _Judge(store, recorded, steps, same_driver=same_driver)
     asked = {each.turn.number: each for each in report.asked}
     parted: list[tuple[int, Divergence]] = []
     for position, step in enumerate(recorded):
@@ -140,9 +140,9 @@ def _of_requests(report: TapeReport, recorded: Sequence[Step], matched: dict[int
 class _Judge:
     """Says of each step how it compares with its recording."""
 
-    def __init__(self, store: Store, recorded: Sequence[Step], same_driver: bool) -> None:
+    def __init__(self, store: Store, recorded: Sequence[Step], made: Sequence[Step], *, same_driver: bool) -> None:
         self._store = store
-        self._recorded = recorded
+        self._recorded, self._made = recorded, made
         self._same_driver = same_driver
 
     def judge(self, position: int, made: Step | None, asked: Asked | None) -> tuple[StepVerdict, Cause | None]:
@@ -161,13 +161,15 @@ class _Judge:
 
     def _screens(self, position: int, made: Step) -> tuple[StepVerdict, Cause | None]:
         step = self._recorded[position]
+        near, made_near = _near(self._recorded, position), _near(self._made, made.index)
         cosmetic: StepVerdict | None = None
         for role, words in ((FrameRole.BEFORE, "the screen before it"), (FrameRole.AFTER, "the screen after it")):
             expected, seen = step.frame(role), made.frame(role)
             if expected is None or seen is None or expected.region is not None:
                 continue
             found = self._compare(step, expected, seen)
-            if found.is_material and role is FrameRole.AFTER and self._was_on_the_way(position, seen):
+            # When another process acts, a screen is taken when its call or its result passes: a little early or late.
+            if found.is_material and (seen.sha256 in near or expected.sha256 in made_near):
                 continue
             if found.is_material:
                 why = f"{words} is another one ({found.why})"
@@ -186,15 +188,8 @@ class _Judge:
             pointers=pointers,
         )
 
-    def _was_on_the_way(self, position: int, seen: Frame) -> bool:
-        """
-        Tell whether a screen was shown in the recording around this step.
 
-        When another process acts, the moment of the screen after an action is that of its result, early or late.
-        """
-        step = self._recorded[position]
-        following = self._recorded[position + 1 : position + 2]
-        others = [*step.frames.get(FrameRole.BETWEEN, ()), *(f.frame(FrameRole.BEFORE) for f in following)]
-        before = step.frame(FrameRole.BEFORE)
-        known = {frame.sha256 for frame in (*others, before) if frame is not None}
-        return seen.sha256 in known
+def _near(steps: Sequence[Step], position: int) -> set[str]:
+    """Return the hashes of all screens that are known of a step and of its neighbours."""
+    around = steps[max(position - 1, 0) : position + 2]
+    return {frame.sha256 for step in around for frames in step.frames.values() for frame in frames}
