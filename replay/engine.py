@@ -89,7 +89,7 @@ def check_replayable(run: Run) -> None:
     if run.replayable == "no":
         raise UsageError(
             f"Run {run.id} was recorded without a screen, so there is nothing to anchor its actions to.",
-            hint="Record with a machine: footage agent … --machine desktop, or run.watch(machine).",
+            hint="Record with --machine or run.watch; or run the agent itself again: footage replay RUN -- CMD",
         )
 
 

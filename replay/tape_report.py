@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from footage.analysis.grading import Grade
 from footage.analysis.screens import ScreenDifference, ScreenVerdict, compare_screens, focus_regions
+from footage.analysis.volatile import volatile_of
 from footage.replay.engine import verdicts_json
 from footage.replay.tape_service import Asked, Policy, Refused
 from footage.storage import Store
@@ -16,6 +17,7 @@ from footage.trajectory import (
     Divergence,
     Frame,
     FrameRole,
+    Region,
     Run,
     Step,
     StepStatus,
@@ -101,7 +103,7 @@ def judge_steps(store: Store, source: Run, report: TapeReport) -> dict[int, int]
     by_call = {(step.call_id, step.call_index): step for step in steps if step.call_id}
     matched = {s.index: by_call[s.call_id, s.call_index] for s in recorded if (s.call_id, s.call_index) in by_call}
     same_driver = (source.machine or {}).get("driver") == (made.machine or {}).get("driver")
-    judge = _Judge(store, recorded, steps, same_driver=same_driver)
+    judge = _Judge(store, recorded, steps, volatile=volatile_of(source), same_driver=same_driver)
     asked = {each.turn.number: each for each in report.asked}
     parted: list[tuple[int, Divergence]] = []
     for position, step in enumerate(recorded):
@@ -140,8 +142,16 @@ def _of_requests(report: TapeReport, recorded: Sequence[Step], matched: dict[int
 class _Judge:
     """Says of each step how it compares with its recording."""
 
-    def __init__(self, store: Store, recorded: Sequence[Step], made: Sequence[Step], *, same_driver: bool) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        recorded: Sequence[Step],
+        made: Sequence[Step],
+        *,
+        volatile: Sequence[Region],
+        same_driver: bool,
+    ) -> None:
+        self._store, self._volatile = store, volatile
         self._recorded, self._made = recorded, made
         self._same_driver = same_driver
 
@@ -185,6 +195,7 @@ class _Judge:
             self._store.pixels(seen.picture),
             exact_source=self._same_driver and not (expected.lossy or seen.lossy),
             focus=focus_regions(step.action),
+            volatile=self._volatile,
             pointers=pointers,
         )
 

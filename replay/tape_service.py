@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from footage.analysis.grading import Grade, RequestChange, grade_of, grade_request
+from footage.analysis.volatile import volatile_of
 from footage.errors import BadPicture, StoreError
 from footage.recorder.blocks import content_of, objects
 from footage.recorder.secrets import Secrets
@@ -135,6 +136,7 @@ class TapeService:
         self._store = store
         self._tape = tape
         self._stop_file = stop_file(store.path)
+        self._volatile, self._screen = volatile_of(source), (source.machine or {}).get("screen")
         self._policy = policy
         self._secrets = secrets or Secrets()
         self._live = live
@@ -279,7 +281,8 @@ class TapeService:
         if one is None or two is None:
             return ScreenDifference(ScreenVerdict.MATERIAL, why="it cannot be compared: one of them is no picture here")
         lossless = all(str(s.get("media_type", "image/png")) == "image/png" for s in (recorded, given))
-        return compare_screens(one, two, exact_source=lossless)
+        whole = [one.shape[1], one.shape[0]] == self._screen  # else it is scaled, or a part
+        return compare_screens(one, two, exact_source=lossless, volatile=self._volatile if whole else ())
 
     def _pixels(self, source: JSON) -> Pixels | None:
         from footage.storage.pictures import prepare

@@ -20,12 +20,14 @@ from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.session import record
 from footage.recorder.upstream import Upstream
+from footage.replay.tape import Tape
 from footage.replay.tape_fork import TapeFork, fork_tape
 from footage.replay.tape_report import TapeReport
 from footage.replay.tape_run import TapeOptions, replay_tape
-from footage.replay.tape_service import Policy
+from footage.replay.tape_service import Policy, TapeService
 from footage.storage import Store, open_store, verify_store
-from footage.trajectory import JSON, RunKind, RunStatus, Verdict
+from footage.trajectory import JSON, Region, RunKind, RunStatus, Verdict
+from recording import image
 from service import Service, click, text
 
 LOOP = Path(__file__).parent / "loops" / "changed_loop.py"
@@ -147,6 +149,21 @@ def test_the_first_field_that_a_changed_harness_sends_otherwise_is_named(
     assert (report.verdict, report.exit_code) == (Verdict.DIVERGED, 0)  # a warning goes on to the end
 
 
+def test_a_region_that_was_learned_to_move_by_itself_is_no_difference(tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        run = record_agent(store)
+        store.set_volatile(run, [Region(0, 0, 64, 48)])
+        with store.database.transaction() as connection:
+            connection.execute("UPDATE run SET machine = json_set(machine, '$.screen', json_array(64, 48))")
+        service = TapeService(store, store.run(run), Tape(store, store.run(run)))
+        changed = store.request(store.turns(run)[1].id, pictures=True)
+        assert changed is not None
+        changed["messages"][2]["content"][0]["content"][1] = image(90)
+        answer = service.answer("POST", "/v1/messages", json.dumps(changed).encode())
+        assert answer is not None
+        assert (answer.status, service.asked[0].grade, service.asked[0].counts) == (200, "frame", False)
+
+
 @pytest.mark.parametrize("kind", ["dated", "cached"])
 def test_dates_and_cache_marks_are_volatile_and_listed(tapes: tuple[Store, dict[str, str]], kind: str) -> None:
     report = again(tapes, kind, policy=Policy.STOP)
@@ -189,6 +206,18 @@ def test_what_is_not_on_the_tape_is_refused_in_plain_words_and_goes_nowhere(
     assert (report.verdict, report.exit_code) == (Verdict.DIVERGED, 7)
     assert [found.kind for found in report.refused] == [refused]
     assert said in report.refused[0].why
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"not json", b"[1, 2]", b'{"messages": "x", "thread": 3, "tools": {}}', b"[" * 100_000]
+)
+def test_a_request_that_makes_no_sense_is_refused_too(tapes: tuple[Store, dict[str, str]], body: bytes) -> None:
+    store, runs = tapes
+    service = TapeService(store, store.run(runs["whole"]), Tape(store, store.run(runs["whole"])))
+    answer = service.answer("POST", "/v1/messages?beta=true", body)
+    assert answer is not None
+    assert answer.status == 400
+    assert [refused.kind for refused in service.refused] in (["unreadable"], ["not_recorded"])
 
 
 def test_other_services_are_refused_too(tapes: tuple[Store, dict[str, str]]) -> None:

@@ -139,7 +139,7 @@ def _print_end(report: TapeReport) -> None:
     out = console(error=True)
     same = sum(not asked.counts for asked in report.asked)
     said = f": {same} of {len(report.turns)} turns were asked for as recorded"
-    if not report.asked:
+    if not report.asked and not report.refused:
         said += "; the command asked for none: does it send its requests to ANTHROPIC_BASE_URL?"
     out.print(Text.assemble("\n", styled(report.verdict), said))
     if report.divergence:
@@ -158,6 +158,6 @@ def _print_fork(fork: TapeFork) -> None:
     if fork.tape.divergence:
         out.print(divergence_text(fork.tape.divergence))
     if fork.live.thinking:
-        out.print(f"{fork.live.thinking} recorded thinking blocks went along.", style="dim")
+        out.print(f"recorded thinking blocks that went along: {fork.live.thinking}", style="dim")
     for said in fork.live.complaints:
         out.print(f"the service does not accept recorded thinking: {shortened(said, 200)}", style="red")
