@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from footage.storage import Store
 from footage.trajectory import FrameRole, OutcomeSource, Region, RunStatus, StepStatus
 from foreign import JSON, call, imported, inline, result, shot, shown, text, write
@@ -233,3 +235,19 @@ def test_a_transcript_that_breaks_off_keeps_what_was_there(store: Store, tmp_pat
     run = imported(store, folder, "claude-code", skipped=1)
     assert (run.status, run.steps) == (RunStatus.INTERRUPTED, 1)
     assert len(store.gaps(run.id)) == 1
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_list_of_messages_is_a_run(store: Store, tmp_path: Path, alone: bool) -> None:
+    reply = {"role": "assistant", "content": ANSWER["content"]}
+    messages = [*MESSAGES, reply]
+    write(tmp_path / "history.json", messages if alone else {"messages": messages, "model": "claude-test"})
+    run = imported(store, tmp_path / "history.json", "anthropic-messages")
+    assert (run.task, run.turns, run.steps, run.status) == ("Play the song", 3, 3, RunStatus.COMPLETED)
+    assert run.model == ("" if alone else "claude-test")
+
+
+def test_a_broken_first_dump_hides_no_run(store: Store, tmp_path: Path) -> None:
+    folder = dumps(tmp_path / "t6")
+    (folder / "1.json").write_text('{"times')
+    assert imported(store, folder, "anthropic-messages", skipped=1).steps == 3

@@ -154,15 +154,15 @@ class Entry:
 
     def object(self, *keys: str) -> dict[str, Any] | None:
         """Return the file's JSON object if it has all of these keys, else None. Cheap for files without them."""
-        if self.kind != "json" or any(f'"{key}"'.encode() not in self._searched for key in keys):
+        if self.kind != "json" or not all(self.mentions(key) for key in keys):
             return None
         found = self.value
         return found if isinstance(found, dict) and all(key in found for key in keys) else None
 
-    @property
-    def _searched(self) -> bytes:
-        """Where a key is looked for before the whole file is parsed: the file's bytes, if they are ASCII's kind."""
-        return self.data if not self.head.startswith(_OTHER_ENCODINGS) else self.data.replace(b"\0", b"")
+    def mentions(self, word: str) -> bool:
+        """Tell whether a word stands in quotes anywhere in the file, without parsing it."""
+        searched = self.data if not self.head.startswith(_OTHER_ENCODINGS) else self.data.replace(b"\0", b"")
+        return f'"{word}"'.encode() in searched
 
     @cached_property
     def data(self) -> bytes:

@@ -160,13 +160,16 @@ class _Walk:
     def _format_of(self, entry: Entry, *, named: bool) -> Format | None:
         if self._only is not None and named and not entry.is_folder:
             return load(self._only)
+        troubles: list[str] = []
         for name in FORMATS if self._only is None else (self._only,):
             found = load(name)
             try:
                 if found.recognise(entry):
                     return found
             except (FootageError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-                self._skip(entry.path, f"it cannot be looked at as {name}: {reason_of(error)}")
+                troubles.append(reason_of(error))
+        for reason in dict.fromkeys(troubles):
+            self._skip(entry.path, f"it cannot be looked at: {reason}")
         return None
 
     def _import(self, entry: Entry, source: Format) -> None:

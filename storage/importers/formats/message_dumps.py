@@ -5,7 +5,8 @@ Dumps of an agent loop on the Messages API: `<run>/<n>.json`, one file each time
 
 Every file repeats all that came before, pictures as base64 included: the last one is the run, and its `response` the
 last reply. Pictures were taken after the call whose result they are in; coordinates are pixels of the sent picture.
-The paths in `screenshots` may name another run's folder, and are not needed.
+The paths in `screenshots` may name another run's folder, and are not needed. A file that holds the list of messages
+alone is a run as well.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ NAME = "anthropic-messages"
 
 
 def recognise(entry: Entry) -> bool:
-    """Tell a folder of such dumps by its first one; a single dump by its messages and its response."""
+    """Tell a folder of such dumps by its first ones; a single file by its messages, and a response or calls."""
     if not entry.is_folder:
-        return _is_dump(entry)
-    numbered = _numbered(entry)
-    found = entry.peek(numbered[0][1]) if numbered else None
-    return found is not None and _is_dump(found)
+        return _is_dump(entry) or _is_history(entry)
+    found = [entry.peek(name) for _, name in _numbered(entry)[:3]]
+    return any(_is_dump(one) for one in found if one is not None)
 
 
 def _is_dump(entry: Entry) -> bool:
@@ -41,6 +41,20 @@ def _is_dump(entry: Entry) -> bool:
         return False
     response = dump.get("response")
     return response is None or isinstance(response, dict | list)
+
+
+def _is_history(entry: Entry) -> bool:
+    """Tell a list of messages, alone or in an object, in which tools are called as the Messages API has it."""
+    if entry.kind != "json" or not any(entry.mentions(kind) for kind in ("tool_use", "tool_result")):
+        return False
+    messages = objects(_document(entry).get("messages"))
+    return bool(messages) and all("role" in message and "content" in message for message in messages)
+
+
+def _document(entry: Entry) -> JSON:
+    """Return a file's object; a list of messages as an object that holds it."""
+    found: JSON = {"messages": entry.value} if isinstance(entry.value, list) else {}
+    return entry.value if isinstance(entry.value, dict) else found
 
 
 def _numbered(entry: Entry) -> list[tuple[int, str]]:
@@ -57,8 +71,9 @@ def read(entry: Entry) -> Iterator[DraftRun]:
     """Yield the run: its last dump that can be read, with what the others say of its replies."""
     replies = _Replies()
     if not entry.is_folder:
-        replies.learn(entry.required())
-        yield _run(entry, entry.required(), replies)
+        document = _document(entry) or entry.required()
+        replies.learn(document)
+        yield _run(entry, document, replies)
         return
     last: tuple[Entry, JSON] | None = None
     broken: list[tuple[str, str]] = []
