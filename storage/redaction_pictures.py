@@ -32,6 +32,7 @@ COLOUR = (122, 31, 162)
 
 _SAMPLES = 48  # pieces of old pictures that are looked for afterwards
 _SAMPLE = 32  # bytes of each
+_DISTINCT = 20  # of them have to be different: plain surfaces look the same in many files
 _PICTURE_BYTES = (b"iVBORw0KGgo", b"/9j/4", b"UklGR", b"\x89PNG\r\n", b"\xff\xd8\xff", b"WEBPVP8", b"R0lGOD")
 _Step = tuple[str, int]
 
@@ -245,15 +246,32 @@ def repainted(
 
 
 def _samples(store: Store, family: int, painted: Painted) -> list[bytes]:
-    """Return pieces of the old pictures' bytes that are not in the new ones."""
+    """Return pieces of the old pictures' bytes that are neither in the new ones nor in those of other families."""
     old = [row[0] for row in store.database.rows("SELECT image FROM atlas WHERE family = ?", family)]
     sql = "SELECT original FROM picture WHERE original IS NOT NULL AND id IN (SELECT value FROM json_each(?))"
     old += [row[0] for row in store.database.rows(sql, dump_json(list(painted.pictures)))]
     new = {row[0] for row in store.database.rows("SELECT image FROM atlas WHERE family = ?", painted.family)}
     gone = [image for image in old if image not in new and len(image) > 3 * _SAMPLE]
     chosen = gone[:: max(1, len(gone) // _SAMPLES)]
-    found = {image[len(image) // 2 :][:_SAMPLE] for image in chosen}
-    return [piece for piece in sorted(found) if len(set(piece)) > _SAMPLE // 4 and not any(piece in one for one in new)]
+    found = {_rarest(image) for image in chosen}
+    rare = [piece for piece in sorted(found) if len(set(piece)) >= _DISTINCT and not any(piece in one for one in new)]
+    return [piece for piece in rare if not _is_in_others(store, (family, painted.family), piece)]
+
+
+def _is_in_others(store: Store, families: tuple[int, int], piece: bytes) -> bool:
+    """Tell whether pictures of other families, which stay, have these bytes too."""
+    sql = (
+        "SELECT 1 FROM atlas WHERE family NOT IN (?1, ?2) AND instr(image, ?3)"
+        " UNION ALL SELECT 1 FROM picture WHERE family NOT IN (?1, ?2) AND instr(original, ?3) LIMIT 1"
+    )
+    return store.database.row(sql, *families, piece) is not None
+
+
+def _rarest(image: bytes) -> bytes:
+    """Return the piece, of some from the middle of a file, that is least likely to be in another one."""
+    third = len(image) // 3
+    starts = range(third, 2 * third, max(1, third // 64))
+    return max((image[start : start + _SAMPLE] for start in starts), key=lambda piece: len(set(piece)))
 
 
 def hide_pictures(

@@ -87,7 +87,9 @@ def _image(pixels: Pixels, region: Region) -> str:
 
     out = io.BytesIO()
     part = np.ascontiguousarray(pixels[region.y : region.bottom, region.x : region.right])
-    Image.fromarray(part).save(out, "WEBP", lossless=True, method=4)
+    Image.fromarray(part).save(
+        out, "WEBP", lossless=True, method=0
+    )  # a tenth larger than the best, at a fourth of its cost
     data = base64.b64encode(out.getvalue()).decode("ascii")
     place = f'x="{region.x}" y="{region.y}" width="{region.width}" height="{region.height}"'
     return f'<image {place} href="data:image/webp;base64,{data}"/>'

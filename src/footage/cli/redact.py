@@ -17,6 +17,8 @@ from footage.errors import UsageError
 from footage.trajectory import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from footage.storage.redaction import Redaction
 
 __all__ = ["command"]
@@ -117,14 +119,26 @@ def _finish(store: Path | None, *, as_json: bool) -> int:
     return 0
 
 
+def _ranges(steps: Sequence[int]) -> str:
+    """Return numbers in order as people write them: `0-2, 4, 7-9`."""
+    parts: list[list[int]] = []
+    for step in steps:
+        if parts and step == parts[-1][-1] + 1:
+            parts[-1][1:] = [step]
+        else:
+            parts.append([step])
+    return ", ".join("-".join(map(str, part)) for part in parts)
+
+
 def _print(done: Redaction, *, dry_run: bool, typed: bool) -> None:
     places = sum(done.places.values())
     verb = "would be changed" if dry_run else "were changed"
     click.echo(f"{places} places in the family of {done.family} {verb}{':' if places else '.'}")
     for place, count in sorted(done.places.items()):
         click.echo(f"{count:>8}  {place}")
-    for run, step in done.steps:
-        click.echo(f"Step {step} of run {run} typed it: a replay asks for it, or stops there.")
+    for run in dict.fromkeys(run for run, _ in done.steps):
+        typed_in = _ranges([step for name, step in done.steps if name == run])
+        click.echo(f"Typed in run {run} at step {typed_in}: a replay asks for it, or stops there.")
     if typed and places:
         click.echo("Screens may show it too: look, and paint over it with --region.")
     proof = done.proof
