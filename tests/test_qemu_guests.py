@@ -6,9 +6,11 @@ import fcntl
 import hashlib
 import io
 import json
+import os
 import shutil
 import string
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from cli import call
 from footage.errors import CannotDo, MachineError, UsageError
 from footage.replay.machines.desktop.keyboard import COMMON
-from footage.replay.machines.qemu import building, states
+from footage.replay.machines.qemu import accelerators, building, states
 from footage.replay.machines.qemu.guests import Guest, command, guest_folder, load_guest
 from footage.replay.machines.qemu.keymap import SPARE, strokes, xkb_symbols
 from footage.replay.machines.qemu.packages import Packages
@@ -102,6 +104,31 @@ def test_what_another_recipe_left_is_not_built_on(folder: Path, monkeypatch: pyt
     with pytest.raises(CannotDo, match="no network"):
         building.build_guest("desktop")
     assert (folder / "kernel").read_bytes() == b"of this one"
+
+
+def test_what_a_killed_build_left_half_done_is_removed(folder: Path) -> None:
+    put_guest(folder)
+    for name in ("initrd.part", "ready-tcg-0123.part-77"):
+        (folder / name).write_bytes(b"half")
+    building.build_guest("desktop")
+    assert not list(folder.glob("*.part*"))
+
+
+def test_whether_a_guest_boots_under_kvm_is_tried_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guest, tried = put_guest(folder), list[str]()
+
+    def trial(each: Guest) -> bool:
+        tried.append(each.name)
+        return len(tried) > 1
+
+    monkeypatch.setattr(accelerators, "boots_under_kvm", trial)
+    monkeypatch.setattr(os, "access", lambda *_: True)
+    assert [accelerators.best_accelerator(guest) for _ in range(2)] == ["tcg", "tcg"]
+    assert tried == ["desktop"]
+    other = replace(guest, sha256={"kernel": "0" * 64})
+    assert accelerators.best_accelerator(other) == "kvm"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert accelerators.best_accelerator(other) == "tcg"
 
 
 def test_the_list_says_which_machines_can_be_had(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,8 @@ def build_guest(name: str, *, rebuild: bool = False, tell: Tell = lambda *_: Non
     with _alone(folder):
         if rebuild or (is_built(name) and load_guest(name).recipe != _recipe(name)):
             _clear(folder)
+        for left in folder.glob("*.part*"):  # of a build that was killed
+            left.unlink()
         fresh = not is_built(name)
         try:
             if fresh:
