@@ -297,6 +297,11 @@ class Recording:
 
     # --- the end ---
 
+    def stop_watching(self) -> None:
+        """Take no more frames of the watched machines between actions: they are about to end."""
+        for watched in self._watched:
+            watched.stop()
+
     def flush(self) -> None:
         """Wait until everything so far is stored."""
         self.wire.requests.flush()
@@ -310,8 +315,7 @@ class Recording:
         self._ended = True
         self._heartbeat.stop()
         clean = self.guard.secrets.clean
-        for watched in self._watched:
-            watched.stop()
+        self.stop_watching()
         try:
             self.wire.requests.close()
             self.pictures.close()

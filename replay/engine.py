@@ -59,9 +59,9 @@ class ReplayReport:
         return {**head, "source": self.source, "divergence": divergence, "steps": verdicts_json(self.steps)}
 
 
-def verdicts_json(steps: Sequence[StepVerdict]) -> list[JSON]:
-    """Return {"index", "verdict", "why"} for each step, in their order."""
-    return [{"index": i, "verdict": step.verdict, "why": step.why} for i, step in enumerate(steps)]
+def verdicts_json(steps: Sequence[StepVerdict], *, first: int = 0) -> list[JSON]:
+    """Return {"index", "verdict", "why"} for each step, in their order; `first` is the index of the first one."""
+    return [{"index": i, "verdict": step.verdict, "why": step.why} for i, step in enumerate(steps, first)]
 
 
 def begin_again(

@@ -18,6 +18,7 @@ from footage.recorder.agent import AgentEvent, AgentResult, run_agent
 from footage.recorder.session import Recording
 from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable, play_steps, verdicts_json
 from footage.replay.history import continuation
+from footage.replay.keeping import keeping
 from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer
 from footage.storage import RunWriter, Store
 from footage.trajectory import (
@@ -86,11 +87,16 @@ def fork_run(
     system: str | None = None,
     max_steps: int = 50,
     timeout: float = DEFAULT_TIMEOUT,
+    restored: int = 0,
     on_step: OnStep | None = None,
     on_event: Callable[[AgentEvent], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> ForkReport:
     """
     Fork a run at step `at` on a freshly started machine; the result is a run of kind `fork` in the same family.
+
+    `restored` is how many of its steps lie behind the machine already, because it started from a checkpoint of that
+    run: they are copied. What a machine recorded of itself is kept with the fork (`on_progress`, see `keeping`).
 
     With `action` that is done in the step's place; else `model` (by default the run's own) is asked anew, under another
     `system` prompt where one is given. Raises RunNotFound, UsageError (the run cannot be forked there), MachineError,
@@ -106,24 +112,25 @@ def fork_run(
     writer = begin_again(store, source, RunKind.FORK, machine, model=chosen, at=at)
     report = ForkReport(source.id, writer.run_id, at, chosen, dropped_thinking=onward.dropped_thinking)
     with Recording(writer, machine=machine.specification, model=chosen) as recording:
-        copies = _copy_turns(store, source, turns, step, writer)
-        player = StepPlayer(store, source, writer, machine, timeout=timeout, turns=copies)
-        verdict = _replay(player, at, report, on_step)
-        if report.divergence is None and verdict in {Verdict.REPRODUCED, Verdict.COSMETIC}:
-            conversation = next((turn.conversation for turn in turns if turn.number == step.turn), 0)
-            recording.wire.adopt(conversation, onward.messages)
-            report.result = run_agent(
-                source.task,
-                recording.watch(machine),
-                client,
-                model=chosen,
-                recording=recording,
-                max_steps=max_steps,
-                system=onward.system if system is None else system,
-                tool_version=onward.version or DEFAULT_TOOL,
-                messages=onward.messages,
-                on_event=on_event,
-            )
+        with keeping(store, recording, machine, on_progress=on_progress):
+            copies = _copy_turns(store, source, turns, step, writer)
+            player = StepPlayer(store, source, writer, machine, timeout=timeout, turns=copies)
+            verdict = _replay(player, range(at), restored, report, on_step)
+            if report.divergence is None and verdict in {Verdict.REPRODUCED, Verdict.COSMETIC}:
+                conversation = next((turn.conversation for turn in turns if turn.number == step.turn), 0)
+                recording.wire.adopt(conversation, onward.messages)
+                report.result = run_agent(
+                    source.task,
+                    recording.watch(machine),
+                    client,
+                    model=chosen,
+                    recording=recording,
+                    max_steps=max_steps,
+                    system=onward.system if system is None else system,
+                    tool_version=onward.version or DEFAULT_TOOL,
+                    messages=onward.messages,
+                    on_event=on_event,
+                )
         recording.flush()
         writer.end(verdict=verdict, divergence=report.divergence)
     return report
@@ -139,10 +146,16 @@ def _off_screen(action: Action, machine: Machine) -> str:
     return ""
 
 
-def _replay(player: StepPlayer, at: int, report: ForkReport, on_step: OnStep | None) -> Verdict:
-    """Play the steps before the fork; return the worst verdict."""
+def _replay(
+    player: StepPlayer, numbers: Sequence[int], restored: int, report: ForkReport, on_step: OnStep | None
+) -> Verdict:
+    """Play the steps before the fork, the first of them as copies; return the worst verdict."""
     replay = ReplayReport(report.source, report.run)
-    play_steps(player, range(at), replay, on_step)
+    for number in numbers[:restored]:
+        replay.steps.append(player.copy(number))
+        if on_step:
+            on_step(number, len(player.steps), replay.steps[-1])
+    play_steps(player, numbers[restored:], replay, on_step)
     report.replayed, report.divergence = replay.steps, replay.divergence
     return replay.verdict
 

@@ -129,6 +129,39 @@ class StepPlayer:
             return self._diverged(step, index, before, Cause.ENVIRONMENT, "the screen before it is another one")
         return self._act(step, action, index, before)
 
+    def copy(self, number: int) -> StepVerdict:
+        """
+        Take over step `number` as it was recorded: the machine started from a checkpoint made after it.
+
+        Its screens are the recorded ones, with their instants; nothing is performed.
+        """
+        step = self._steps[number]
+        turn = None if step.turn is None else self._turns.get(step.turn)
+        index = self._writer.intend(step.action, turn=turn, call_id=step.call_id, source_step=number, at=step.intended)
+        for role in (FrameRole.BEFORE, FrameRole.AFTER):
+            if (frame := step.frame(role)) is not None:
+                self._writer.frame(
+                    self._store.pixels(frame.picture),
+                    captured=frame.captured,
+                    roles=[(index, role)],
+                    display=frame.display,
+                    screen=(frame.screen_width, frame.screen_height),
+                    region=frame.region,
+                )
+        self._writer.finish(
+            index,
+            status=step.status,
+            result_text=step.result_text,
+            error=step.error,
+            started=step.started,
+            ended=step.ended,
+        )
+        if step.action.point is not None:
+            self._pointer = step.action.point
+        verdict = StepVerdict(Verdict.REPRODUCED, "restored with the checkpoint, not performed again")
+        self._writer.verdict(index, verdict)
+        return verdict
+
     # --- parts of a step ---
 
     def _act(self, step: Step, action: Action, index: int, before: _Looked | None) -> Played:

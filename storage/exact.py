@@ -128,8 +128,14 @@ def _unpacked(data: bytes) -> Timeline:
 
 
 def _starts(store: Store, run: str) -> list[tuple[int, int]]:
-    """Return (instruction count, index) of each step whose first instant is known."""
-    return [(step.icounts[0], step.index) for step in store.steps(run) if step.icounts]
+    """Return (instruction count, index) of each step whose beginning is known: by its input, else by its screens."""
+    found = []
+    for step in store.steps(run):
+        screens = (frame.icount for held in step.frames.values() for frame in held if frame.icount is not None)
+        begun = step.icounts[0] if step.icounts else min(screens, default=None)
+        if begun is not None:
+            found.append((begun, step.index))
+    return found
 
 
 def exact_recording(store: Store, reference: str) -> ExactRecording | None:

@@ -163,10 +163,12 @@ def shots_of(step: Step) -> list[Shot]:
     """Return a step's screens in the order of time; the action is drawn on the one before it."""
     shots = []
     for role in _ORDER:
-        frames = step.frames.get(role, ())
+        frames = sorted(step.frames.get(role, ()), key=lambda frame: frame.captured.monotonic_ns)
         for number, frame in enumerate(frames, start=1):
             key = role.value if len(frames) == 1 else f"{role.value}-{number}"
             label = role.value if len(frames) == 1 else f"{role.value} {number}"
+            if frame.source == "replay":
+                label += ", taken in a replay"
             overlay = draw(step.action, frame) if role is FrameRole.BEFORE else Markup()
             shots.append(Shot(key, label, frame, overlay))
     return shots

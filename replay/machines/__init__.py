@@ -29,6 +29,8 @@ _DRIVERS = {
 Where each driver's class is. It is called with what stands after the name, if anything does, and with the options; its
 `from_specification` starts a machine like the one whose specification it is given.
 """
+_EXACT = {"qemu": "footage.replay.machines.qemu.exact:ExactQemu"}
+"""The same for drivers that have an exact mode: machines that record themselves."""
 _WHICH = {"qemu": GUESTS}
 """What can stand after a driver's name, where that is known."""
 _ENTRY_POINTS = "footage.machines"
@@ -48,7 +50,8 @@ def open_machine(name: str, **options: Any) -> Machine:
     """
     Start a machine, or connect to it, and return it; the options are those of its class (see docs/machines.md).
 
-    Raises UsageError for an unknown name or option, and what the machine raises where it cannot start.
+    `exact=True` starts a virtual machine under its own record log (see docs/exact.md). Raises UsageError for an
+    unknown name or option, and what the machine raises where it cannot start.
     """
     from footage.replay.machines.configuration import configured
 
@@ -57,7 +60,8 @@ def open_machine(name: str, **options: Any) -> Machine:
     driver, which = re.fullmatch(r"([^:/]*)[:/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr] # fits any text
     if driver not in _DRIVERS and driver not in _installed() and ":" in name:
         driver, which = name, ""
-    made = _class_of(driver, name, own=driver)
+    wanted = _exact(driver, name) if options.pop("exact", False) else driver
+    made = _class_of(wanted, name, own=wanted)
     try:
         machine: Machine = made(which, **options) if which else made(**options)
     except TypeError as problem:
@@ -82,6 +86,13 @@ def reopen(specification: Mapping[str, Any]) -> Machine:
         )
     machine: Machine = made.from_specification(specification)
     return machine
+
+
+def _exact(driver: str, name: str) -> str:
+    """Return where the driver's exact mode is. Raises UsageError for one that has none."""
+    if driver not in _EXACT:
+        raise UsageError(f"The machine {name} cannot record itself.", hint="Exact are virtual machines: qemu/desktop.")
+    return _EXACT[driver]
 
 
 def _class_of(driver: str, name: str, *, own: str = "") -> Any:

@@ -27,9 +27,9 @@ PATIENCE = 10.0
 class Keeper:
     """A supervisor, the folders that vanish with it, and the programs it was asked to start."""
 
-    def __init__(self, name: str = "desktop") -> None:
-        """`name` is part of the folders' names, for people."""
-        self.folder = Path(tempfile.mkdtemp(prefix=f"footage-{name}-"))
+    def __init__(self, name: str = "desktop", *, within: Path | None = None) -> None:
+        """`name` is part of the folders' names, for people; `within` is where large files may lie."""
+        self.folder = Path(tempfile.mkdtemp(prefix=f"footage-{name}-", dir=within))
         """Private to the user; for anything a machine needs on a disk."""
         self.memory = Path(tempfile.mkdtemp(prefix="footage-screen-", dir=_memory_folder()))
         """Private to the user; in memory where the system has such a place."""

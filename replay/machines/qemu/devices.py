@@ -21,12 +21,16 @@ _BUTTONS = ("", "left", "middle", "right", "wheel-up", "wheel-down", "side", "ex
 _AXIS = 0x7FFF
 
 
+Give = Callable[[Sequence[Mapping[str, Any]]], object]
+"""Hands input events that belong together to a guest, at once."""
+
+
 class Inlet:
     """Gives input events to a guest, no more at once than its queues hold."""
 
     def __init__(
         self,
-        give: Callable[[Sequence[Mapping[str, Any]]], object],
+        give: Give,
         rest: Callable[[], object],
         breathe: Callable[[], object],
     ) -> None:

@@ -18,7 +18,7 @@ from footage.replay.machines.qemu import states
 from footage.replay.machines.qemu.accelerators import best_accelerator
 from footage.replay.machines.qemu.activity import Activity
 from footage.replay.machines.qemu.agent import TIMEOUT, Agent
-from footage.replay.machines.qemu.devices import Inlet, QemuKeyboard, QemuPointer
+from footage.replay.machines.qemu.devices import Give, Inlet, QemuKeyboard, QemuPointer
 from footage.replay.machines.qemu.guests import Guest, load_guest
 from footage.replay.machines.qemu.process import Process
 from footage.replay.machines.qemu.screen import Eye, Screen
@@ -74,6 +74,9 @@ class Qemu:
         if not isinstance(guest, str):
             raise UsageError("This is no specification of a virtual machine.")
         return cls(guest)
+
+    _pace = 0.0
+    """Seconds between two characters to the guest's agent."""
 
     # --- what it is -------------------------------------------------------------------------------------------------
 
@@ -215,13 +218,17 @@ class Qemu:
         """Go on from a saved state, in a process of its own."""
         self._stop()
         process = states.load(self._guest, self._accelerator, state)
+        self._use(process, Screen(process), pointer)
+
+    def _use(self, process: Process, screen: Screen, pointer: tuple[int, int]) -> None:
+        """Work with a running process from now on."""
         self._process = process
         self._activity = Activity(process)
-        self._screen = Screen(process)
+        self._screen = screen
         self._log = InputLog()
         self._serial: Agent | None = None
         rest = self._activity.rest
-        inlet = Inlet(partial(_give, process), partial(rest, CATCH_UP), partial(rest, BREATH, look=BREATH_LOOK, calm=2))
+        inlet = Inlet(self._giver(process), partial(rest, CATCH_UP), partial(rest, BREATH, look=BREATH_LOOK, calm=2))
         self._pointer = QemuPointer(self._log, inlet, pointer, self._guest.screen)
         keyboard = QemuKeyboard(
             self._log,
@@ -250,8 +257,12 @@ class Qemu:
         if not self._guest.agent:
             raise MachineError(f"The guest {self._guest.name} runs no command lines: it has no agent.")
         if self._serial is None:
-            self._serial = Agent(process.serial)
+            self._serial = Agent(process.serial, pace=self._pace)
         return self._serial
+
+    def _giver(self, process: Process) -> Give:
+        """Return what hands input events to the guest, without keeping the machine alive."""
+        return partial(_give, process)
 
 
 def _give(process: Process, events: Sequence[Mapping[str, Any]]) -> None:

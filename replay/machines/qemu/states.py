@@ -41,16 +41,21 @@ def boot(guest: Guest, accelerator: str, tell: Callable[[str], None] = lambda _:
     """
     process = Process(command(guest, accelerator=accelerator))
     try:
-        tell("the guest starts")
-        if guest.agent:
-            agent = Agent(process.serial)
-            agent.wait_until_ready(BOOT)
-            agent.close()
-        _wait_until_quiet(process, guest)
+        wait_until_up(process, guest, tell)
     except BaseException:
         process.close()
         raise
     return process
+
+
+def wait_until_up(process: Process, guest: Guest, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Wait until a guest that has been switched on is up and at rest. Raises MachineError after `BOOT` seconds."""
+    tell("the guest starts")
+    if guest.agent:
+        agent = Agent(process.serial)
+        agent.wait_until_ready(BOOT)
+        agent.close()
+    _wait_until_quiet(process, guest)
 
 
 def ready_file(guest: Guest, accelerator: str) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from footage.cli.exactness import budget_option, exact_option, kept, started_machine
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import (
     json_option,
@@ -32,12 +33,15 @@ __all__ = ["command", "event_printer"]
     'footage agent "Work out 17 * 23 with the calculator" --model stand-in/careful',
     'footage agent "Write a shopping list in the editor" --machine desktop --max-steps 30',
     'footage agent "Rename the file" --system prompt.txt --tag nightly --json',
+    'footage agent "Write hello in the notes" --machine qemu/desktop --exact',
 )
 @click.argument("task")
 @click.option("--machine", default="desktop", show_default=True, help="What it acts on; see `footage machine list`.")
 @click.option(
     "--model", help="Claude by default (needs ANTHROPIC_API_KEY); stand-in/careful and stand-in/hasty need none."
 )
+@exact_option
+@budget_option
 @max_steps_option
 @system_option
 @think_option
@@ -49,6 +53,8 @@ def command(
     task: str,
     machine: str,
     model: str | None,
+    exact: bool,
+    budget: float,
     max_steps: int,
     system: str | None,
     think: float,
@@ -65,7 +71,6 @@ def command(
     from footage.recorder.agent import run_agent
     from footage.recorder.client import DEFAULT_MODEL, make_client
     from footage.recorder.session import record
-    from footage.replay.machines import open_machine
 
     if not task.strip():
         raise UsageError("The task is empty.", hint='Say what is to be done: footage agent "Write hello in the notes".')
@@ -73,21 +78,22 @@ def command(
     with (
         closing(make_client(chosen, think=think)) as client,
         open_for(store, create=True) as opened,
-        closing(open_machine(machine)) as started,
+        started_machine(machine, exact=exact, budget=budget) as started,
         record(task, store=opened, task_id=task_id, model=chosen, machine=started, strict=True, tags=tags) as run,
     ):
         if not as_json:
             click.echo(f"run {run.id} · {chosen} · {machine}")
-        result = run_agent(
-            task,
-            started,
-            client,
-            model=chosen,
-            recording=run,
-            max_steps=max_steps,
-            system=system,
-            on_event=None if as_json else event_printer(),
-        )
+        with kept(opened, run, started, quiet=as_json):
+            result = run_agent(
+                task,
+                started,
+                client,
+                model=chosen,
+                recording=run,
+                max_steps=max_steps,
+                system=system,
+                on_event=None if as_json else event_printer(),
+            )
     if as_json:
         ended = {"reason": result.reason, "text": result.text, "steps": result.steps}
         print_json({"run": run.id, "model": chosen, **ended})

@@ -84,6 +84,7 @@ def _step(step: Step) -> JSON:
             "size": [frame.width, frame.height],
             "region": frame.region.as_list() if frame.region else None,
             "derived": frame.derived,
+            "source": frame.source,
         }
         for role, held in step.frames.items()
         for frame in held

@@ -11,8 +11,10 @@ import click
 from rich.text import Text
 
 from footage.cli.agent import event_printer
+from footage.cli.exactness import budget_option, forked_machine, restored_steps
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import (
+    anyway_option,
     json_option,
     max_steps_option,
     store_option,
@@ -46,6 +48,8 @@ __all__ = ["command", "parse_action"]
 @click.option("--model", help="Ask this model from there on; by default the run's own.")
 @system_option
 @click.option("--machine", help="The kind of machine; by default one like the recorded.")
+@budget_option
+@anyway_option
 @max_steps_option
 @think_option
 @agent_argument
@@ -60,6 +64,8 @@ def command(
     model: str | None,
     system: str | None,
     machine: str | None,
+    budget: float,
+    anyway: bool,
     max_steps: int,
     think: float,
     policy: str,
@@ -70,6 +76,9 @@ def command(
 
     With --action that is done in the step's place; else the model is asked anew, with the history it had there.
     The result is a run of its own. Exit code 1 where the step was not reached.
+
+    A run that was recorded with --exact begins at its last checkpoint before STEP, and the fork is recorded exactly
+    too; with --machine it begins anew on that machine.
 
     With CMD your own agent runs again: the recorded replies are served to it up to STEP, and its requests go to the
     model from there on.
@@ -87,9 +96,12 @@ def command(
         source = opened.run(run)
         check_replayable(source)
         opened.step(source.id, at)
+        exact = machine is None and source.replayable == "exact"
         with (
             closing(make_client(model or source.model, think=think)) as client,
-            closing(machine_like(source, machine)) as started,
+            forked_machine(opened, source, at, anyway=anyway, budget=budget)
+            if exact
+            else closing(machine_like(source, machine)) as started,
         ):
             report = fork_run(
                 opened,
@@ -101,6 +113,7 @@ def command(
                 model=model,
                 system=system,
                 max_steps=max_steps,
+                restored=restored_steps(opened, source, at) if exact else 0,
                 on_step=None if as_json else step_printer(opened.steps(source.id)),
                 on_event=None if as_json else event_printer(first=at),
             )

@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "trust": "Allow a run that others recorded to be replayed here.",
         "replay": "Re-execute a run and say for every step whether it came out the same.",
         "fork": "Re-execute a run up to a step, then go another way.",
+        "frames": "Take the screens between two steps that nobody recorded, from an exact recording.",
         "machine": "List machines, build guests, check that one does what it should.",
     },
     "Compare": {

@@ -11,6 +11,7 @@ import click
 __all__ = [
     "ExampleCommand",
     "ExampleGroup",
+    "anyway_option",
     "json_option",
     "max_steps_option",
     "sample_option",
@@ -41,6 +42,9 @@ max_steps_option = click.option(
 )
 think_option = click.option(
     "--think", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="How long a stand-in model thinks."
+)
+anyway_option = click.option(
+    "--anyway", is_flag=True, help="Try it also where QEMU, kernel or guest are not the same any more."
 )
 system_option = click.option(
     "--system",

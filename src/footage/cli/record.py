@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from footage.cli.exactness import budget_option, exact_option, kept, started_machine
 from footage.cli.options import store_option, with_examples
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ secret_option = click.option(
     "footage record -- python my_agent.py",
     'footage record --task "Rename the file" --tag nightly -- ./agent.sh --fast',
     "footage record --machine desktop -- node agent.mjs",
+    "footage record --machine qemu/desktop --exact -- python my_agent.py",
     "footage record --secret LOGIN --store runs.db -- python my_agent.py",
 )
 @click.argument("argv", metavar="-- CMD...", nargs=-1, type=click.UNPROCESSED, required=True)
@@ -51,6 +53,8 @@ secret_option = click.option(
 @click.option("--task-id", help="Runs of the same task id are compared with each other; by default: the same text.")
 @click.option("--tag", "tags", multiple=True, help="Put a tag on the run; may be given several times.")
 @click.option("--machine", help="Start this machine for the agent, and record its screen; see `footage machine list`.")
+@exact_option
+@budget_option
 @provider_option
 @secret_option
 @store_option
@@ -60,6 +64,8 @@ def command(
     task_id: str | None,
     tags: tuple[str, ...],
     machine: str | None,
+    exact: bool,
+    budget: float,
     providers: tuple[str, ...],
     secrets: tuple[str, ...],
     store: Path | None,
@@ -67,7 +73,8 @@ def command(
     """Run CMD as it is, and record its exchanges with the model.
 
     CMD finds the recording proxy in ANTHROPIC_BASE_URL; requests go on to what the variable said before, or to the
-    provider. With --machine it finds the machine's display in DISPLAY. The exit code is CMD's own.
+    provider. With --machine it finds the machine's display in DISPLAY, that of a virtual machine in FOOTAGE_VNC. The
+    exit code is CMD's own.
     """
     from footage.recorder.command import command_environment, run_command, short_name
     from footage.recorder.supervisor import Supervisor
@@ -78,7 +85,7 @@ def command(
     with ExitStack() as stack:
         wanted = services(providers)
         kept_out = named_secrets(secrets)
-        started = stack.enter_context(_machine(machine)) if machine else None
+        started = stack.enter_context(_machine(machine, exact=exact, budget=budget))
         screens: list[_Layer] = []
 
         def hear(said: JSON) -> None:
@@ -132,6 +139,8 @@ class _Layer:
 
         self._recording = resume(run, store=store, secrets=secrets, layer="screen", joined=True)
         self._screens = Screens(self._recording, machine)
+        self._store = store
+        self._machine: Machine | None = machine
 
     def hear(self, said: JSON) -> None:
         """Take note of the calls that the recording process tells of."""
@@ -139,17 +148,26 @@ class _Layer:
         self._screens.told(said.get("told", ()))
 
     def close(self) -> None:
-        """Store the last frames. Safe to call twice."""
+        """Store the last frames, and what the machine recorded of itself. Safe to call twice."""
         self._screens.close()
+        machine, self._machine = self._machine, None
+        with kept(self._store, self._recording, machine):
+            self._recording.flush()
         self._recording.end()
 
 
 @contextmanager
-def _machine(name: str) -> Iterator[Machine]:
-    from footage.replay.machines import open_machine
+def _machine(name: str | None, *, exact: bool, budget: float) -> Iterator[Machine | None]:
+    """Start the machine that was asked for; None where none was. Raises UsageError."""
+    if name is not None:
+        with started_machine(name, exact=exact, budget=budget, remote=True) as machine:
+            yield machine
+    elif exact:
+        from footage.errors import UsageError
 
-    with closing(open_machine(name)) as machine:
-        yield machine
+        raise UsageError("--exact needs a machine.", hint="For example: --machine qemu/desktop.")
+    else:
+        yield None
 
 
 def _drain(proxy: Supervisor) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
-from footage.cli.options import json_option, store_option, with_examples
+from footage.cli.options import anyway_option, json_option, store_option, with_examples
 from footage.cli.taped import agent_argument, policy_option, replay_on_tape
 from footage.cli.terminal import action_text, console, divergence_text, print_next, styled, verdict_mark
 from footage.cli.text import shortened
@@ -29,6 +29,7 @@ _SAME = {Verdict.REPRODUCED, Verdict.COSMETIC}
 @with_examples(
     "footage replay @1",
     "footage replay 7f3k --machine desktop --timeout 30",
+    "footage replay @1 --exact --from 17",
     "footage replay @1 --json | jq -r .verdict",
     "footage replay @1 --policy warn -- python my_agent.py",
 )
@@ -42,6 +43,16 @@ _SAME = {Verdict.REPRODUCED, Verdict.COSMETIC}
     metavar="SECONDS",
     help="How long to wait for a recorded screen before an action.",
 )
+@click.option("--exact", is_flag=True, help="Execute the same instructions again; for runs recorded with --exact.")
+@click.option(
+    "--from",
+    "first",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="STEP",
+    help="With --exact: begin at the last checkpoint before this step.",
+)
+@anyway_option
 @agent_argument
 @policy_option
 @store_option
@@ -51,6 +62,9 @@ def command(
     argv: tuple[str, ...],
     machine: str | None,
     timeout: float,
+    exact: bool,
+    first: int,
+    anyway: bool,
     policy: str,
     store: Path | None,
     as_json: bool,
@@ -61,6 +75,9 @@ def command(
     The result is a run of its own. Exit code 1 where it diverged. What `footage redact` took out of the run is asked
     for, or read from FOOTAGE_SECRET_1 …; without it, the replay stops where it is typed.
 
+    With --exact nothing is performed: a virtual machine executes its recorded instructions again, and every recorded
+    screen comes out the same byte for byte, or the first step that does not is named.
+
     With CMD the agent itself runs again, while the recorded replies of the model are served to it in
     ANTHROPIC_BASE_URL; nothing goes to the network, and every request is compared with the recorded one.
     """
@@ -68,6 +85,9 @@ def command(
 
     if argv:
         return replay_on_tape(run, argv, machine=machine, policy=policy, store=store, as_json=as_json)
+    if exact or first:
+        _check_exact(exact=exact, machine=machine)
+        return _replay_exactly(run, first, anyway=anyway, store=store, as_json=as_json)
     with open_for(store, write=True) as opened:
         source = opened.run(run)
         check_replayable(source)
@@ -79,6 +99,36 @@ def command(
     if as_json:
         print_json(report.as_json())
     else:
+        _print_end(report, store)
+    return 0 if report.verdict in _SAME else 1
+
+
+def _check_exact(*, exact: bool, machine: str | None) -> None:
+    from footage.errors import UsageError
+
+    if not exact:
+        raise UsageError("--from is for exact replays: others begin at the first step.", hint="Add --exact.")
+    if machine:
+        raise UsageError("An exact replay runs on the machine that was recorded.", hint="Leave --machine out.")
+
+
+def _replay_exactly(run: str, first: int, *, anyway: bool, store: Path | None, as_json: bool) -> int:
+    from footage.replay.exactly import replay_exactly
+
+    with open_for(store, write=True) as opened:
+        source = opened.run(run)
+        report = replay_exactly(
+            opened,
+            source.id,
+            first=first,
+            anyway=anyway,
+            on_step=None if as_json else step_printer(opened.steps(source.id)),
+            on_restart=None if as_json else lambda sentence: click.echo(f"footage: {sentence}", err=True),
+        )
+    if as_json:
+        print_json(report.as_json())
+    else:
+        console().print(f"\n{report.screens} recorded screens compared, from the checkpoint {report.checkpoint} on.")
         _print_end(report, store)
     return 0 if report.verdict in _SAME else 1
 

@@ -1,0 +1,43 @@
+"""Where a fork of an exactly recorded run begins: the machine as it was at the last checkpoint before a step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from footage.replay.player import recording_of, unpacked_checkpoint
+from footage.storage import Store
+from footage.trajectory import Run
+
+if TYPE_CHECKING:
+    from footage.replay.machines.qemu.exact import ExactQemu
+
+__all__ = ["machine_at", "steps_behind"]
+
+
+def steps_behind(store: Store, run: str, at: int) -> int:
+    """Return how many steps of a run lie before the last checkpoint from which step `at` can be reached."""
+    return recording_of(store, run).for_step(at).step or 0
+
+
+def machine_at(store: Store, source: Run, at: int, *, anyway: bool = False, budget: int | None = None) -> ExactQemu:
+    """
+    Start the machine of a run from its last checkpoint before step `at`, with a recording of its own.
+
+    The steps from there to `at` are still to be performed (`steps_behind` says from which one on). Checkpoints were
+    made while recording: those made in a replay cannot be gone on from. Raises UsageError, CannotDo, MachineError.
+    """
+    from footage.replay.machines.qemu.exact import ExactQemu
+    from footage.replay.machines.qemu.recorder import BUDGET
+    from footage.replay.machines.qemu.sameness import same_guest
+
+    recording = recording_of(store, source.id)
+    guest = same_guest(recording.facts, anyway=anyway)
+    checkpoint = recording.for_step(at)
+    points = [step.action.point for step in store.steps(source.id)[: checkpoint.step or 0]]
+    known = [point for point in points if point is not None]
+    return ExactQemu(
+        guest.name,
+        budget=BUDGET if budget is None else budget,
+        start=unpacked_checkpoint(store, checkpoint),
+        pointer=known[-1] if known else None,
+    )

@@ -1,0 +1,264 @@
+"""
+A QEMU that records itself: every source of chance (interrupts, input, clocks) goes into a log (`-icount …,rr=record`).
+
+It starts from a snapshot, and is stopped for each look: only then do screen and instruction count belong together.
+
+Turns of QEMU's main loop are in the log too, those while it is stopped among them, and each command makes it turn. A
+replay that is stopped at the same instant and turns more often than the recording did eats what comes after the stop:
+the guest's clock loses a beat, and the replay stands still for good (QEMU 7.2, seen in every second recording of a busy
+host). So the recording turns often enough at each stop, and most of all where a replay may start.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from footage.errors import MachineError, MissingProgram
+from footage.replay.machines.desktop.keeper import Keeper
+from footage.replay.machines.qemu.checkpoints import Checkpoints
+from footage.replay.machines.qemu.guests import Guest, command
+from footage.replay.machines.qemu.packing import Packing
+from footage.replay.machines.qemu.process import Process
+
+if TYPE_CHECKING:
+    from footage.trajectory import Pixels
+
+__all__ = ["BUDGET", "INTERVAL", "Left", "Recorder", "drive", "escaped", "icount_option", "make_empty"]
+
+BUDGET = 4 << 30
+"""Bytes that the checkpoints of one recording may take, by default."""
+INTERVAL = 10.0
+"""Seconds from one checkpoint to the next, at the least."""
+START = 120.0
+"""Seconds QEMU gets to load a snapshot and to save it as the start of its log: busy hosts are slow at it."""
+_SAVE = 120.0
+_TURNS, _TURNS_TO_START = 40, 250  # of the main loop, while stopped: more than any replay makes there
+_RUN_ON = 0.5  # seconds at the end: what lies at the very end of a log is lost to the shutdown that follows it
+_SAMPLE = 0.05
+_FIRST = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a recording leaves behind, in a folder that vanishes with its recorder."""
+
+    log: Path
+    """Packed."""
+    end: int
+    """Instruction count at the end of the log."""
+    checkpoints: list[tuple[str, int, Path]]
+    """(name, instruction count, packed file); the first is where it starts."""
+    timeline: list[tuple[int, int]]
+    """(instruction count, monotonic ns)."""
+    dropped: int
+    """Checkpoints that had to go again for want of room."""
+
+
+class Recorder:
+    """A guest that runs under its record log. Thread-safe."""
+
+    def __init__(
+        self,
+        guest: Guest,
+        snapshot: Callable[[Path], str],
+        *,
+        budget: int = BUDGET,
+        interval: float = INTERVAL,
+        remote: bool = False,
+    ) -> None:
+        """
+        Start the guest from a snapshot that was made under a record log, and begin a log of its own.
+
+        `snapshot` puts a file with the snapshot where it is told to, and returns the snapshot's name in it. With
+        `remote` QEMU's VNC server listens on this host. Raises MissingProgram, CannotDo, MachineError.
+        """
+        self._keeper = Keeper("recording", within=guest.folder)
+        self._end = weakref.finalize(self, self._keeper.stop)
+        self.folder = self._keeper.folder
+        self.address = ""
+        """Where its VNC server listens, host:port."""
+        self._interval = interval
+        self._lock = threading.RLock()
+        self._timeline: list[tuple[int, int]] = []
+        self._stopped = threading.Event()
+        self._sampler: threading.Thread | None = None
+        self._checkpoints = Checkpoints(budget)
+        self._log = self.folder / "log"
+        self._template = self.folder / "empty.qcow2"
+        try:
+            start = self.folder / f"{_FIRST}.qcow2"
+            name = snapshot(start)
+            make_empty(self._template)
+            option = icount_option("record", self._log, _FIRST)
+            extra = ("-loadvm", name, "-S", *(("-vnc", "127.0.0.1:0,to=999") if remote else ()))
+            self.process = Process(command(guest, icount=option, drives=[drive(start)], extra=extra), start=START)
+            self.process.hmp(f"delvm {name}", timeout=_SAVE)
+            self._checkpoints.start = self.icount()
+            self._timeline.append((self._checkpoints.start, time.monotonic_ns()))
+            if remote:
+                found = self.process.execute("query-vnc")
+                self.address = f"{found['host']}:{found['service']}"
+            self._turn(_TURNS_TO_START)
+            self.process.execute("cont")
+        except BaseException:
+            self.close()
+            raise
+        self._made_at = time.monotonic()
+        self._sampler = threading.Thread(target=self._sample, name="footage-timeline", daemon=True)
+        self._sampler.start()
+
+    # --- looking ---
+
+    def icount(self) -> int:
+        """Return how many instructions have been executed; a running guest is past that already."""
+        return int(self.process.execute("query-replay")["icount"])
+
+    def send(self, events: Sequence[Mapping[str, Any]]) -> int:
+        """Give the guest input events, never while it is stopped for a look; return the instruction count then."""
+        with self._lock:
+            self.process.execute("input-send-event", {"events": [*events]})
+            return self.icount()
+
+    def look(self, *, checkpoint: bool = False) -> tuple[Pixels, int]:
+        """
+        Return the screen and the instruction count that belongs to it.
+
+        With `checkpoint` one is made at that very instant, if the last one is long enough ago and there is room.
+        """
+        with self._lock:
+            self.process.execute("stop")
+            try:
+                icount, pixels = self.icount(), self.process.screendump()
+                self._timeline.append((icount, time.monotonic_ns()))
+                if checkpoint and time.monotonic() - self._made_at >= self._interval and self._checkpoints.room():
+                    self._save(icount)
+                    self._turn(_TURNS_TO_START)
+                self._turn(_TURNS)
+            finally:
+                if self.process.alive:
+                    self.process.execute("cont")
+        return pixels, icount
+
+    def _turn(self, times: int) -> None:
+        """Have QEMU's main loop turn a number of times."""
+        for _ in range(times):
+            self.process.execute("query-status")
+
+    def _save(self, icount: int) -> None:
+        """Save a snapshot into a file of its own, which is no part of the guest. It must be stopped."""
+        name = f"at-{icount}"
+        path = self.folder / f"{name}.qcow2"
+        shutil.copyfile(self._template, path)
+        run = self.process.execute
+        node = {"driver": "qcow2", "node-name": name, "file": {"driver": "file", "filename": str(path)}}
+        run("blockdev-add", {**node, "cache": {"no-flush": True}})
+        job = {"job-id": name, "tag": name, "vmstate": name, "devices": [name]}
+        try:
+            run("snapshot-save", job)
+            error = self._wait_for_job(name)
+        finally:
+            run("blockdev-del", {"node-name": name})
+        if error:  # QEMU is between two events of its log: the next look will do
+            path.unlink(missing_ok=True)
+            return
+        self._checkpoints.add(name, icount, path)
+        self._made_at = time.monotonic()
+
+    def _wait_for_job(self, name: str) -> str:
+        """Wait until a job is over; return its error ("" for none). Raises MachineError after `_SAVE` seconds."""
+        deadline = time.monotonic() + _SAVE
+        while time.monotonic() < deadline:
+            for job in self.process.execute("query-jobs"):
+                if job["id"] == name and job["status"] == "concluded":
+                    self.process.execute("job-dismiss", {"id": name})
+                    return str(job.get("error", ""))
+            time.sleep(0.01)
+        self.process.kill()
+        raise MachineError("QEMU did not come to the end of a snapshot, and was ended.")
+
+    def _sample(self) -> None:
+        """Note when the guest is where, so that a moment between two looks can be found again."""
+        while not self._stopped.wait(_SAMPLE):
+            try:
+                with self._lock:
+                    self._timeline.append((self.icount(), time.monotonic_ns()))
+            except MachineError:
+                return
+
+    # --- the end ---
+
+    def finish(self, on_progress: Callable[[int, int], None] | None = None) -> Left:
+        """
+        End the recording; return what it leaves behind, to be taken before `close`.
+
+        Raises MachineError where QEMU is gone: a log that was not ended cannot be replayed.
+        """
+        time.sleep(_RUN_ON)
+        self._stop_sampling()
+        with self._lock:
+            self.process.execute("stop")
+            end = self.icount()
+            self._timeline.append((end, time.monotonic_ns()))
+            whole = self.process.quit(START)
+        if not whole:
+            raise MachineError("QEMU did not end by itself, so its log is not whole.")
+        log, start = Packing(self._log), Packing(self.folder / f"{_FIRST}.qcow2")
+        made = self._checkpoints.finish(on_progress)
+        checkpoints = [(_FIRST, self._checkpoints.start, start.wait()), *made]
+        return Left(log.wait(), end, checkpoints, _growing(self._timeline), self._checkpoints.dropped)
+
+    def close(self) -> None:
+        """End QEMU and remove what it left. Safe to call twice."""
+        if not self._end.alive:
+            return
+        self._stop_sampling()
+        process = getattr(self, "process", None)
+        if process is not None:
+            process.close()
+        self._checkpoints.cancel()
+        self._end()
+
+    def _stop_sampling(self) -> None:
+        self._stopped.set()
+        if self._sampler is not None and self._sampler is not threading.current_thread():
+            self._sampler.join()
+
+
+def icount_option(mode: str, log: Path, snapshot: str) -> str:
+    """Return the value of `-icount` for `record` or `replay`. An instruction takes 4 ns of the guest's time."""
+    return f"shift=2,rr={mode},rrfile={escaped(log)},rrsnapshot={snapshot}"
+
+
+def drive(path: Path) -> str:
+    """Return the value of `-drive` for a file of snapshots that is no part of the guest."""
+    return f"file={escaped(path)},if=none,id=snapshots,format=qcow2,cache=unsafe,discard=unmap"
+
+
+def escaped(path: Path) -> str:
+    """Return a path as it stands in QEMU's options."""
+    return str(path).replace(",", ",,")
+
+
+def make_empty(path: Path) -> None:
+    """Make a file for snapshots. Raises MissingProgram."""
+    if shutil.which("qemu-img") is None:
+        raise MissingProgram("qemu-img is not installed.", hint="apt-get install qemu-utils")
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", str(path), "1M"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def _growing(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Leave out where nothing was executed between two samples."""
+    kept: list[tuple[int, int]] = []
+    for icount, ns in sorted(pairs, key=lambda pair: pair[1]):
+        if not kept or icount > kept[-1][0]:
+            kept.append((icount, ns))
+    return kept

@@ -1,0 +1,138 @@
+"""
+An exact recording, played: the screen of a run at any instant, byte for byte.
+
+One process goes forward; for an earlier instant, or where a process died, another one starts from the nearest
+checkpoint. What had to be started again is told.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from footage.errors import MachineError, UsageError
+from footage.storage import Store
+from footage.storage.artefacts import Artefacts
+from footage.storage.exact import Checkpoint, ExactRecording, exact_recording
+
+if TYPE_CHECKING:
+    from footage.replay.machines.qemu.guests import Guest
+    from footage.replay.machines.qemu.reexecution import Reexecution
+    from footage.trajectory import Pixels
+
+__all__ = ["ExactPlayer", "recording_of", "unpacked_checkpoint"]
+
+_TRIES = 2
+
+
+def recording_of(store: Store, run: str) -> ExactRecording:
+    """Return a run's exact recording. Raises UsageError where it has none."""
+    found = exact_recording(store, run)
+    if found is None:
+        raise UsageError(
+            f"Run {run} was not recorded exactly.",
+            hint="Record with `footage agent … --machine qemu/desktop --exact`; without --exact it is replayed"
+            " anchored.",
+        )
+    return found
+
+
+def unpacked_checkpoint(store: Store, checkpoint: Checkpoint) -> Callable[[Path], str]:
+    """Return what puts a checkpoint's snapshot where it is told to, and gives its name there."""
+    from footage.replay.machines.qemu.packing import unpack
+
+    packed = Artefacts(store.database).path(checkpoint.artefact)
+
+    def put(target: Path) -> str:
+        unpack(packed, target)
+        return checkpoint.name
+
+    return put
+
+
+class ExactPlayer:
+    """Executes one run's recording again. A context manager."""
+
+    def __init__(
+        self, store: Store, recording: ExactRecording, guest: Guest, *, on_restart: Callable[[str], None] | None = None
+    ) -> None:
+        self._store = store
+        self._recording = recording
+        self._guest = guest
+        self._on_restart = on_restart
+        self._process: Reexecution | None = None
+        self._plan: list[int] = []
+        self._shown: tuple[int, Pixels] | None = None
+        self.restarts: list[str] = []
+        """A sentence for each process that ended before its time."""
+
+    def plan(self, instants: Sequence[int]) -> None:
+        """Say which instants will be asked for: after each the next one is run to at once, while the caller works."""
+        self._plan = sorted(set(instants))
+
+    def screen_at(self, icount: int) -> Pixels:
+        """
+        Return the screen at an instant.
+
+        A process that dies on the way is started again once from the nearest checkpoint. Raises MachineError where
+        that one ends too, UsageError for an instant outside the recording.
+        """
+        if self._shown is not None and self._shown[0] == icount:
+            return self._shown[1]
+        first, end = self._recording.checkpoints[0].icount, self._recording.end
+        if not first <= icount <= end:
+            raise UsageError(f"Instruction {icount} lies outside the recording ({first} to {end}).")
+        for attempt in range(_TRIES):
+            try:
+                process = self._ready_for(icount)
+                process.run_to(icount)
+                pixels = process.screen()
+                self._run_on(process, icount)
+            except MachineError as error:
+                self.close()
+                if attempt + 1 == _TRIES:
+                    raise
+                self._tell(icount, error)
+            else:
+                self._shown = icount, pixels
+                return pixels
+        raise AssertionError  # the loop returns or raises
+
+    def _run_on(self, process: Reexecution, icount: int) -> None:
+        following = bisect_right(self._plan, icount)
+        if following < len(self._plan):
+            process.begin(self._plan[following])
+
+    def close(self) -> None:
+        """End the process. Safe to call twice."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ready_for(self, icount: int) -> Reexecution:
+        """Return a process that is at or before an instant: the running one, or one from the nearest checkpoint."""
+        from footage.replay.machines.qemu.packing import unpack
+        from footage.replay.machines.qemu.reexecution import Reexecution
+
+        if self._process is not None and self._process.reach <= icount:
+            return self._process
+        self.close()
+        log = Artefacts(self._store.database).path(self._recording.log)
+        snapshot = unpacked_checkpoint(self._store, self._recording.before(icount))
+        self._process = Reexecution(self._guest, lambda target: unpack(log, target), snapshot)
+        return self._process
+
+    def _tell(self, icount: int, error: MachineError) -> None:
+        name = self._recording.before(icount).name
+        sentence = f"The VM's process ended ({error.message}); another one was started from the checkpoint {name}."
+        self.restarts.append(sentence)
+        if self._on_restart:
+            self._on_restart(sentence)

@@ -1,0 +1,156 @@
+"""One short session on a real virtual machine: recorded exactly, executed again, looked into, and forked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from footage.recorder.agent import run_agent
+from footage.recorder.session import record
+from footage.replay.exact_fork import machine_at, steps_behind
+from footage.replay.exactly import replay_exactly
+from footage.replay.fork import fork_run
+from footage.replay.keeping import keeping
+from footage.replay.machines import open_machine
+from footage.replay.unseen import take_frames
+from footage.storage import Store, open_store, verify_store
+from footage.storage.exact import exact_recording
+from footage.trajectory import Action, FrameRole, Guarantee, RunKind, Verdict
+from scripted_model import ScriptedModel, call, text
+
+pytestmark = pytest.mark.qemu
+
+TASK = "Write in the notes"
+EDITOR = [850, 420]
+REPLIES = (
+    [call("left_click", "c0", coordinate=EDITOR)],
+    [call("type", "c1", text="ab")],
+    [call("key", "c2", text="Return")],
+    [call("type", "c3", text="cd")],
+    [text("done")],
+)
+
+
+@pytest.fixture(scope="module")
+def recorded(desktop_guest: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Record the session with a checkpoint before each step; return the store's path and the run."""
+    path = tmp_path_factory.mktemp("exact") / "runs.db"
+    with (
+        open_store(path) as store,
+        ScriptedModel(*REPLIES) as model,
+        closing(open_machine(f"qemu/{desktop_guest}", exact=True, interval=0.0)) as machine,
+        record(TASK, store=store, model="scripted", machine=machine, strict=True) as recording,
+        keeping(store, recording, machine),
+    ):
+        run_agent(TASK, machine, model.client, model="scripted", recording=recording)
+    return path, recording.id
+
+
+@pytest.fixture
+def opened(recorded: tuple[Path, str]) -> Iterator[Store]:
+    with open_store(recorded[0]) as store:
+        yield store
+
+
+def test_the_run_has_its_log_checkpoints_and_instants(opened: Store, recorded: tuple[Path, str]) -> None:
+    run = opened.run(recorded[1])
+    assert (run.replayable, run.guarantee, opened.gaps(run.id)) == ("exact", Guarantee.EXACT, [])
+    found = exact_recording(opened, run.id)
+    assert found is not None
+    assert [checkpoint.step for checkpoint in found.checkpoints] == [0, 0, 1, 2, 3]
+    for step in opened.steps(run.id):
+        before, after = step.frame(FrameRole.BEFORE), step.frame(FrameRole.AFTER)
+        assert before is not None
+        assert after is not None
+        assert before.icount is not None
+        assert after.icount is not None
+        assert before.icount <= step.icounts[0] <= step.icounts[-1] <= after.icount
+    assert verify_store(opened).ok
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_every_recorded_screen_comes_out_the_same(opened: Store, recorded: tuple[Path, str], first: int) -> None:
+    report = replay_exactly(opened, recorded[1], first=first)
+    assert (report.verdict, report.guarantee, report.divergence) == (Verdict.REPRODUCED, Guarantee.EXACT, None)
+    assert report.screens >= 2 * (4 - first)
+    assert len(report.steps) == 4 - first
+    replay = opened.run(report.run)
+    assert (replay.kind, replay.verdict, replay.guarantee) == (RunKind.REPLAY, Verdict.REPRODUCED, Guarantee.EXACT)
+
+
+def test_a_screen_that_is_not_the_recorded_one_is_named(opened: Store, recorded: tuple[Path, str]) -> None:
+    frame = opened.step(recorded[1], 1).frame(FrameRole.AFTER)
+    other = opened.step(recorded[1], 3).frame(FrameRole.AFTER)
+    assert frame is not None
+    assert other is not None
+
+    def point_to(picture: int) -> None:
+        with opened.database.transaction() as connection:
+            connection.execute("UPDATE frame SET picture = ? WHERE id = ?", (picture, frame.id))
+
+    point_to(other.picture)
+    try:
+        report = replay_exactly(opened, recorded[1])
+    finally:
+        point_to(frame.picture)
+    assert report.divergence is not None
+    assert (report.verdict, report.divergence.a_step) == (Verdict.DIVERGED, 1)
+    assert [step.verdict for step in report.steps[2:]] == [Verdict.UNREACHED] * 2
+
+
+def test_a_process_that_dies_is_started_again_and_said_so(
+    opened: Store, recorded: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from footage.replay.machines.qemu.reexecution import Reexecution
+
+    screen, left = Reexecution.screen, [2]
+
+    def dying(self: Reexecution) -> object:
+        left[0] -= 1
+        if left[0] == 0:
+            self.process.kill()
+        return screen(self)
+
+    monkeypatch.setattr(Reexecution, "screen", dying)
+    report = replay_exactly(opened, recorded[1], first=3)
+    assert report.verdict is Verdict.REPRODUCED
+    assert len(report.restarts) == 1
+    assert "another one was started from the checkpoint" in report.restarts[0]
+    assert [gap.reason for gap in opened.gaps(report.run)] == report.restarts
+
+
+def test_frames_between_two_looks_join_the_run(opened: Store, recorded: tuple[Path, str]) -> None:
+    found = take_frames(opened, recorded[1], 0, 1, every_ms=20)
+    assert found.looks > 5
+    assert found.frames
+    taken = [frame for frame in opened.frames(recorded[1]) if frame.source == "replay"]
+    assert [frame.id for frame in taken] == [one.id for one in found.frames]
+    again = take_frames(opened, recorded[1], 0, 1, every_ms=20)
+    assert again.frames == []
+
+
+def test_a_fork_begins_on_the_recorded_screen_and_is_exact_itself(opened: Store, recorded: tuple[Path, str]) -> None:
+    source = opened.run(recorded[1])
+    with ScriptedModel(*REPLIES) as model, closing(machine_at(opened, source, 3)) as machine:
+        report = fork_run(
+            opened,
+            source.id,
+            3,
+            machine,
+            model.client,
+            action=Action("type", {"text": "xy"}),
+            restored=steps_behind(opened, source.id, 3),
+        )
+    assert report.forked
+    fork = opened.run(report.run)
+    assert (fork.kind, fork.replayable, fork.steps) == (RunKind.FORK, "exact", 4)
+    before, recorded_before = (opened.step(run, 3).frame(FrameRole.BEFORE) for run in (fork.id, source.id))
+    assert before is not None
+    assert recorded_before is not None
+    assert before.sha256 == recorded_before.sha256
+    replay = replay_exactly(opened, fork.id)
+    assert replay.verdict is Verdict.REPRODUCED
+    assert replay.screens >= 2
