@@ -122,3 +122,13 @@ def test_a_timeout_is_an_error_and_pictures_before_are_before(store: Store, tmp_
     run = imported(store, path, "osworld")
     assert (run.status, run.error) == (RunStatus.ERRORED, "Time limit exceeded in chrome/x")
     assert [(role, derived) for role, derived, _ in shown(store.step(run.id, 0))] == [(BEFORE, False)]
+
+
+def test_lines_without_a_picture_or_a_moment_find_theirs(store: Store, tmp_path: Path) -> None:
+    action = {"action_type": "tool_use", "command": "pyautogui.click(3, 4)", "raw_response": "I click."}
+    write(tmp_path / "r/traj.jsonl", {"step_num": 1, "action": action, "response": "", "reward": 0, "done": True})
+    (tmp_path / "r/step_1.png").write_bytes(shot(5))
+    run = imported(store, tmp_path / "r", "osworld")
+    (step,) = store.steps(run.id)
+    assert (step.action.point, [role for role, _, _ in shown(step)]) == ((3, 4), [AFTER, OBSERVED])
+    assert [turn.text for turn in store.turns(run.id)] == ["I click."]

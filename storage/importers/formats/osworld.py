@@ -63,11 +63,13 @@ _SPOKEN = (
 
 
 def recognise(entry: Entry) -> bool:
-    """Tell a trajectory by its first line: numbered, with an action and a moment or a picture."""
+    """Tell a trajectory by its first line: numbered, with a moment, a picture, or an action and its reward."""
     first = entry.first if entry.kind in {"json", "jsonl"} else None
     if not isinstance(first, dict) or "step_num" not in first:
         return False
-    return bool({"action_timestamp", "screenshot_file", "screenshot_file_before_exec"} & first.keys())
+    if {"action_timestamp", "screenshot_file", "screenshot_file_before_exec"} & first.keys():
+        return True
+    return "action" in first and bool({"reward", "done", "response"} & first.keys())
 
 
 def read(entry: Entry) -> Iterator[DraftRun]:
@@ -133,7 +135,9 @@ class _Result:
 
     def _turn(self, line: JSON, at: int | None) -> None:
         """Begin a turn where a new reply does."""
-        said = _spoken(line.get("response")) or _spoken({k: v for k, v in line.items() if k in _SPOKEN})
+        said = _spoken(line.get("response")) or _spoken({k: v for k, v in line.items() if k in _SPOKEN and v})
+        if not said and isinstance(line.get("action"), dict):
+            said = _spoken(line["action"].get("raw_response"))
         if self._run.turns and line["step_num"] == self._number and said == self._said:
             return
         self._number, self._said = line["step_num"], said
@@ -165,6 +169,8 @@ class _Result:
 
     def _picture(self, line: JSON, key: str) -> DraftPicture | None:
         name = line.get(key)
+        if key == "screenshot_file" and key not in line:
+            return self._unnamed(line)
         if not isinstance(name, str) or not name:
             return None
         at = _time(line.get("action_timestamp"))
@@ -173,6 +179,13 @@ class _Result:
         if found is None:
             self._run.problem("there is no such picture", last, step=len(self._run.steps))
         return found
+
+    def _unnamed(self, line: JSON) -> DraftPicture | None:
+        """Return the picture of a line that names none, by the names that the loops give to pictures."""
+        number, moment = line.get("step_num"), line.get("action_timestamp")
+        if not isinstance(number, int) or "screenshot_file_before_exec" in line:
+            return None
+        return self._entry.picture(f"step_{number}_{moment}.png", f"step_{number}.png", up=0, at=_time(moment))
 
     def _owner(self, line: JSON, step: DraftStep) -> None:
         """Take a picture from the action that wrote it first, where two wrote the same file within one second."""
