@@ -119,7 +119,9 @@ def test_every_command_shown_on_the_sample_works(line: str, tmp_path: Path) -> N
     words = shlex.split(line, comments=True)
     assert words[1] not in NEEDS_A_DESKTOP
     environment = {**os.environ, "HOME": str(tmp_path)}
-    with subprocess.Popen([FOOTAGE, *words[1:]], stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        [FOOTAGE, *words[1:]], stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip()
         if words[1] == "view":
