@@ -137,6 +137,23 @@ def test_online_mind2web(store: Store, tmp_path: Path) -> None:
     assert [sides(step) for step in steps] == [{BEFORE: [False], AFTER: [True]}, {BEFORE: [False], AFTER: [False]}]
 
 
+@pytest.mark.parametrize(
+    ("labels", "outcomes"),
+    [
+        ({"fb7b": {"SeeAct": 1, "Out": 0}}, ["failure"]),
+        ([{"task_id": "fb7b", "human_label": 1}], ["success"]),
+        ({"fb7b": 2}, []),
+        ({"fb7b": {"SeeAct": 1}}, []),
+        (["fb7b"], []),
+    ],
+)
+def test_labels_of_online_mind2web(store: Store, tmp_path: Path, labels: object, outcomes: list[str]) -> None:
+    folder = recordings.online_mind2web(tmp_path / "s")
+    recordings.put(folder / "human_label.json", labels)
+    run, _, _ = brought(store, folder)
+    assert [outcome.value for outcome in run.outcomes] == outcomes
+
+
 def test_browser_use(store: Store, tmp_path: Path) -> None:
     run, steps, report = brought(store, recordings.browser_use(tmp_path / "s"))
     assert not report.skipped

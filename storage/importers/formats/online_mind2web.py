@@ -4,7 +4,8 @@ Online-Mind2Web: a folder a task, `result.json` and `trajectory/<i>_full_screens
     {"task_id", "task", "final_result_response", "action_history": ["<button> -> CLICK", …], "thoughts": […]}
 
 Picture i was taken before action i; there is one more than actions. Actions name elements of the page, not positions.
-`human_label.json`, in a folder above, maps task ids to 0 (failed), 1 (done) and 2 (could not be carried out).
+`human_label.json`, in a folder above, maps task ids to 0 (failed), 1 (done) and 2 (could not be carried out), or to one
+of these for each agent; folders are then named by agents.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from footage.storage.importers.derive import derive_after
 from footage.storage.importers.draft import DraftNote, DraftOutcome, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.storage.importers.entry import Entry
+from footage.storage.importers.messages import objects
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus
 
 __all__ = ["NAME", "read", "recognise"]
@@ -66,14 +68,26 @@ def _end(entry: Entry, run: DraftRun, result: JSON) -> None:
     else:
         run.status = RunStatus.INTERRUPTED
     found = entry.beside("human_label.json", up=3)
-    labels = found.value if found else None
-    label: Any = labels.get(run.task_id) if isinstance(labels, dict) else None
+    for label in _labels(found.value if found else None, run.task_id, entry.folder.parts):
+        if label in _LABELS:
+            run.outcomes.append(DraftOutcome(_LABELS[label], OutcomeSource.HUMAN))
+        elif label == 2:
+            run.notes.append(DraftNote("Judged by a person: the task could not be carried out"))
+
+
+def _labels(value: Any, task: str, folders: tuple[str, ...]) -> list[int]:
+    """Return the task's labels; where several agents have one each, that of the agent whose folder this is."""
+    listed = {str(one.get("task_id")): one for one in objects(value)}
+    label: Any = (value if isinstance(value, dict) else listed).get(task)
     if isinstance(label, dict):
-        label = label.get("human_label", label.get("label"))
-    if label in _LABELS and not isinstance(label, bool):
-        run.outcomes.append(DraftOutcome(_LABELS[label], OutcomeSource.HUMAN))
-    elif label == 2:
-        run.notes.append(DraftNote("Judged by a person: the task could not be carried out"))
+        named = {_plain(part) for part in folders}
+        mine = [found for agent, found in label.items() if _plain(agent) in named]
+        label = mine[0] if mine else label.get("human_label", label.get("label"))
+    return [label] if isinstance(label, int) and not isinstance(label, bool) else []
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _action(said: Any) -> Action:
