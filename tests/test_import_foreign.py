@@ -292,6 +292,16 @@ def test_a_canvas_gives_no_point_outside_the_picture() -> None:
     assert Canvas.fractions(None).point(0.5, 0.5) is None
 
 
+def test_a_picture_that_lies_about_its_size_scales_no_point(store: Store, tmp_path: Path) -> None:
+    path = recordings.agentnet(tmp_path / "s")
+    for picture in (path.parent / "images").iterdir():
+        data = picture.read_bytes()
+        picture.write_bytes(data[:16] + b"\x00\xff\xff\xff" * 2 + data[24:])
+    _, steps, report = brought(store, path)
+    assert [step.action.point for step in steps] == [None, None, None]
+    assert any("cannot be stored" in skipped.reason for skipped in report.skipped)
+
+
 # --- the real recordings ---
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footage.errors import FootageError
+from footage.storage.decoding import check_size
 from footage.storage.importers.reasons import reason_of
 from footage.storage.importers.safety import sniff
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, Region, RunStatus, StepStatus
@@ -62,6 +63,7 @@ class DraftPicture:
         if not self._sized:
             try:
                 header = sniff(self.load())
+                check_size(header.width, header.height)  # what a header says may be a lie, and points are scaled by it
                 self._size = header.width, header.height
             except (FootageError, OSError, ValueError):
                 self._size = None  # the writer reads it again, and reports why it cannot
