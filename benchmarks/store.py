@@ -1,10 +1,10 @@
 """
-What a store costs: bytes and time for requests, pictures, reading and durable events.
+What a store costs: bytes and time for requests, durable events, opening and listing; for pictures see pictures.py.
 
-The screens are those of the sample run that ships with footage, and of every folder below `--folder` that holds at
-least eight pictures. Times of requests and pictures are CPU times of one thread, times of events are wall times.
+The screens are those of the sample run that ships with footage. Times of requests are CPU times of one thread, times of
+events are wall times.
 
-    python benchmarks/store.py [--folder RECORDINGS] [--steps 40] [--seconds 5]
+    python benchmarks/store.py [--steps 40] [--seconds 5]
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from itertools import cycle, groupby, islice
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,8 @@ from PIL import Image
 
 from footage.sample import sample_path
 from footage.storage import RunWriter, Store, open_store
-from footage.storage.picturereading import PictureReader
 from footage.trajectory import JSON, Action, FrameRole, Instant, Pixels, StepStatus
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
 MARK = {"cache_control": {"type": "ephemeral"}}
 CLICK = Action("left_click", {"coordinate": [100, 200]})
 
@@ -49,16 +46,6 @@ def sample_screens() -> list[Pixels]:
     with open_store(sample_path(), readonly=True) as store:
         pictures = [frame.picture for run in reversed(store.runs()) for frame in store.frames(run.id)]
         return [store.pixels(picture) for picture, _ in groupby(pictures)]
-
-
-def sessions(folder: Path) -> Iterator[tuple[str, list[Pixels]]]:
-    """Give (name, screens): the sample, then each folder of lossless pictures."""
-    yield "sample (demo desktop)", sample_screens()
-    for parent in sorted({path.parent for path in folder.rglob("*.png")}):
-        paths = sorted(parent.glob("*.png"), key=lambda path: (len(path.name), path.name))[:80]
-        if len(paths) >= 8:
-            name = "/".join(parent.relative_to(folder).parts)
-            yield name.split("/")[0], [np.asarray(Image.open(path).convert("RGB")) for path in paths]
 
 
 def png(pixels: Pixels) -> bytes:
@@ -194,56 +181,11 @@ def compare_requests(steps: int) -> None:
     table(title, ("requests hold", "bytes a step", "ratio", "ms at step 5", f"ms at step {steps}"), rows)
 
 
-# --- pictures ---
-
-
 def spent(work: Callable[..., Any], *arguments: object, **options: object) -> tuple[float, Any]:
     """Return the CPU milliseconds that the work took, and its result."""
     started = time.process_time()
     result = work(*arguments, **options)
     return 1e3 * (time.process_time() - started), result
-
-
-def webp(pixels: Pixels) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "WEBP", lossless=True)
-    return out.getvalue()
-
-
-def compare_pictures(folder: Path) -> None:
-    rows: list[Sequence[object]] = []
-    reads: list[Sequence[object]] = []
-    for name, screens in sessions(folder):
-        as_png = [spent(png, screen) for screen in screens]
-        as_webp = [spent(webp, screen) for screen in screens[::8]]
-        with tempfile.TemporaryDirectory() as made, open_store(Path(made) / "runs.db") as store:
-            empty = size_of(store)
-            writer = store.begin_run()
-            stored = [spent(partial(writer.frame, captured=Instant.now()), screen) for screen in screens]
-            writer.end()
-            ours = (size_of(store) - empty) / len(screens)
-            reads.append((name, *reading_times(store, [frame.picture for frame in store.frames("@1")])))
-        sizes = [statistics.mean(len(data) for _, data in found) for found in (as_png, as_webp)]
-        times = [statistics.mean(ms for ms, _ in found) for found in (as_png, as_webp, stored)]
-        height, width = screens[0].shape[:2]
-        cells = [
-            f"{size / 1024:,.{1 if size < 10_240 else 0}f} KB / {ms:,.0f} ms"
-            for size, ms in zip([*sizes, ours], times, strict=True)
-        ]
-        rows.append((name, f"{len(screens)} of {width}x{height}", *cells, f"{sizes[0] / ours:.1f}"))
-    head = ("session", "screens", "PNG", "WebP lossless", "store", "PNG / store")
-    table("Pictures: bytes and CPU a screen", head, rows)
-    table("Reading a screen: CPU ms, median (worst)", ("session", "cold", "stepping forward"), reads)
-
-
-def reading_times(store: Store, pictures: list[int]) -> tuple[str, str]:
-    """Return what it takes to load a screen with nothing in memory, and one after the other."""
-    chosen = pictures[:: max(1, len(pictures) // 20)]
-    cold = [spent(PictureReader(store.database).load, picture)[0] for picture in chosen]
-    warm = PictureReader(store.database)
-    stepping = [spent(warm.load, picture)[0] for picture in pictures]
-    as_text = [f"{statistics.median(times):.1f} ({max(times):.1f})" for times in (cold, stepping)]
-    return as_text[0], as_text[1]
 
 
 # --- durable events ---
@@ -318,13 +260,11 @@ def measure_opening() -> None:
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description="What a store costs.")
-    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, Pillow {PIL.__version__}")
     compare_requests(options.steps)
-    compare_pictures(options.folder)
     measure_events(options.seconds)
     measure_opening()
 

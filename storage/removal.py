@@ -17,7 +17,7 @@ from footage.errors import StoreCorrupt, UsageError
 from footage.storage.artefacts import Artefacts
 from footage.storage.database import Database
 from footage.storage.layout import Layout
-from footage.storage.locks import run_is_live
+from footage.storage.locks import live_runs, run_is_live
 from footage.storage.messages import pictures_in
 from footage.storage.requests import dump_json
 from footage.storage.space import free_bytes, give_back
@@ -141,8 +141,9 @@ def _delete(database: Database, family: int, unused: _Unused, state: list[tuple[
 
 
 def _is_busy(database: Database, family: int) -> bool:
-    names = [row[0] for row in database.rows("SELECT name FROM run WHERE family = ? AND status = 'recording'", family)]
-    return any(run_is_live(database.path, name) for name in names)
+    """Tell whether some process records into the family: of a run that one layer has ended, another may not know."""
+    live = live_runs(database.path)
+    return bool(live) and any(row[0] in live for row in database.rows("SELECT name FROM run WHERE family = ?", family))
 
 
 def _state(execute: Callable[..., Iterable[sqlite3.Row]], family: int) -> list[tuple[object, ...]]:

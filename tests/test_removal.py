@@ -136,6 +136,20 @@ def test_a_family_that_somebody_records_into_is_left_alone(store: Store) -> None
     assert verify_store(store).ok
 
 
+def test_a_family_is_left_alone_while_any_layer_has_a_run_open(store: Store) -> None:
+    mother = fill(store, 1)
+    doomed = fill(store, 2, mother)
+    writer = store.begin_run(kind=RunKind.FORK, parent=Parent(mother, 1))
+    other = store.join_run(writer.run_id, layer="proxy")
+    writer.end()
+    remove_runs(store, [doomed])
+    assert collect(store).busy_families == 1
+    with pytest.raises(UsageError, match="being recorded"):
+        remove_runs(store, [writer.run_id])
+    other.leave()
+    assert collect(store).pictures == 5
+
+
 def test_a_dry_run_counts_and_removes_nothing(store: Store) -> None:
     mother = fill(store, 1)
     remove_runs(store, [fill(store, 2, mother)])

@@ -26,15 +26,15 @@ def command(runs: tuple[str, ...], everything: bool, store: Path | None, as_json
     them. Others may record and read meanwhile; a seal that was interrupted goes on where it stopped.
     """
     from footage.errors import UsageError
+    from footage.storage.locks import live_runs
     from footage.storage.sealing import seal_runs
-    from footage.trajectory import RunStatus
 
     if bool(runs) == everything:
         raise UsageError("Name the runs to seal, or give --all.", hint="`footage runs` lists the runs.")
     with open_for(store, write=True) as opened:
         if everything:
-            listed = opened.runs(limit=opened.count_runs())
-            runs = tuple(run.id for run in listed if run.status is not RunStatus.RECORDING)
+            live = live_runs(opened.path)
+            runs = tuple(run.id for run in opened.runs(limit=opened.count_runs()) if run.id not in live)
         with counting("sealing", hidden=as_json) as tick:
             sealed = seal_runs(opened, runs, on_progress=tick)
     if as_json:
