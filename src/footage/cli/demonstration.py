@@ -19,7 +19,6 @@ from footage.recorder.standin.goals import SUM
 from footage.replay.engine import ReplayReport, replay_run
 from footage.replay.fork import ForkReport, fork_run
 from footage.replay.machines import open_machine
-from footage.replay.machines.desktop.desktop import Desktop
 from footage.storage import Store
 from footage.trajectory import JSON, Cause, FrameRole, Machine, OutcomeSource, StepVerdict, Verdict
 
@@ -154,7 +153,8 @@ def _repair(
 
 def _outcome(store: Store, run: str, model: str, machine: Machine) -> Recorded:
     """Look what a run left behind, and store that as its outcome."""
-    notes = machine.read_file(NOTES).decode("utf-8", "replace") if isinstance(machine, Desktop) else ""
+    read_file: Callable[[str], bytes] | None = getattr(machine, "read_file", None)
+    notes = read_file(NOTES).decode("utf-8", "replace") if read_file else ""
     success = SUM.expected in notes
     store.add_outcome(run, "success" if success else "failure", OutcomeSource.EVALUATOR, f"{NOTES}: {notes.strip()}")
     steps = store.steps(run)
