@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -290,6 +291,15 @@ def test_a_canvas_gives_no_point_outside_the_picture() -> None:
         assert SMALL.point(x, y) is None
     assert Canvas.fractions((100, 50)).point(1, 1) == [99, 49]
     assert Canvas.fractions(None).point(0.5, 0.5) is None
+
+
+def test_a_name_too_long_for_a_file_is_a_picture_that_is_missing(store: Store, tmp_path: Path) -> None:
+    folder = recordings.screenagent(tmp_path / "s")
+    path = folder / "2023-12-20_14-33-47-000001_translate.json"
+    recordings.put(path, json.loads(path.read_text("utf-8")) | {"saved_image_name": "x" * 5000})
+    run, _, report = brought(store, folder)
+    assert "there is no such picture" in [skipped.reason for skipped in report.skipped]
+    assert len(store.turns(run.id)) == 3
 
 
 def test_a_picture_that_lies_about_its_size_scales_no_point(store: Store, tmp_path: Path) -> None:
