@@ -25,6 +25,8 @@ from footage.trajectory import JSON, Machine, Pixels, Region, RunKind, Verdict
 
 __all__ = ["Learned", "learn_from_replays"]
 
+DEFAULT_PATIENCE = 5.0
+"""Seconds that a recorded screen gets to come."""
 _MARGIN = 4
 """Pixels around what was seen to change."""
 _LINE, _BESIDE = 40, 6
@@ -78,13 +80,14 @@ def learn_from_replays(
     start: Callable[[], Machine],
     *,
     times: int = 3,
-    timeout: float = 5.0,
+    timeout: float | None = None,
     on_replay: OnReplay | None = None,
 ) -> Learned:
     """
     Replay a run several times on machines that `start` starts, and keep with the run what changes by itself.
 
-    Nothing is kept where a replay does not come to its end. Each replay is a run of the family. Raises what
+    `timeout` is how many seconds a recorded screen gets to come. Nothing is kept where a replay does not come to its
+    end. Each replay is a run of the family. Raises what
     `replay_run` raises.
     """
     source = store.run(reference)
@@ -96,7 +99,7 @@ def learn_from_replays(
             writer = begin_again(store, source, RunKind.REPLAY, machine)
             report = ReplayReport(source.id, writer.run_id)
             with ending(writer):
-                player = _Learner(store, source, writer, machine, timeout=timeout)
+                player = _Learner(store, source, writer, machine, timeout=timeout or DEFAULT_PATIENCE)
                 player.evidence = evidence
                 play_steps(player, range(len(player.steps)), report, None)
                 writer.end(verdict=report.verdict, divergence=report.divergence)

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cli import call
@@ -142,3 +143,51 @@ def test_an_installed_driver_is_found_by_its_name(monkeypatch: pytest.MonkeyPatc
 def test_a_run_cannot_name_a_module_to_load() -> None:
     with pytest.raises(UsageError, match="no machine"):
         reopen({"driver": "own_machine:Blackboard", "protocol": 1, "screen": [640, 400]})
+
+
+def recorded_on(machine: Any, path: Path) -> str:
+    with closing(machine), open_store(path) as store, record("draw", store=store, machine=machine) as run:
+        watched = run.watch(machine, quiet=0.02, limit=0.1)
+        for action in (Action("left_click", {"coordinate": [50, 60]}), Action("type", {"text": "hello"})):
+            watched.perform(action)
+    return run.id
+
+
+def test_what_moves_by_itself_is_learned_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "runs.db"
+    learn = ["machine", "check", "own_machine:Blackboard", "--volatile", "@1", "--times", "2", "--store", str(path)]
+    recorded_on(blackboard(), path)
+    said = call(capsys, *learn)
+    assert (said.code, said.out.splitlines()[-1]) == (0, "Nothing moves by itself.")
+    still = type(blackboard()).screenshot
+    chance = np.random.default_rng(7)
+
+    def ticking(machine: Any) -> Screenshot:
+        """Show something at the right edge that is another each time."""
+        shot: Screenshot = still(machine)
+        shot.pixels[10:20, 600:630] = chance.integers(0, 2, (10, 30, 1), np.uint8) * 255
+        return shot
+
+    monkeypatch.setattr("own_machine.Blackboard.screenshot", ticking)
+    monkeypatch.setattr("footage.replay.learning.DEFAULT_PATIENCE", 0.3)
+    run = recorded_on(blackboard(), path)
+    replay = ["replay", run, "--machine", "own_machine:Blackboard", "--timeout", "0.3", "--store", str(path), "--json"]
+    assert call(capsys, *replay).document["verdict"] == "diverged"
+    document = call(capsys, *learn, "--json").document
+    assert (document["ok"], document["still"], len(document["regions"])) == (True, [], 1)
+    x, y, width, height = document["regions"][0]
+    assert x <= 600
+    assert y <= 10
+    assert x + width >= 630
+    assert y + height >= 20
+    assert call(capsys, *replay).document["verdict"] == "cosmetic"
+    said = call(capsys, *learn)
+    assert "These regions move by themselves" in said.out
+
+
+def test_a_check_needs_a_machine_or_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, "machine", "check")
+    assert said.code == 2
+    assert "Name a machine" in said.err

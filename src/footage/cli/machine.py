@@ -117,7 +117,7 @@ def _learn(run: str, name: str | None, times: int, store: Path | None, *, as_jso
         click.echo("These regions move by themselves, and are left out when the run is replayed or compared:")
         for region in learned.regions:
             click.echo(f"  {region.width}x{region.height} at ({region.x}, {region.y})")
-    for region in learned.still:
+    for region in () if as_json else learned.still:
         click.echo(f"Not as recorded, each time: {region.width}x{region.height} at ({region.x}, {region.y})")
     return 0 if learned.ok else 1
 
