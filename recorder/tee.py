@@ -21,12 +21,13 @@ from footage.recorder.wire import Exchange, Wire, is_for_take
 from footage.recorder.worker import Worker
 from footage.trajectory import JSON, Instant, RawExchange
 
-__all__ = ["MessageTee", "NoTee", "RawTee", "Tee"]
+__all__ = ["AHEAD", "MessageTee", "NoTee", "RawTee", "Tee"]
 
 RAW_LIMIT = 4 * 1024 * 1024
 """Bytes that are kept of the body of a request or a response which is none of the Messages API."""
 
-_AHEAD = "A tool call was passed on before it was stored: the store took longer than 50 ms."
+AHEAD = "A tool call was passed on before it was stored: the store took longer than 50 ms."
+"""The gap where the moment that a tool call may be held back was not enough."""
 
 _Headers = Iterable[tuple[str, str]]
 
@@ -152,7 +153,7 @@ class MessageTee:
 
     def ahead(self) -> None:
         """Mark a gap."""
-        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(_AHEAD)))
+        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(AHEAD)))
 
     def end(self, error: str = "") -> None:
         """Record the reply, or why there is none."""

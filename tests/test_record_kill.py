@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from footage.recorder.tee import AHEAD
 from footage.storage import open_store, verify_store
 from footage.trajectory import JSON, Gap, Turn
 from service import Service, click, text
@@ -27,8 +28,6 @@ ONCE = int(os.environ.get("FOOTAGE_KILLS", "4"))
 AGENT = TESTS / "loops" / "acknowledging_loop.py"
 ENOUGH = 5
 """Calls after a kill that show that the agent goes on."""
-AHEAD = "A tool call was passed on before it was stored: the store took longer than 50 ms."
-"""Where the machine is busy with other things."""
 
 
 class Endless(Service):
