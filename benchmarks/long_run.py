@@ -102,14 +102,19 @@ def post(base: str, body: bytes) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def pages(path: Path) -> int:
+def pages(path: Path, steps: int) -> int:
+    """Return the bytes of a store's pages, once the results of so many steps are stored."""
     with open_store(path, readonly=True) as store:
+        while store.database.rows("SELECT count(*) FROM frame WHERE source = 'wire'")[0][0] < steps:
+            time.sleep(0.05)
+        time.sleep(0.5)
         return int(store.database.rows("PRAGMA page_count")[0][0]) * int(store.database.rows("PRAGMA page_size")[0][0])
 
 
-def measure(steps: int, keep: int, upstream: str, path: Path) -> tuple[list[int], list[float], list[int]]:
-    """Return for each step the store's size after it, the milliseconds added, and the size of the request."""
-    sizes, added, bodies = list[int](), list[float](), list[int]()
+def measure(steps: int, keep: int, upstream: str, path: Path) -> tuple[dict[int, int], list[float], list[int]]:
+    """Return the store's size at the ends of both windows, each step's milliseconds added, and its request's size."""
+    sizes, added, bodies = dict[int, int](), list[float](), list[int]()
+    ends = {5 + keep, 5 + keep + WINDOW, steps - WINDOW - 1, steps - 1}
     screens: dict[int, JSON] = {}
     with Supervisor({"anthropic": Upstream(upstream)}, path, {"task": "long"}) as proxy:
         address = proxy.address(proxy.run)
@@ -122,14 +127,13 @@ def measure(steps: int, keep: int, upstream: str, path: Path) -> tuple[list[int]
             bodies.append(len(data))
             screens[number] = screen(number)
             screens.pop(number - keep, None)
-            if number < 15 + WINDOW + 1 or number >= steps - WINDOW - 1:
-                time.sleep(0.25)  # until it is stored
-            sizes.append(pages(path))
+            if number in ends:
+                sizes[number] = pages(path, number)
         proxy.end(RunStatus.COMPLETED)
     return sizes, added, bodies
 
 
-def growth(sizes: list[int], at: int) -> float:
+def growth(sizes: dict[int, int], at: int) -> float:
     """Return the bytes of a step in the window that begins there."""
     return (sizes[at + WINDOW] - sizes[at]) / WINDOW
 

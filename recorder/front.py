@@ -24,6 +24,8 @@ __all__ = ["main"]
 
 _LOOK_SECONDS = 0.2
 _DRAIN_SECONDS = 120.0
+_GREETING_SECONDS = 0.5
+"""How long the first requests wait for somebody who records them."""
 _SWITCH_SECONDS = 0.0005
 """Nobody who passes something on waits for long until another thread has copied its piece; Python's own is 5 ms."""
 
@@ -34,6 +36,7 @@ def main() -> int:
     order: dict[str, Any] = json.loads(sys.stdin.readline())
     services = {name: Upstream(base) for name, base in order["services"].items()}
     link = Link(order["post"])
+    link.wait(_GREETING_SECONDS)
     proxy = Proxy(services, link, listener=socket.socket(fileno=order["listener"]))
     command: int | None = order["command"]
     orphaned = True

@@ -86,6 +86,11 @@ class Link:
         self.tell(exchange, Kind.HELD, number.to_bytes(4, "big") + piece)
         return None if stored.is_set() else stored
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until somebody is there who records; False where that took longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ready, timeout=seconds)
+
     def close(self, seconds: float = 10.0) -> None:
         """Wait until everything is confirmed, and end."""
         with self._changed:

@@ -26,9 +26,10 @@ from footage.recorder.session import Recording, record, resume
 from footage.recorder.steps import StepEntry
 from footage.trajectory import JSON, RunStatus
 
-__all__ = ["Scribe", "main"]
+__all__ = ["DIED", "Scribe", "main"]
 
-_DIED = "The process that records was killed, and another took its place: what it had not stored is missing."
+DIED = "The process that records was killed, and another took its place: what it had not stored is missing."
+"""The gap that one which takes another's place begins with."""
 _ORPHANED = "The footage command was killed before the agent's end."
 _LOOK_SECONDS = 0.5
 _GOODBYE_SECONDS = 10.0
@@ -55,13 +56,14 @@ class Scribe:
             run = self._open_run("")
             self._lanes.add(run, run.id or "unrecorded")
         self._intake = Intake(socket.socket(fileno=order["listener"]), self._lanes)
+        self._say({"ready": True})
 
     def _open_run(self, name: str) -> Recording:
         """Begin the run of a name, or go on with it where an earlier process had begun."""
         known = self._known.pop(name, "")
         if known:
             run = resume(known, store=self._store, secrets=self._secrets, layer="proxy")
-            run.gap(_DIED)
+            run.gap(DIED)
         else:
             options = {"task": name, **self._options}
             run = record(**options, store=self._store, secrets=self._secrets, join=False, layer="proxy")

@@ -164,7 +164,7 @@ class Supervisor:
             lambda: not self._ended.is_set() and self._failure is None,
         )
         try:
-            self._wait_for_run()
+            self._wait_for_scribe()
             self._front = _Child(
                 "footage.recorder.front",
                 self._listener.fileno(),
@@ -241,8 +241,8 @@ class Supervisor:
         status = RunStatus.ERRORED if error is not None else RunStatus.COMPLETED
         self.end(status, f"{type(error).__name__}: {error}" if error is not None else "")
 
-    def _wait_for_run(self) -> None:
-        if self._idle is None and not self._begun.wait(_START_SECONDS):
+    def _wait_for_scribe(self) -> None:
+        if not self._begun.wait(_START_SECONDS):
             raise CannotDo("The process that records did not start within a minute.")
         if self._failure is not None:
             kind: Any = getattr(errors, self._failure["kind"], FootageError)
@@ -269,9 +269,10 @@ class Supervisor:
         if "run" in said:
             known = said["name"] in self._runs
             self._runs[said["name"]] = said["run"]
-            self._begun.set()
             if known:
                 return
+        if "ready" in said:
+            self._begun.set()
         if "over" in said:
             self._runs = {name: run for name, run in self._runs.items() if run != said["over"]}
         if "failed" in said:

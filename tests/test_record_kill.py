@@ -16,11 +16,14 @@ import time
 from pathlib import Path
 
 import pytest
+from anthropic import Anthropic
 
+from footage.recorder.scribe import DIED
 from footage.recorder.tee import AHEAD
 from footage.storage import open_store, verify_store
 from footage.trajectory import JSON, Gap, Turn
-from service import Service, click, text
+from recording import result, said, user
+from service import Service, asked, click, text
 from test_record import FOOTAGE, TESTS, environment
 
 KILLS = int(os.environ.get("FOOTAGE_KILLS", "20"))
@@ -155,3 +158,34 @@ def check(under_way: Recorded, status: str) -> tuple[list[Turn], list[Gap]]:
     assert len(set(stored)) == len(stored)
     assert len({turn.conversation for turn in turns}) == 1
     return turns, gaps
+
+
+def test_each_agent_of_a_proxy_goes_on_in_its_own_run(tmp_path: Path) -> None:
+    store, first = tmp_path / "footage.db", user("Add two numbers")
+    argv = [*FOOTAGE, "proxy", "--store", str(store)]
+    with Endless([text("Click.")]) as service:
+        proxy = subprocess.Popen(
+            argv, env=environment(service), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert proxy.stdout is not None
+        address = proxy.stdout.readline().strip().removeprefix("ANTHROPIC_BASE_URL=")
+
+        def ask(name: str, *messages: JSON) -> JSON:
+            with Anthropic(base_url=address.replace("NAME", name), api_key="none") as client:
+                return client.messages.create(**asked(*messages)).model_dump(mode="json", exclude_unset=True)
+
+        replies = {name: ask(name, first) for name in ("one", "two")}
+        os.kill(children(proxy.pid)["scribe"], signal.SIGKILL)
+        for name, reply in replies.items():
+            call = reply["content"][1]["id"]
+            ask(name, first, said(*reply["content"]), user([result(call, text(f"Clicked by {name}."))]))
+        proxy.send_signal(signal.SIGINT)
+        proxy.communicate(timeout=60)
+    with open_store(store) as opened:
+        runs = {run.task: run for run in opened.runs()}
+        assert {name: (run.turns, run.steps, run.status) for name, run in runs.items()} == dict.fromkeys(
+            ("one", "two"), (2, 2, "completed")
+        )
+        for name, run in runs.items():
+            assert opened.steps(run.id)[0].result_text == f"Clicked by {name}."
+            assert [gap.reason for gap in opened.gaps(run.id) if gap.reason != AHEAD] == [DIED]
