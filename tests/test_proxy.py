@@ -224,7 +224,8 @@ def test_a_stream_comes_as_it_is_sent(tmp_path: Path) -> None:
     assert arrivals[-1] - arrivals[0] > 0.2
 
 
-def test_a_tool_call_is_stored_before_the_agent_learns_of_it(tmp_path: Path) -> None:
+def test_a_tool_call_is_stored_before_the_agent_learns_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("footage.recorder.relay.HOLD_SECONDS", 10)  # however busy the machine is
     with taped(tmp_path) as (tape, _), tape.client() as client, client.messages.stream(**asked(FIRST)) as events:
         for event in events:
             if event.type == "content_block_stop" and event.content_block.type == "tool_use":
