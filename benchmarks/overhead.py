@@ -4,9 +4,10 @@ What recording costs an agent: none, in process and through the proxy, side by s
     python benchmarks/overhead.py [rounds]
 
 A request carries a history with ten screenshots (2 MB) and one that is new; the service answers with one tool call
-after THINK seconds, a small part of what a model takes. Delay is what the agent waits for a reply; CPU is that of the
-agent's process, and for the proxy also its processes' own. A durable commit of one small row, by SQLite alone and on
-the same disk, is measured between them: no recorder that keeps its promise can be faster.
+after THINK seconds, a small part of what a model takes. Delay is what the agent waits for a reply; own CPU is that of
+the agent's thread, CPU that of its process; the proxy's processes have lines of their own. A durable commit of one
+small row, by SQLite alone and on the same disk, is measured between them: no recorder that keeps its promise can be
+faster.
 """
 
 from __future__ import annotations
@@ -136,21 +137,23 @@ def main(rounds: int) -> None:
         commits: list[float] = []
         delays: dict[str, list[float]] = {way: [] for way in ways}
         cpu: dict[str, list[float]] = {way: [] for way in ways}
+        thread: dict[str, list[float]] = {way: [] for way in ways}
         size = 0
         for number in range(rounds):
             messages = history(number)
             size = max(size, len(json.dumps(messages)))
             commits.append(commit(bare))
             for way, client in sorted(ways.items(), key=lambda item: hash((number, item[0]))):
-                begun, used = time.perf_counter(), time.process_time()
+                begun, used, own = time.perf_counter(), time.process_time(), time.thread_time()
                 client.beta.messages.create(model="m", max_tokens=9, tools=[tool], messages=messages)
                 delays[way].append((time.perf_counter() - begun) * 1e3)
+                thread[way].append((time.thread_time() - own) * 1e3)
                 run.flush()
                 cpu[way].append((time.process_time() - used) * 1e3)
         used_by = {name: cpu_of(process) / rounds for name, process in supervisor.processes.items()}
         run.end()
         bare.close()
-    report(rounds, size, delays, cpu, used_by)
+    report(rounds, size, delays, thread, cpu, used_by)
     commits.sort()
     print(f"a durable commit alone: median {commits[rounds // 2]:.1f} ms, p99 {commits[int(rounds * 0.99)]:.1f} ms")
 
@@ -168,18 +171,25 @@ def commit(bare: sqlite3.Connection) -> float:
 
 
 def report(
-    rounds: int, size: int, delays: dict[str, list[float]], cpu: dict[str, list[float]], used_by: dict[str, float]
+    rounds: int,
+    size: int,
+    delays: dict[str, list[float]],
+    thread: dict[str, list[float]],
+    cpu: dict[str, list[float]],
+    used_by: dict[str, float],
 ) -> None:
     print(f"{rounds} requests of up to {size / 1e6:.1f} MB, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-    print(f"{'recorder':12} {'median':>9} {'added':>9} {'p99':>9} {'added':>9} {'CPU':>9}   (ms a request)")
+    print(
+        f"{'recorder':12} {'median':>9} {'added':>9} {'p99':>9} {'added':>9} {'own CPU':>9} {'CPU':>9}   (ms a request)"
+    )
     none = sorted(delays["none"])  # "added" at p99: by the recorder, whatever the machine adds to every way
     for way, values in delays.items():
         ordered = sorted(values)
         median, high = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
         added = statistics.median(a - b for a, b in zip(values, delays["none"], strict=True))
         over = high - none[int(len(none) * 0.99)]
-        used = statistics.median(cpu[way])
-        print(f"{way:12} {median:9.1f} {added:9.1f} {high:9.1f} {over:9.1f} {used:9.1f}")
+        used, own = statistics.median(cpu[way]), statistics.median(thread[way])
+        print(f"{way:12} {median:9.1f} {added:9.1f} {high:9.1f} {over:9.1f} {own:9.1f} {used:9.1f}")
     own = ", ".join(f"{name} {value:.1f}" for name, value in used_by.items())
     print(f"\nthe processes of the proxy, ms CPU a request: {own}; threads here: {threading.active_count()}")
 
