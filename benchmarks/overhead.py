@@ -190,8 +190,8 @@ def report(
         over = high - none[int(len(none) * 0.99)]
         used, own = statistics.median(cpu[way]), statistics.median(thread[way])
         print(f"{way:12} {median:9.1f} {added:9.1f} {high:9.1f} {over:9.1f} {own:9.1f} {used:9.1f}")
-    own = ", ".join(f"{name} {value:.1f}" for name, value in used_by.items())
-    print(f"\nthe processes of the proxy, ms CPU a request: {own}; threads here: {threading.active_count()}")
+    each = ", ".join(f"{name} {value:.1f}" for name, value in used_by.items())
+    print(f"\nthe processes of the proxy, ms CPU a request: {each}; threads here: {threading.active_count()}")
 
 
 if __name__ == "__main__":
