@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import bombs
@@ -29,12 +29,14 @@ __all__ = ["KINDS", "SECRET", "Case", "case"]
 
 SECRET = b"the secret that lies outside, 4711"
 ALL = RECORDINGS | more_recordings.RECORDINGS
+_HOMES: list[TemporaryDirectory[str]] = []
 
 
 @cache
 def originals() -> dict[str, tuple[Path, Path]]:
     """Return every recording once: the folder it fills, and what to import of it, by name. Made on first use."""
-    root = Path(mkdtemp(prefix="recordings-"))
+    _HOMES.append(TemporaryDirectory(prefix="recordings-"))  # which goes with this process
+    root = Path(_HOMES[0].name)
     return {name: (root / name, make(root / name)) for name, make in ALL.items()}
 
 
