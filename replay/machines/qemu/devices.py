@@ -39,11 +39,19 @@ class Inlet:
         self._rest = rest
         self.breathe = breathe
         self._sent = 0
+        self._from_keyboard = False
 
     def send(self, *events: Mapping[str, Any]) -> None:
-        """Give events that belong together, once there is room."""
-        if self._sent >= BURST:
+        """
+        Give events that belong together, once there is room.
+
+        Keyboard and pointer are two devices, which the guest reads in no fixed order: what one was given is dealt with
+        before the other gets anything, or a click would miss the keys that are held for it.
+        """
+        from_keyboard = events[0]["type"] == "key"
+        if self._sent >= BURST or (self._sent and from_keyboard != self._from_keyboard):
             self.rest()
+        self._from_keyboard = from_keyboard
         self._give(events)
         self._sent += 1
 
