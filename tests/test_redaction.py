@@ -421,7 +421,7 @@ with open_store(path) as store:
     ],
 )
 def test_after_a_kill_all_is_changed_or_nothing(
-    store: Store, tmp_path: Path, stage: str, kind: str, changed: bool
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str, kind: str, changed: bool
 ) -> None:
     run = planted(store, SECRETS[:6])
     before = every_row(store)
@@ -433,6 +433,7 @@ def test_after_a_kill_all_is_changed_or_nothing(
     with open_store(store.path) as again:
         assert verify_store(again).ok
         assert pending_redactions(again) == ([run] if changed else [])
+        assert ("footage redact --finish" in cli.call(capsys, "verify", "--store", store.path).out) is changed
         finish_redactions(again)
         assert pending_redactions(again) == []
         assert verify_store(again).ok

@@ -9,6 +9,7 @@ from footage.cli.options import json_option, sample_option, store_option, with_e
 from footage.cli.terminal import console, counting
 from footage.cli.text import clean
 from footage.storage import VerifyReport, verify_store
+from footage.storage.redaction import pending_redactions
 
 __all__ = ["command"]
 
@@ -24,10 +25,14 @@ def command(store: Path | None, sample: bool, as_json: bool) -> int:
     """
     with open_for(store, sample=sample) as opened, counting("checking", hidden=as_json) as tick:
         report = verify_store(opened, on_progress=tick)
+        unproved = pending_redactions(opened)
     if as_json:
         print_json(report.as_json())
     else:
         _print(report)
+        if unproved:
+            told = "A redaction was interrupted: old bytes may be in the file. Finish it: footage redact --finish"
+            console().print(told, style="yellow")
     return 0 if report.ok else 1
 
 
