@@ -175,6 +175,9 @@ def test_each_agent_of_a_proxy_goes_on_in_its_own_run(tmp_path: Path) -> None:
                 return client.messages.create(**asked(*messages)).model_dump(mode="json", exclude_unset=True)
 
         replies = {name: ask(name, first) for name in ("one", "two")}
+        with open_store(store, readonly=True) as opened:
+            while [turn.status for run in opened.runs() for turn in opened.turns(run.id)] != ["completed"] * 2:
+                time.sleep(0.05)  # a busy machine lets replies go before they are stored
         os.kill(children(proxy.pid)["scribe"], signal.SIGKILL)
         for name, reply in replies.items():
             call = reply["content"][1]["id"]
