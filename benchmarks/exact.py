@@ -1,0 +1,141 @@
+"""
+Exact recordings against the plain emulated machine: what they cost, and whether every one of them comes out the same.
+
+    python benchmarks/exact.py [replays] [replays of each fork] [load]
+
+One session of 30 steps on qemu/desktop (calculator, editor, saving, the guest's own page in the browser) is performed
+on the plain machine, then recorded exactly, executed again so many times (the last ones from three different
+checkpoints; with `load` while both cores are busy), and forked at steps 5, 15 and 25, each fork executed again too.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from footage.recorder.session import record
+from footage.replay.exact_fork import machine_at
+from footage.replay.exactly import replay_exactly
+from footage.replay.keeping import keeping
+from footage.replay.machines import open_machine
+from footage.storage import Store, open_store
+from footage.storage.exact import exact_recording
+from footage.trajectory import Action, FrameRole, Verdict
+
+KEYS = {"1": (139, 545), "7": (139, 421), "*": (350, 483), "2": (210, 545), "3": (281, 545), "=": (420, 575)}
+
+
+def click(x: int, y: int, name: str = "left_click") -> Action:
+    return Action(name, {"coordinate": [x, y]})
+
+
+def write(text: str) -> Action:
+    return Action("type", {"text": text})
+
+
+def press(keys: str) -> Action:
+    return Action("key", {"text": keys})
+
+
+SESSION = [
+    *(click(*KEYS[key]) for key in "17*23="),
+    *(click(850, 420), write("milk"), press("Return"), write("bread"), press("Return"), press("ctrl+s")),
+    *(Action("wait", {"duration": 0.5}), write("391"), press("Return"), press("ctrl+s"), click(*KEYS["7"])),
+    *(press("Escape"), click(640, 720, "right_click"), click(675, 727), Action("wait", {"duration": 3})),
+    *(press("Page_Down"), press("Page_Up"), click(640, 60), press("Escape"), click(*KEYS["2"]), click(*KEYS["3"])),
+    *(click(640, 30, "mouse_move"), Action("screenshot"), Action("wait", {"duration": 0.5})),
+]
+
+
+@contextmanager
+def busy(cores: int) -> Iterator[None]:
+    workers = [multiprocessing.Process(target=spin, daemon=True) for _ in range(cores)]
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def perform(store: Store, *, exact: bool) -> tuple[str, float]:
+    options = {"exact": True} if exact else {}
+    with closing(open_machine("qemu/desktop", **options)) as machine:
+        recording = record("benchmark", store=store, machine=machine, strict=True)
+        with recording, keeping(store, recording, machine):
+            watched, begun = recording.watch(machine), time.monotonic()
+            for action in SESSION:
+                watched.perform(action)
+            took = time.monotonic() - begun
+    return recording.id, took
+
+
+def replays(store: Store, run: str, times: int, firsts: list[int]) -> tuple[int, float]:
+    """Return how many came out the same, and the mean seconds of those from the start."""
+    good, seconds = 0, []
+    for number in range(times):
+        first = firsts[number - times] if number >= times - len(firsts) else 0
+        begun = time.monotonic()
+        report = replay_exactly(store, run, first=first)
+        good += report.verdict is Verdict.REPRODUCED
+        if not first:
+            seconds.append(time.monotonic() - begun)
+        told = f"{report.verdict}, {report.screens} screens, {time.monotonic() - begun:.1f} s, {report.restarts}"
+        print(f"  replay {number + 1} from step {first}: {told}", flush=True)
+    return good, sum(seconds) / len(seconds) if seconds else 0.0
+
+
+def fork(store: Store, run: str, at: int, times: int) -> None:
+    begun = time.monotonic()
+    source = store.run(run)
+    with closing(machine_at(store, source, at)) as machine:
+        recorded = exact_recording(store, run)
+        assert recorded is not None
+        checkpoint = recorded.for_step(at).step or 0
+        recording = record(f"fork at {at}", store=store, machine=machine, strict=True)
+        with recording, keeping(store, recording, machine):
+            watched = recording.watch(machine)
+            for action in SESSION[checkpoint:at]:
+                watched.perform(action)
+            ready = time.monotonic() - begun
+            watched.perform(write("another way"))
+    before = store.steps(recording.id)[at - checkpoint].frame(FrameRole.BEFORE)
+    wanted = store.step(run, at).frame(FrameRole.BEFORE)
+    same = before is not None and wanted is not None and before.sha256 == wanted.sha256
+    good, _ = replays(store, recording.id, times, [])
+    print(f"fork at {at}: ready in {ready:.1f} s, begins as recorded: {same}, {good} of {times} exact", flush=True)
+
+
+def main(times: int, times_of_forks: int, *, load: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "runs.db") as store:
+        _, plain = perform(store, exact=False)
+        run, exact = perform(store, exact=True)
+        kept = exact_recording(store, run)
+        assert kept is not None
+        size = sum(checkpoint.artefact.bytes for checkpoint in kept.checkpoints)
+        print(f"{len(SESSION)} steps: plain {plain:.1f} s, exact {exact:.1f} s ({exact / plain:.2f})")
+        print(f"log {kept.log.bytes / len(SESSION) / 1e3:.1f} KB a step; {len(kept.checkpoints)} checkpoints")
+        print(f"  of {size / len(kept.checkpoints) / 1e6:.0f} MB each", flush=True)
+        firsts = [checkpoint.step for checkpoint in kept.checkpoints if checkpoint.step][:3]
+        with busy(2 if load else 0):
+            good, seconds = replays(store, run, times, firsts)
+        print(f"{good} of {times} replays exact; {seconds:.1f} s each ({seconds / exact:.2f} of recording)", flush=True)
+        for at in (5, 15, 25):
+            fork(store, run, at, times_of_forks)
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    main(int(given[0]) if given else 20, int(given[1]) if len(given) > 1 else 5, load="load" in given)
