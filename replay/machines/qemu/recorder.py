@@ -92,12 +92,15 @@ class Recorder:
         self._sampler: threading.Thread | None = None
         self._checkpoints = Checkpoints(budget)
         self._log = self.folder / "log"
+        self._first = _FIRST
         self._template = self.folder / "empty.qcow2"
         try:
             start = self.folder / f"{_FIRST}.qcow2"
             name = snapshot(start)
             make_empty(self._template)
-            option = icount_option("record", self._log, _FIRST)
+            if name == _FIRST:  # the start of another recording: the log needs a snapshot of its own beside it
+                self._first = "begin"
+            option = icount_option("record", self._log, self._first)
             extra = ("-loadvm", name, "-S", *(("-vnc", "127.0.0.1:0,to=999") if remote else ()))
             self.process = Process(command(guest, icount=option, drives=[drive(start)], extra=extra), start=START)
             self.process.hmp(f"delvm {name}", timeout=_SAVE)
@@ -212,7 +215,7 @@ class Recorder:
             raise MachineError("QEMU did not end by itself, so its log is not whole.")
         log, start = Packing(self._log), Packing(self.folder / f"{_FIRST}.qcow2")
         made = self._checkpoints.finish(on_progress)
-        checkpoints = [(_FIRST, self._checkpoints.start, start.wait()), *made]
+        checkpoints = [(self._first, self._checkpoints.start, start.wait()), *made]
         return Left(log.wait(), end, checkpoints, _growing(self._timeline), self._checkpoints.dropped)
 
     def close(self) -> None:
