@@ -83,6 +83,8 @@ def command(
     """
     from footage.replay.engine import check_replayable, replay_run
 
+    if argv and (exact or first):
+        raise click.UsageError("--exact executes a recording again, in which nothing is asked for: leave CMD out.")
     if argv:
         return replay_on_tape(run, argv, machine=machine, policy=policy, store=store, as_json=as_json)
     if exact or first:
