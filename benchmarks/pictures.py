@@ -28,10 +28,10 @@ from PIL import Image
 from sessions import CACHE, SESSIONS, recorded
 
 from footage.storage import Store, open_store
-from footage.storage.picturereading import PictureReader
-from footage.storage.pictures import Encoded, PictureWriter
-from footage.storage.sealing import seal_runs
-from footage.storage.space import store_bytes
+from footage.storage.pictures.reading import PictureReader
+from footage.storage.pictures.writing import Encoded, PictureWriter
+from footage.storage.upkeep.sealing import seal_runs
+from footage.storage.upkeep.space import store_bytes
 from footage.trajectory import Pixels
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -191,6 +191,6 @@ def _instant(frame: Frame) -> int | None:
 
 
 def _hash(pixels: Pixels) -> str:
-    from footage.storage.tiles import picture_hash
+    from footage.storage.pictures.tiles import picture_hash
 
     return picture_hash(pixels)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from footage.recorder.secrets import REMOVED
-from footage.storage.redaction_pictures import paint
+from footage.storage.redaction.pictures import paint
 from footage.trajectory import Action, Machine, Performed, Region, Screenshot, Step
 
 __all__ = ["Veiled", "filled", "hidden", "marks_of"]

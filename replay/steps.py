@@ -16,7 +16,7 @@ from footage.errors import MachineError, UnsupportedAction
 from footage.replay.anchor import Expectation, Screen, Sight, wait_for_screen
 from footage.replay.redacted import Veiled, filled, hidden
 from footage.storage import RunWriter, Store
-from footage.storage.redaction_marks import mark_frame, mark_step
+from footage.storage.redaction.marks import mark_frame, mark_step
 from footage.trajectory import (
     Action,
     Cause,

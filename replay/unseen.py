@@ -168,7 +168,7 @@ class _Taker:
 
     def take(self, icount: int, pixels: Pixels) -> None:
         """Keep a screen, unless it is the one before it, or one that was recorded right before this instant."""
-        from footage.storage.tiles import picture_hash
+        from footage.storage.pictures.tiles import picture_hash
 
         sha256 = picture_hash(pixels)
         if sha256 in {self._last, self._shown_before(icount + 1)}:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from footage.errors import StoreCorrupt
-from footage.storage.layout import Layout
 from footage.storage.messages import pictures_in, renumbered
+from footage.storage.pictures.layout import Layout
+from footage.storage.pictures.tiles import TILE, count_tiles
 from footage.storage.requests import digest_of, dump_json, parts_of
-from footage.storage.tiles import TILE, count_tiles
 
 __all__ = ["DERIVED", "FILES", "TABLES", "FamilyCopy", "columns_of", "new_name", "rows_of"]
 

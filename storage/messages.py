@@ -16,8 +16,8 @@ from typing import Any
 
 from footage.errors import BadPicture
 from footage.storage.database import Database
-from footage.storage.picturereading import PictureReader
-from footage.storage.pictures import PictureWriter
+from footage.storage.pictures.reading import PictureReader
+from footage.storage.pictures.writing import PictureWriter
 from footage.trajectory import JSON
 
 __all__ = ["PictureTaker", "changed_pictures", "pictures_in", "put_back", "renumbered"]

@@ -26,8 +26,8 @@ from footage.errors import StoreCorrupt, UsageError
 from footage.storage.database import Database
 from footage.storage.marks import MARK, put_marks, take_marks
 from footage.storage.messages import PictureTaker, put_back
-from footage.storage.picturereading import PictureReader
-from footage.storage.pictures import PictureWriter
+from footage.storage.pictures.reading import PictureReader
+from footage.storage.pictures.writing import PictureWriter
 from footage.trajectory import JSON
 
 __all__ = [

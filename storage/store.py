@@ -14,7 +14,7 @@ from footage.storage import many, reading
 from footage.storage.database import Database, default_path
 from footage.storage.families import new_name
 from footage.storage.locks import RunLock, live_runs, run_is_live
-from footage.storage.picturereading import PictureReader
+from footage.storage.pictures.reading import PictureReader
 from footage.storage.places import Place
 from footage.storage.queries import RunQuery, facets, places_of_text, runs_that_fit
 from footage.storage.requests import dump_json, rebuild_request

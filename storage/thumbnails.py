@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from footage.errors import StoreCorrupt
 from footage.storage.database import Database
-from footage.storage.picturereading import PictureReader
+from footage.storage.pictures.reading import PictureReader
 
 __all__ = ["THUMBNAIL_WIDTH", "Thumbnails"]
 

@@ -21,7 +21,7 @@ from footage.storage.database import Database
 from footage.storage.forks import watch_forks
 from footage.storage.locks import RunLock
 from footage.storage.many import step_of
-from footage.storage.pictures import PictureWriter, Prepared
+from footage.storage.pictures.writing import PictureWriter, Prepared
 from footage.storage.requests import RequestWriter, dump_json
 from footage.storage.rows import action_columns, insert, instant_columns, regions_json, task_id_of, update
 from footage.trajectory import (

@@ -12,7 +12,7 @@ from footage.storage.artefacts import Artefacts
 from footage.storage.families import DERIVED, TABLES
 from footage.storage.requests import dump_json
 from footage.storage.rows import insert
-from footage.storage.verify import verify_store
+from footage.storage.upkeep.verify import verify_store
 from footage.trajectory import (
     Action,
     Cause,

@@ -15,7 +15,7 @@ from PIL import Image
 import bombs
 from footage.errors import BadPicture
 from footage.storage.importers.safety import Limits, Pictures, sniff
-from footage.storage.pictures import prepare
+from footage.storage.pictures.writing import prepare
 from samples import encoded, noise
 
 

@@ -17,8 +17,8 @@ from PIL import Image
 from drawn import page, pixels
 from footage.errors import BadPicture, StoreCorrupt, StoreError
 from footage.storage import Store
-from footage.storage.decoding import decode_picture
-from footage.storage.picturereading import PictureReader
+from footage.storage.pictures.decoding import decode_picture
+from footage.storage.pictures.reading import PictureReader
 from footage.trajectory import Instant, Parent, Pixels
 from samples import encoded, noise
 
@@ -437,7 +437,7 @@ def limit_pages(store: Store, pages: int) -> None:
 
 
 def test_a_reader_keeps_what_it_decoded_but_only_so_much(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("footage.storage.picturereading.CACHE_BYTES", 64 * 64 * 3 * 2)
+    monkeypatch.setattr("footage.storage.pictures.reading.CACHE_BYTES", 64 * 64 * 3 * 2)
     ids = [stored(store, noise(64, 64, seed=i)) for i in range(6)]
     reader = PictureReader(store.database)
     with ThreadPoolExecutor(4) as pool:

@@ -21,9 +21,9 @@ import cli
 from families import every_row, full_family, screen
 from footage.errors import UsageError
 from footage.storage import RunWriter, Store, open_store, verify_store
-from footage.storage.redaction import finish_redactions, pending_redactions, redact_region, redact_texts
-from footage.storage.redaction_pictures import COLOUR
-from footage.storage.redaction_secrets import Hider
+from footage.storage.redaction.pictures import COLOUR
+from footage.storage.redaction.redact import finish_redactions, pending_redactions, redact_region, redact_texts
+from footage.storage.redaction.secrets import Hider
 from footage.trajectory import (
     Action,
     FrameRole,
@@ -348,7 +348,7 @@ def test_an_interrupted_redaction_is_finished(store: Store, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("footage.storage.redaction.purge", killed)
+        patch.setattr("footage.storage.redaction.redact.purge", killed)
         with pytest.raises(KeyboardInterrupt):
             redact_texts(store, run, SECRETS[:6])
     assert pending_redactions(store) == [run]
@@ -366,7 +366,7 @@ def test_until_everything_is_changed_nothing_is(store: Store, monkeypatch: pytes
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"footage.storage.redaction.{stage}", killed)
+    monkeypatch.setattr(f"footage.storage.redaction.redact.{stage}", killed)
     with pytest.raises(KeyboardInterrupt):
         redact_region(store, run, Region(0, 0, 50, 50))
     assert every_row(store) == before
@@ -391,7 +391,7 @@ def test_a_redacted_family_is_exported_and_imported(store: Store, tmp_path: Path
 KILLED = """
 import os, signal, sys
 from footage.storage import open_store
-from footage.storage import redaction
+from footage.storage.redaction.redact import redact as redaction
 from footage.trajectory import Region
 
 path, run, stage, kind = sys.argv[1:]

@@ -14,9 +14,9 @@ from cli import call
 from footage.errors import RunNotFound, StoreCorrupt, UsageError
 from footage.storage import Store, open_store, verify_store
 from footage.storage.artefacts import Artefacts
-from footage.storage.removal import collect, remove_runs, with_descendants
-from footage.storage.retention import Outdated, outdated
-from footage.storage.space import free_bytes, store_bytes
+from footage.storage.upkeep.removal import collect, remove_runs, with_descendants
+from footage.storage.upkeep.retention import Outdated, outdated
+from footage.storage.upkeep.space import free_bytes, store_bytes
 from footage.trajectory import FrameRole, Instant, OutcomeSource, Parent, RunKind
 from samples import CLICK, ask, encoded, image_block, noise, result
 

@@ -19,8 +19,8 @@ import pytest
 from crashing import run_script
 from footage.errors import StoreError, StoreFull
 from footage.storage import Store, open_store, verify_store
-from footage.storage.removal import collect, remove_runs
-from footage.storage.sealing import METHOD, seal_runs
+from footage.storage.upkeep.removal import collect, remove_runs
+from footage.storage.upkeep.sealing import METHOD, seal_runs
 from footage.trajectory import FrameRole, Instant, Pixels, RunStatus
 from samples import CLICK, ask, encoded, image_block, result
 
@@ -28,8 +28,8 @@ KILLS = int(os.environ.get("FOOTAGE_KILLS", "12"))
 WORK = """
 import os, sys, time
 from footage.storage import open_store
-from footage.storage.removal import collect, remove_runs
-from footage.storage.sealing import seal_runs
+from footage.storage.upkeep.removal import collect, remove_runs
+from footage.storage.upkeep.sealing import seal_runs
 with open_store(sys.argv[1]) as store:
     print("ready", flush=True)
     seal_runs(store, [run.id for run in store.runs()])

@@ -10,7 +10,7 @@ from footage.analysis.diff import diff_runs
 from footage.errors import UsageError
 from footage.replay.engine import ReplayReport, replay_run
 from footage.storage import Store, verify_store
-from footage.storage.redaction import redact_region, redact_texts
+from footage.storage.redaction.redact import redact_region, redact_texts
 from footage.trajectory import (
     Action,
     Cause,

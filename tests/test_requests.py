@@ -17,7 +17,7 @@ import pytest
 from drawn import page, pixels
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage import RunWriter, Store, open_store
-from footage.storage.decoding import decode_picture
+from footage.storage.pictures.decoding import decode_picture
 from footage.storage.requests import FULL_EVERY, apply_edits, edits_between
 from footage.trajectory import JSON, Parent, Pixels
 from samples import ask, call, encoded, image_block, noise, result

@@ -14,7 +14,7 @@ from footage.errors import UsageError
 from footage.sample import sample_path
 from footage.storage import Store, open_store, verify_store
 from footage.storage.database import Database
-from footage.storage.sealing import METHOD, seal_runs
+from footage.storage.upkeep.sealing import METHOD, seal_runs
 from footage.trajectory import Instant, Parent, Pixels, RunKind
 from samples import encoded, noise
 
@@ -119,7 +119,7 @@ def test_a_reader_that_has_the_store_open_shows_the_same(store: Store) -> None:
 
 def test_an_image_that_another_process_changed_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = fill(store, 1)
-    from footage.storage import sealing
+    from footage.storage.upkeep import sealing
 
     found = sealing._tighter
 

@@ -20,11 +20,11 @@ from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.session import record
 from footage.recorder.upstream import Upstream
-from footage.replay.tape import Tape
-from footage.replay.tape_fork import TapeFork, fork_tape
-from footage.replay.tape_report import TapeReport
-from footage.replay.tape_run import TapeOptions, replay_tape
-from footage.replay.tape_service import Policy, TapeService
+from footage.replay.tape.fork import TapeFork, fork_tape
+from footage.replay.tape.report import TapeReport
+from footage.replay.tape.run import TapeOptions, replay_tape
+from footage.replay.tape.service import Policy, TapeService
+from footage.replay.tape.tape import Tape
 from footage.storage import Store, open_store, verify_store
 from footage.trajectory import JSON, Region, RunKind, RunStatus, Verdict
 from recording import image

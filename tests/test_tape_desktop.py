@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from footage.replay.machines.desktop.desktop import Desktop
-from footage.replay.tape_run import TapeOptions, replay_tape
-from footage.replay.tape_service import Policy
+from footage.replay.tape.run import TapeOptions, replay_tape
+from footage.replay.tape.service import Policy
 from footage.storage import Store, open_store
 from footage.trajectory import JSON, Cause, FrameRole, Verdict
 from service import Service, click, text

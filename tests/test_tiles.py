@@ -10,10 +10,10 @@ import pytest
 
 from drawn import page, pixels
 from footage.errors import StoreCorrupt
-from footage.storage.layout import MAX_ATLASES, Layout
-from footage.storage.sheets import lay_out
-from footage.storage.tileindex import MAX_KNOWN, MOST_DECODED, TileIndex
-from footage.storage.tiles import (
+from footage.storage.pictures.layout import MAX_ATLASES, Layout
+from footage.storage.pictures.sheets import lay_out
+from footage.storage.pictures.tileindex import MAX_KNOWN, MOST_DECODED, TileIndex
+from footage.storage.pictures.tiles import (
     DOWN,
     Columns,
     Places,
@@ -339,7 +339,7 @@ def test_a_picture_of_another_shape_shares_tiles_by_their_content() -> None:
 
 
 def test_a_writer_forgets_the_oldest_tiles_rather_than_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("footage.storage.tileindex.MAX_KNOWN", 8)
+    monkeypatch.setattr("footage.storage.pictures.tileindex.MAX_KNOWN", 8)
     assert MAX_KNOWN > 100_000
     shelf = Shelf()
     for seed in range(1, 5):

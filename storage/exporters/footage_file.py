@@ -21,7 +21,7 @@ from footage.storage.database import translated
 from footage.storage.families import FILES, TABLES, FamilyCopy, rows_of
 from footage.storage.requests import dump_json
 from footage.storage.store import Store, open_store
-from footage.storage.verify import verify_store
+from footage.storage.upkeep.verify import verify_store
 from footage.trajectory import JSON
 
 __all__ = ["FootageFile", "write_footage_file"]

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footage.errors import FootageError
-from footage.storage.decoding import check_size
 from footage.storage.importers.reasons import reason_of
 from footage.storage.importers.safety import sniff
+from footage.storage.pictures.decoding import check_size
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, Region, RunStatus, StepStatus
 
 __all__ = [

@@ -22,7 +22,7 @@ from footage.storage.families import FamilyCopy
 from footage.storage.importers.foreign import ForeignStore
 from footage.storage.importers.reasons import reason_of
 from footage.storage.store import open_store
-from footage.storage.verify import verify_store
+from footage.storage.upkeep.verify import verify_store
 from footage.trajectory import JSON
 
 __all__ = ["clean_copy", "main"]

@@ -16,8 +16,8 @@ from footage.cli.terminal import counting
 from footage.cli.text import shortened, size
 
 if TYPE_CHECKING:
-    from footage.storage.removal import Collected
-    from footage.storage.retention import Outdated
+    from footage.storage.upkeep.removal import Collected
+    from footage.storage.upkeep.retention import Outdated
 
 __all__ = ["command"]
 
@@ -77,8 +77,8 @@ def command(
     being recorded, and unless asked for, those with a run that is tagged `keep` or has a note. Exit code 1 where the
     question was answered with no.
     """
-    from footage.storage.removal import collect, remove_runs
-    from footage.storage.retention import outdated
+    from footage.storage.upkeep.removal import collect, remove_runs
+    from footage.storage.upkeep.retention import outdated
 
     with open_for(store, write=not dry_run) as opened:
         old: Sequence[Outdated] = ()

@@ -19,7 +19,7 @@ from footage.trajectory import Region
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from footage.storage.redaction import Redaction
+    from footage.storage.redaction.redact import Redaction
 
 __all__ = ["command"]
 
@@ -91,7 +91,7 @@ def command(
         raise UsageError("Name a RUN, and either --text (or --env) or --region.", hint="See `footage redact --help`.")
     if steps is not None and region is None:
         raise UsageError("--steps goes with --region: a text is taken out everywhere.")
-    from footage.storage.redaction import redact_region, redact_texts
+    from footage.storage.redaction.redact import redact_region, redact_texts
 
     with open_for(store, write=True) as opened, counting("redacting", hidden=as_json) as tick:
         found = opened.run(run).id
@@ -108,7 +108,7 @@ def command(
 
 
 def _finish(store: Path | None, *, as_json: bool) -> int:
-    from footage.storage.redaction import finish_redactions
+    from footage.storage.redaction.redact import finish_redactions
 
     with open_for(store, write=True) as opened:
         families = finish_redactions(opened)

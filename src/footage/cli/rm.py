@@ -28,7 +28,7 @@ def command(runs: tuple[str, ...], yes: bool, store: Path | None, as_json: bool)
     What only they needed goes with them: pictures, texts, files of machines; the room is given back to the disk. A
     run that is being recorded is refused. Exit code 1 where the question was answered with no.
     """
-    from footage.storage.removal import collect, remove_runs, with_descendants
+    from footage.storage.upkeep.removal import collect, remove_runs, with_descendants
 
     with open_for(store, write=True) as opened:
         doomed = with_descendants(opened, runs)

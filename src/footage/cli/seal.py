@@ -27,7 +27,7 @@ def command(runs: tuple[str, ...], everything: bool, store: Path | None, as_json
     """
     from footage.errors import UsageError
     from footage.storage.locks import live_runs
-    from footage.storage.sealing import seal_runs
+    from footage.storage.upkeep.sealing import seal_runs
 
     if bool(runs) == everything:
         raise UsageError("Name the runs to seal, or give --all.", hint="`footage runs` lists the runs.")

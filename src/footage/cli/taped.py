@@ -20,10 +20,10 @@ from footage.trajectory import Verdict
 
 if TYPE_CHECKING:
     from footage.recorder.upstream import Upstream
-    from footage.replay.tape_fork import TapeFork
-    from footage.replay.tape_report import TapeReport
-    from footage.replay.tape_run import TapeOptions
-    from footage.replay.tape_service import Asked, Refused
+    from footage.replay.tape.fork import TapeFork
+    from footage.replay.tape.report import TapeReport
+    from footage.replay.tape.run import TapeOptions
+    from footage.replay.tape.service import Asked, Refused
     from footage.trajectory import Machine, Run
 
 __all__ = ["agent_argument", "fork_on_tape", "policy_option", "replay_on_tape"]
@@ -44,7 +44,7 @@ def replay_on_tape(
     run: str, argv: Sequence[str], *, machine: str | None, policy: str, store: Path | None, as_json: bool
 ) -> int:
     """Run a command on a run's tape, print how it compares, and return the exit code."""
-    from footage.replay.tape_run import check_tape, replay_tape
+    from footage.replay.tape.run import check_tape, replay_tape
 
     with open_for(store, write=True) as opened:
         source = opened.run(run)
@@ -63,8 +63,8 @@ def fork_on_tape(
     run: str, at: int, argv: Sequence[str], *, machine: str | None, policy: str, store: Path | None, as_json: bool
 ) -> int:
     """Run a command on a run's tape up to a step, and live from there; return the exit code."""
-    from footage.replay.tape_fork import fork_tape
-    from footage.replay.tape_run import check_tape
+    from footage.replay.tape.fork import fork_tape
+    from footage.replay.tape.run import check_tape
 
     with open_for(store, write=True) as opened:
         source = opened.run(run)
@@ -104,8 +104,8 @@ def _live(source: Run) -> dict[str, Upstream]:
 
 
 def _options(policy: str, as_json: bool) -> TapeOptions:
-    from footage.replay.tape_run import TapeOptions
-    from footage.replay.tape_service import Policy
+    from footage.replay.tape.run import TapeOptions
+    from footage.replay.tape.service import Policy
 
     told = None if as_json else _teller(Policy(policy))
     refused = None if as_json else _print_refused

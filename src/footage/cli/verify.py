@@ -9,7 +9,7 @@ from footage.cli.options import json_option, sample_option, store_option, with_e
 from footage.cli.terminal import console, counting
 from footage.cli.text import clean
 from footage.storage import VerifyReport, verify_store
-from footage.storage.redaction import pending_redactions
+from footage.storage.redaction.redact import pending_redactions
 
 __all__ = ["command"]
 

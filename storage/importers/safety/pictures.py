@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from footage.errors import BadImport, BadPicture
-from footage.storage.decoding import MAX_PIXELS, check_size
 from footage.storage.importers.safety.limits import LIMITS, Limits
 from footage.storage.importers.safety.sniffing import Header, sniff
-from footage.storage.pictures import Prepared
-from footage.storage.tiles import picture_hash
+from footage.storage.pictures.decoding import MAX_PIXELS, check_size
+from footage.storage.pictures.tiles import picture_hash
+from footage.storage.pictures.writing import Prepared
 from footage.trajectory import JSON, Pixels
 
 __all__ = ["Pictures"]

@@ -18,7 +18,7 @@ from footage.errors import StoreError, StoreFull
 from footage.storage.database import Database
 from footage.storage.families import TABLES, columns_of, rows_of
 from footage.storage.locks import files_folder
-from footage.storage.redaction_search import search_files
+from footage.storage.redaction.search import search_files
 from footage.trajectory import JSON
 
 __all__ = ["Proof", "check_room", "prove", "purge"]

@@ -18,10 +18,10 @@ import numpy as np
 
 from footage.errors import BadPicture, StoreCorrupt
 from footage.storage.database import Database
-from footage.storage.decoding import check_size, decode_picture
-from footage.storage.layout import Layout
-from footage.storage.tileindex import Placement, TileIndex
-from footage.storage.tiles import atlas_of, cut, picture_hash
+from footage.storage.pictures.decoding import check_size, decode_picture
+from footage.storage.pictures.layout import Layout
+from footage.storage.pictures.tileindex import Placement, TileIndex
+from footage.storage.pictures.tiles import atlas_of, cut, picture_hash
 from footage.trajectory import Pixels
 
 __all__ = ["Encoded", "PictureWriter", "Prepared", "prepare"]

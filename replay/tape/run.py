@@ -21,10 +21,10 @@ from footage.recorder.screens import Screens
 from footage.recorder.secrets import secrets_of_environment
 from footage.recorder.session import Recording
 from footage.recorder.upstream import PROVIDERS, Upstream
-from footage.replay.tape import Tape
-from footage.replay.tape_report import TapeReport, judge_steps
-from footage.replay.tape_service import Asked, Policy, Refused, TapeService
-from footage.replay.tape_upstream import TapeUpstream
+from footage.replay.tape.report import TapeReport, judge_steps
+from footage.replay.tape.service import Asked, Policy, Refused, TapeService
+from footage.replay.tape.tape import Tape
+from footage.replay.tape.upstream import TapeUpstream
 from footage.storage import RunWriter, Store
 from footage.trajectory import Machine, Parent, Run, RunKind, RunStatus
 

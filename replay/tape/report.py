@@ -9,7 +9,7 @@ from footage.analysis.grading import Grade
 from footage.analysis.screens import ScreenDifference, ScreenVerdict, compare_screens, focus_regions
 from footage.analysis.volatile import volatile_of
 from footage.replay.engine import verdicts_json
-from footage.replay.tape_service import Asked, Policy, Refused
+from footage.replay.tape.service import Asked, Policy, Refused
 from footage.storage import Store
 from footage.trajectory import (
     JSON,

@@ -1,7 +1,7 @@
 """
 The process that looks at every byte of a store's files.
 
-    python -m footage.storage.redaction_search   < {"files": […], "patterns": [hexadecimal, …]}
+    python -m footage.storage.redaction.search   < {"files": […], "patterns": [hexadecimal, …]}
 
 A process of its own: one that has a store open must not open its file by another way, or it loses its locks
 (https://sqlite.org/howtocorrupt.html, section 2.2). Its output is a line for each file, {"bytes", "found"}. Patterns
@@ -32,7 +32,7 @@ def search_files(
     `on_progress` is called with (done, total) files. Raises StoreError where they cannot be read.
     """
     asked = {"files": [str(file) for file in files], "patterns": [pattern.hex() for pattern in patterns]}
-    command = [sys.executable, "-m", "footage.storage.redaction_search"]
+    command = [sys.executable, "-m", "footage.storage.redaction.search"]
     size = found = done = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from footage.storage.locks import live_runs
 from footage.storage.requests import dump_json
-from footage.storage.space import family_sizes, store_bytes
 from footage.storage.store import Store
+from footage.storage.upkeep.space import family_sizes, store_bytes
 from footage.trajectory import Run
 
 __all__ = ["KEEP", "Outdated", "outdated"]

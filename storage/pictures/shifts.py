@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from footage.storage.tiles import TILE, Columns, Tiles, take
+from footage.storage.pictures.tiles import TILE, Columns, Tiles, take
 
 __all__ = ["find_shifted"]
 

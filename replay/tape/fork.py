@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from footage.errors import UsageError
 from footage.recorder.upstream import Upstream
-from footage.replay.tape import Tape
-from footage.replay.tape_report import TapeReport, judge_steps
-from footage.replay.tape_run import TapeOptions, begin_on_tape, check_tape, end_judged, recording_of, run_recorded
-from footage.replay.tape_service import Live, TapeService
-from footage.replay.tape_upstream import TapeUpstream
+from footage.replay.tape.report import TapeReport, judge_steps
+from footage.replay.tape.run import TapeOptions, begin_on_tape, check_tape, end_judged, recording_of, run_recorded
+from footage.replay.tape.service import Live, TapeService
+from footage.replay.tape.tape import Tape
+from footage.replay.tape.upstream import TapeUpstream
 from footage.storage import Store
 from footage.trajectory import JSON, Machine, RunKind, Step
 

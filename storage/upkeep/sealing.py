@@ -16,10 +16,10 @@ import numpy as np
 from footage.errors import UsageError
 from footage.storage.database import Database
 from footage.storage.locks import run_is_live
+from footage.storage.pictures.tiles import decode_atlas, encode_atlas
 from footage.storage.requests import dump_json
-from footage.storage.space import give_back
 from footage.storage.store import Store
-from footage.storage.tiles import decode_atlas, encode_atlas
+from footage.storage.upkeep.space import give_back
 from footage.trajectory import JSON
 
 __all__ = ["METHOD", "Sealed", "seal_runs"]

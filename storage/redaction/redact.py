@@ -19,10 +19,10 @@ from footage.errors import UsageError
 from footage.storage.artefacts import Artefacts
 from footage.storage.families import FILES, rows_of
 from footage.storage.locks import live_runs
-from footage.storage.redaction_pictures import find_pictures, hide_pictures, repainted
-from footage.storage.redaction_proof import Proof, check_room, prove, purge
-from footage.storage.redaction_secrets import Hider
-from footage.storage.redaction_texts import count_texts, hide_texts
+from footage.storage.redaction.pictures import find_pictures, hide_pictures, repainted
+from footage.storage.redaction.proof import Proof, check_room, prove, purge
+from footage.storage.redaction.secrets import Hider
+from footage.storage.redaction.texts import count_texts, hide_texts
 from footage.storage.requests import dump_json
 from footage.storage.rows import insert, instant_columns
 from footage.storage.store import Store

@@ -25,8 +25,8 @@ from footage.errors import BadPicture, StoreError
 from footage.recorder.blocks import content_of, objects
 from footage.recorder.secrets import Secrets
 from footage.replay.steps import stop_file
-from footage.replay.tape import Miss, Place, Tape
-from footage.replay.tape_reply import Answer, answer_of, raw_answer, refusal
+from footage.replay.tape.reply import Answer, answer_of, raw_answer, refusal
+from footage.replay.tape.tape import Miss, Place, Tape
 from footage.storage import Store
 from footage.trajectory import JSON, RawExchange, Run, Turn
 
@@ -285,7 +285,7 @@ class TapeService:
         return compare_screens(one, two, exact_source=lossless, volatile=self._volatile if whole else ())
 
     def _pixels(self, source: JSON) -> Pixels | None:
-        from footage.storage.pictures import prepare
+        from footage.storage.pictures.writing import prepare
 
         if isinstance(source.get("picture"), int):
             return self._recorded_pixels(source["picture"])

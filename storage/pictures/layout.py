@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from footage.errors import StoreCorrupt
-from footage.storage.tiles import DOWN, POSITION_BITS, Places, atlas_of, place
+from footage.storage.pictures.tiles import DOWN, POSITION_BITS, Places, atlas_of, place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from footage.recorder.upstream import HOP_BY_HOP, Upstream
-from footage.replay.tape_reply import Answer
-from footage.replay.tape_service import TapeService
+from footage.replay.tape.reply import Answer
+from footage.replay.tape.service import TapeService
 
 __all__ = ["TapeUpstream"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from footage.storage.redaction_secrets import Hider, key_of, keys_of, typed_in
+from footage.storage.redaction.secrets import Hider, key_of, keys_of, typed_in
 
 __all__ = ["Piece", "Typed", "typed_by_hand"]
 

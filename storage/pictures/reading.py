@@ -15,10 +15,10 @@ import numpy as np
 
 from footage.errors import BadPicture, StoreCorrupt
 from footage.storage.database import Database
-from footage.storage.decoding import check_size, decode_picture
 from footage.storage.forks import inside_sqlite
-from footage.storage.layout import Layout
-from footage.storage.tiles import (
+from footage.storage.pictures.decoding import check_size, decode_picture
+from footage.storage.pictures.layout import Layout
+from footage.storage.pictures.tiles import (
     TILE,
     Columns,
     Places,

@@ -10,10 +10,10 @@ from itertools import islice
 
 import numpy as np
 
-from footage.storage.layout import MAX_ATLASES
-from footage.storage.sheets import Sheet, lay_out
-from footage.storage.shifts import find_shifted
-from footage.storage.tiles import DOWN, POSITION_BITS, TILE, Columns, Places, Tiles, atlas_of, take
+from footage.storage.pictures.layout import MAX_ATLASES
+from footage.storage.pictures.sheets import Sheet, lay_out
+from footage.storage.pictures.shifts import find_shifted
+from footage.storage.pictures.tiles import DOWN, POSITION_BITS, TILE, Columns, Places, Tiles, atlas_of, take
 
 __all__ = ["MOST_DECODED", "Placement", "TileIndex"]
 

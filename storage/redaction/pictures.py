@@ -18,9 +18,9 @@ from typing import Any
 
 from footage.storage.families import rows_of
 from footage.storage.messages import changed_pictures, pictures_in
-from footage.storage.pictures import PictureWriter, prepare
-from footage.storage.redaction_secrets import mark
-from footage.storage.redaction_texts import replace_documents
+from footage.storage.pictures.writing import PictureWriter, prepare
+from footage.storage.redaction.secrets import mark
+from footage.storage.redaction.texts import replace_documents
 from footage.storage.requests import dump_json
 from footage.storage.store import Store
 from footage.trajectory import JSON, Frame, Pixels, Region

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footage.storage.families import TABLES, rows_of
-from footage.storage.redaction_keys import Typed, typed_by_hand
-from footage.storage.redaction_secrets import Hider
+from footage.storage.redaction.keys import Typed, typed_by_hand
+from footage.storage.redaction.secrets import Hider
 from footage.storage.requests import digest_of, dump_json, parts_of
 from footage.storage.rows import storable, task_id_of
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from footage.storage.tiles import TILE, Columns, Places, Tiles, encode_atlas, join, place
+from footage.storage.pictures.tiles import TILE, Columns, Places, Tiles, encode_atlas, join, place
 
 __all__ = ["Sheet", "lay_out"]
 

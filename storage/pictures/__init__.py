@@ -1,0 +1,1 @@
+"""Pictures: lossless, checked, made of tiles that are stored once in a family."""

@@ -1,0 +1,1 @@
+"""Redaction: taking a secret out of a family, and proving that its bytes are gone."""
