@@ -8,6 +8,7 @@ until the agent has ended.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -101,6 +102,7 @@ class _Child:
             for line in process.stdout:
                 self._hear(json.loads(line))
             process.wait()
+            self._close_pipes(process)
             failures = failures + 1 if time.monotonic() - begun < 1 else 0
             time.sleep(0.0 if failures < 3 else min(2.0, 0.01 * 2**failures))
             with self._lock:
@@ -110,13 +112,20 @@ class _Child:
                 self._process = self._start()
         self.given_up.set()
 
+    def _close_pipes(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):  # an order that it did not hear any more
+                    assert pipe is not None
+                    pipe.close()
+
 
 def _write(file: IO[bytes] | None, order: JSON) -> None:
     assert file is not None
     try:
         file.write(json.dumps(order).encode() + b"\n")
         file.flush()
-    except OSError:
+    except (OSError, ValueError):  # it has ended; its pipe may be closed
         _log.debug("An order was not heard: %s", next(iter(order)))
 
 
