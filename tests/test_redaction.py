@@ -391,7 +391,7 @@ def test_a_redacted_family_is_exported_and_imported(store: Store, tmp_path: Path
 KILLED = """
 import os, signal, sys
 from footage.storage import open_store
-from footage.storage.redaction.redact import redact as redaction
+from footage.storage.redaction import redact as redaction
 from footage.trajectory import Region
 
 path, run, stage, kind = sys.argv[1:]

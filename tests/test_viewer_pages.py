@@ -478,3 +478,14 @@ def test_hostile_queries_stay_text(client: FlaskClient, where: str) -> None:
         found.feed(answer.text)
         assert found.handlers == []
         assert set(found.scripts) <= {"script /static/runs.js"}
+
+
+def test_what_the_browser_has_already_is_not_sent_again(tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        client = create_app(store, token=None).test_client()
+        first = client.get("/static/base.css", base_url="http://127.0.0.1:8765")
+        again = client.get(
+            "/static/base.css", base_url="http://127.0.0.1:8765", headers={"If-None-Match": first.headers["ETag"]}
+        )
+    assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
+    assert first.data == (Path(__file__).parents[1] / "viewer/static/base.css").read_bytes()

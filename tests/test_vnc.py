@@ -330,8 +330,14 @@ def test_a_run_on_tigervnc_is_reproduced_on_another_server_and_a_change_is_the_e
             logged.append(len(machine.input_log))
             if index == 1:
                 with closing(RfbClient(address)) as somebody:  # another hand on the same keyboard
+                    before = somebody.picture()
                     somebody.key(ord("!"), down=True)
                     somebody.key(ord("!"), down=False)
+                    for _ in range(200):
+                        somebody.sync()
+                        if not np.array_equal(somebody.picture(), before):
+                            break
+                        time.sleep(0.02)
 
         report = replay_run(store, run.id, machine, timeout=0.6, on_step=plant)
         assert [step.verdict for step in report.steps][:4] == ["reproduced", "reproduced", "diverged", "unreached"]

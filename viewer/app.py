@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import FileWrapper
 
 from footage.errors import FootageError, UsageError
 from footage.storage import Store
@@ -55,9 +56,20 @@ def create_app(store: Store, *, token: str | None, machine: str | None = None) -
 
 
 def _with_headers(response: Response) -> Response:
+    _close_file(response)
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
+
+
+def _close_file(response: Response) -> None:
+    """Read the static file that an answer sends, and close it: where it is not sent after all, nobody else would."""
+    if response.direct_passthrough:
+        file = response.response
+        response.direct_passthrough = False
+        response.set_data(b"" if response.status_code == 304 else response.get_data())
+        if isinstance(file, FileWrapper):
+            file.close()
 
 
 def _refused(error: Refused) -> Response:
