@@ -58,11 +58,6 @@ def instant_of(row: sqlite3.Row, name: str) -> Instant | None:
     return Instant(row[f"{name}_boot"] or "", row[f"{name}_mono"], row[f"{name}_wall"] or 0)
 
 
-def added(row: sqlite3.Row, name: str) -> Any:
-    """Return a column that a file of an older version, open for reading, does not have: then None."""
-    return row[name] if name in row.keys() else None  # noqa: SIM118 - a row's values are no keys
-
-
 def value_of(text: str | None, kind: type) -> Any:
     """Return a JSON text's value, an empty one for None. Raises ValueError or TypeError for anything else."""
     value = kind() if text is None else json.loads(text)
