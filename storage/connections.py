@@ -2,7 +2,7 @@
 The connections of one open store, and the one way to write through them.
 
 Readers open the file read-only, so that they never checkpoint. Acknowledged means durable: WAL with synchronous=FULL,
-`BEGIN IMMEDIATE` under the writers' lock.
+`BEGIN IMMEDIATE` under the writers' lock. Nothing is closed under a thread that uses it: SQLite's library would crash.
 """
 
 from __future__ import annotations
@@ -30,8 +30,28 @@ _NO_ROOM_BESIDE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE
 
 _AS_IT_IS = "mode=ro&immutable=1"  # the file alone: no WAL, no locks, no files beside it
 
+PATIENCE = 10.0  # seconds that closing waits for a thread that reads; its connection is then left to it
+
 _lost: set[Path] = set()
 """Stores that this process cannot use, since it was forked while its parent wrote into them."""
+
+
+class _Reader:
+    """The read-only connection of one thread, and the lock that this thread holds while it uses it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.in_use = threading.RLock()
+        self.closed = False
+
+    def close(self) -> None:
+        """Close it once its thread has come to the end of what it reads."""
+        if self.in_use.acquire(timeout=PATIENCE):
+            try:
+                self.closed = True
+                self.connection.close()
+            finally:
+                self.in_use.release()
 
 
 class Connections:
@@ -49,7 +69,7 @@ class Connections:
 
     def _forget(self) -> None:
         self._local = threading.local()
-        self._readers: dict[threading.Thread, sqlite3.Connection] = {}
+        self._readers: dict[threading.Thread, _Reader] = {}
         self._writer: sqlite3.Connection | None = None
         self._turn = threading.RLock()
         self._inside = False
@@ -70,19 +90,26 @@ class Connections:
 
     # --- reading ---
 
-    @property
-    def reader(self) -> sqlite3.Connection:
-        """The calling thread's read-only connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Use the calling thread's read-only connection; whoever closes the store waits for the end of the block."""
+        reader = self._reader()
+        with reader.in_use:
+            if reader.closed:
+                self._check_open()
+            yield reader.connection
+
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
             with self._turn:
                 self._check_open()
                 for thread in [thread for thread in self._readers if not thread.is_alive()]:
                     self._readers.pop(thread).close()
-                connection = self._connect_reader()
-                self._readers[threading.current_thread()] = connection
-            self._local.connection = connection
-        return connection
+                reader = _Reader(self._connect_reader())
+                self._readers[threading.current_thread()] = reader
+            self._local.reader = reader
+        return reader
 
     def _connect_reader(self) -> sqlite3.Connection:
         connection = _connect(self._path, "mode=ro")
@@ -226,18 +253,23 @@ class Connections:
 
     def close(self) -> None:
         """Close all; the last process to leave moves the WAL into the file, under the writers' lock. Safe twice."""
-        with inside_sqlite(), self._turn:
-            self._closed = True
+        with inside_sqlite():
+            with self._turn:
+                self._closed = True
             self._close()
 
     def _close(self) -> None:
-        for connection in self._readers.values():
-            connection.close()
-        if self._writer is not None:
-            with self._lock.held():
-                self._writer.close()
-        self._lock.close()
-        self._readers, self._writer, self._local = {}, None, threading.local()
+        """Close what is open. Readers first, and outside of the writers' turn, for which a reader may be waiting."""
+        with self._turn:
+            readers, self._readers, self._local = self._readers, {}, threading.local()
+        for reader in readers.values():
+            reader.close()
+        with self._turn:
+            if self._writer is not None:
+                with self._lock.held():
+                    self._writer.close()
+            self._lock.close()
+            self._writer = None
 
 
 def read_application_id(path: Path) -> int:

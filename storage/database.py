@@ -202,8 +202,8 @@ class Database:
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Run one query and return all its rows."""
-        with translated(self.path), inside_sqlite():
-            return self._connections.reader.execute(sql, parameters).fetchall()
+        with translated(self.path), inside_sqlite(), self._connections.reading() as reader:
+            return reader.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:
         """Run one query and return its first row, or None."""
@@ -217,8 +217,7 @@ class Database:
 
         Gives the thread's own read-only connection. Checkpoints wait for the end, so it should not take long.
         """
-        with translated(self.path), inside_sqlite():
-            reader = self._connections.reader
+        with translated(self.path), inside_sqlite(), self._connections.reading() as reader:
             reader.execute("BEGIN")
             try:
                 yield reader

@@ -156,16 +156,14 @@ def test_eight_processes_write_while_readers_come_and_go(writers: Writers, path:
 def test_a_reader_that_stays_in_a_transaction_delays_only_the_cutting_of_the_wal(store: Store) -> None:
     writer = store.begin_run()
     wal = store.path.with_name("runs.db-wal")
-    reader = store.database._connections.reader
-    reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM run").fetchone()
     written = 0
-    while written < 3 * CHECKPOINT_BYTES:
-        picture = noise(640, 400, seed=written)
-        writer.frame(picture, captured=Instant.now())
-        written += picture.nbytes
-    assert wal.stat().st_size > 2 * CHECKPOINT_BYTES
-    reader.execute("COMMIT")
+    with store.database.snapshot() as reader:
+        reader.execute("SELECT count(*) FROM run").fetchone()
+        while written < 3 * CHECKPOINT_BYTES:
+            picture = noise(640, 400, seed=written)
+            writer.frame(picture, captured=Instant.now())
+            written += picture.nbytes
+        assert wal.stat().st_size > 2 * CHECKPOINT_BYTES
     until = written + 2 * CHECKPOINT_BYTES
     while written < until:
         picture = noise(640, 400, seed=written)

@@ -180,9 +180,10 @@ def test_no_query_reads_a_whole_table_or_sorts_one(store: Store, number: int) ->
     writer.frame(noise(9, 9), captured=NOW, roles=[(index, FrameRole.AFTER)])
     writer.end()
     asked: list[str] = []
-    store.database._connections.reader.set_trace_callback(asked.append)
-    QUERIES[number](store)
-    store.database._connections.reader.set_trace_callback(None)
+    with store.database._connections.reading() as reader:
+        reader.set_trace_callback(asked.append)
+        QUERIES[number](store)
+        reader.set_trace_callback(None)
     assert asked
     for sql in asked:
         plan = [row["detail"] for row in store.database.rows(f"EXPLAIN QUERY PLAN {sql}")]
@@ -343,6 +344,42 @@ def test_a_closed_store_says_so(store: Store) -> None:
         with pytest.raises(StoreError, match="is closed"):
             call()
     writer.leave()
+
+
+READ_WHILE_IT_CLOSES = """
+import sys, threading
+from footage.errors import StoreError
+from footage.storage import open_store
+
+refused = []
+
+def read(store):
+    try:
+        while True:
+            store.runs()
+    except StoreError as error:
+        refused.append(error.message)
+
+for _ in range(40):
+    store = open_store(sys.argv[1])
+    readers = [threading.Thread(target=read, args=(store,)) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    store.runs()
+    store.close()
+    for reader in readers:
+        reader.join()
+assert len(refused) == 160 and all(message.endswith("is closed.") for message in refused), set(refused)
+"""
+
+
+def test_a_store_that_closes_waits_for_the_threads_that_read(tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        for _ in range(30):
+            recorded(store)
+    command = [sys.executable, "-X", "faulthandler", "-c", READ_WHILE_IT_CLOSES, str(tmp_path / "runs.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # --- other processes ---

@@ -78,6 +78,7 @@ def serving(store: Store, runs: dict[str, str]) -> Iterator[Served]:
     finally:
         server.shutdown()
         thread.join()
+        server.server_close()
 
 
 @pytest.fixture(scope="module")
