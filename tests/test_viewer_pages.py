@@ -96,11 +96,19 @@ def test_children_stand_under_their_parent(client: FlaskClient, sample: Sample) 
         ("text=CALCULATOR&kind=fork", {"fork"}),
         ("status=completed&kind=recorded", {"careful", "hasty"}),
         ("status=interrupted", set()),
+        ("since=24h", {"careful", "replay", "diverged", "fork", "hasty"}),
+        ("since=2023-11-14&until=2023-11-16", set()),
     ],
 )
 def test_filters_narrow_the_list(client: FlaskClient, sample: Sample, query: str, found: set[str]) -> None:
     shown = set(re.findall(r'data-run="(\w+)"', get(client, f"/?{query}")))
     assert shown == {getattr(sample, name) for name in found}
+
+
+def test_a_time_that_is_none_says_what_can_be_given(client: FlaskClient) -> None:
+    answer = client.get("/?since=soon")
+    assert answer.status_code == 404
+    assert "12h" in answer.text
 
 
 def test_a_filter_that_nothing_fits_says_so(client: FlaskClient) -> None:

@@ -7,17 +7,21 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from footage.storage import Store
+from footage.storage.moments import moment_ns
 from footage.storage.places import Place
 from footage.trajectory import Run
 
-__all__ = ["FILTERS", "Listing", "Row", "arrange", "list_runs"]
+__all__ = ["FILTERS", "SPANS", "Listing", "Row", "arrange", "list_runs"]
 
 PAGE = 40
-FILTERS = ("text", "kind", "status", "model", "outcome", "tag", "finding", "task_id", "source_format")
+FILTERS = ("text", "kind", "status", "model", "outcome", "tag", "finding", "task_id", "source_format", "since", "until")
 """Names of the query parameters that narrow the list; `before` turns the page."""
 COUNTED = ("kind", "status", "model", "outcome", "tag", "finding")
 """Filters that are offered with their values, and how many runs have each."""
 OFFERED = 40  # values of one filter
+_MOMENTS = ("since", "until")
+SPANS = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", "365d": "Last year"}
+"""Values of `since` that are offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,15 @@ class Listing:
 
 
 def list_runs(store: Store, query: Mapping[str, str]) -> Listing:
-    """Return the page of runs that the query parameters ask for. Raises RunNotFound for an unknown `before`."""
+    """
+    Return the page of runs that the query parameters ask for.
+
+    Raises RunNotFound for an unknown `before`, UsageError for what is no moment.
+    """
     filters = {name: query[name].strip() for name in FILTERS if query.get(name, "").strip()}
-    runs = store.runs(limit=PAGE + 1, before=query.get("before") or None, **filters)
+    said = {name: value for name, value in filters.items() if name not in _MOMENTS}
+    moments = {name: moment_ns(filters[name]) for name in _MOMENTS if name in filters}
+    runs = store.runs(limit=PAGE + 1, before=query.get("before") or None, **said, **moments)
     more = len(runs) > PAGE
     runs = runs[:PAGE]
     next_url = "/?" + urlencode({**filters, "before": runs[-1].id}) if more else ""

@@ -14,7 +14,7 @@ from footage.viewer.commands import diff_command, recording_commands, run_comman
 from footage.viewer.comparison import Comparison
 from footage.viewer.flipbook import Book
 from footage.viewer.kept import Kept
-from footage.viewer.listing import list_runs
+from footage.viewer.listing import SPANS, list_runs
 from footage.viewer.pictures import as_png, thumbnail_url
 
 __all__ = ["Viewer", "pages"]
@@ -64,6 +64,7 @@ def runs() -> str:
     return render_template(
         "runs.html",
         listing=list_runs(store, request.args),
+        spans=SPANS,
         commands=recording_commands(store),
     )
 
