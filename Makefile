@@ -18,7 +18,7 @@ demo: system $(READY) ## Record, replay, fork and diff a sample task, then open 
 	$(BIN)/footage demo $(ARGS)
 
 test: system lint ## Run the linters, the type checker and all tests, the desktop and the browser included.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(READY) ## Run the linters and the type checker alone.
 	$(BIN)/ruff check .

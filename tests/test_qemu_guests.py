@@ -7,9 +7,11 @@ import hashlib
 import io
 import json
 import os
+import queue
 import shutil
 import string
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,11 +85,21 @@ def test_a_missing_or_damaged_guest_says_what_to_do(folder: Path, capsys: pytest
     assert refused.code == 2
 
 
-def test_two_builds_of_one_guest_do_not_meet(folder: Path) -> None:
-    with (folder / "lock").open("w") as lock:
+def test_a_second_build_of_a_guest_waits_for_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: queue.Queue[str] = queue.Queue()
+
+    def offline(_: Packages) -> None:
+        raise CannotDo("no network")
+
+    monkeypatch.setattr(Packages, "refresh", offline)
+    with ThreadPoolExecutor(1) as pool, (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(CannotDo, match="being built by another process"):
-            building.build_guest("desktop")
+        second = pool.submit(building.build_guest, "desktop", tell=lambda what, *_: said.put(what))
+        assert "another process is building it" in said.get(timeout=60)
+        assert said.empty()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        with pytest.raises(CannotDo, match="no network"):
+            second.result(timeout=60)
 
 
 def test_what_another_recipe_left_is_not_built_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,15 +43,15 @@ class Built:
 
 def build_guest(name: str, *, rebuild: bool = False, tell: Tell = lambda *_: None) -> Built:
     """
-    Make a guest, or see that it is there and whole; its state once it is up is saved too.
+    Make a guest, or see that it is there and whole; its state once it is up is saved too. One process builds at a time.
 
-    Raises UsageError for an unknown name, CannotDo where a package or program is missing, the disk is full or another
-    build of it is running, MachineError where the guest does not come up.
+    Raises UsageError for an unknown name, CannotDo where a package or program is missing or the disk is full,
+    MachineError where the guest does not come up.
     """
     began = time.monotonic()
     folder = guest_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _alone(folder, tell):
         if rebuild or (is_built(name) and load_guest(name).recipe != _recipe(name)):
             _clear(folder)
         for left in folder.glob("*.part*"):  # of a build that was killed
@@ -81,15 +81,14 @@ def size_of(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep others from building the same guest meanwhile. Raises CannotDo where one is."""
+def _alone(folder: Path, tell: Tell) -> Iterator[None]:
+    """Keep others from building the same guest meanwhile; waits for one that does."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CannotDo(
-                f"The guest {folder.name} is being built by another process.", hint="Wait until it is done."
-            ) from None
+            tell("another process is building it: waiting for that", 0, 0)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
