@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum
 from typing import BinaryIO
 
@@ -67,7 +67,8 @@ class Passing:
 
     def dump(self) -> bytes:
         """Return it as bytes."""
-        return json.dumps(asdict(self)).encode("utf-8", "surrogatepass")
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return json.dumps(found | {"started": asdict(self.started)}).encode("utf-8", "surrogatepass")
 
     @classmethod
     def load(cls, data: bytes, *, again: bool) -> Passing:

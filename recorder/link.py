@@ -29,7 +29,7 @@ _RETRY_SECONDS = 0.05
 class _Kept:
     """An exchange that is not confirmed yet."""
 
-    messages: list[bytes] = field(default_factory=list)
+    messages: list[tuple[Kind, bytes]] = field(default_factory=list)
     size: int = 0
     told: bool = False
 
@@ -42,7 +42,7 @@ class Link:
         self._limit = limit
         self._changed = threading.Condition()
         self._kept: dict[int, _Kept] = {}
-        self._outbox: deque[tuple[int, bytes]] = deque()
+        self._outbox: deque[tuple[int, Kind, bytes]] = deque()
         self._holds: dict[tuple[int, int], threading.Event] = {}
         self._size = 0
         self._count = 0
@@ -57,23 +57,28 @@ class Link:
             self._count += 1
             self._kept[self._count] = _Kept()
             tee = CopyTee(self, self._count, message=passing.is_message)
-        self.tell(tee.number, Kind.OPEN, passing.dump())
+        self.tell(tee.number, Kind.OPEN, passing.dump(), later=True)
         return tee
 
-    def tell(self, exchange: int, kind: Kind, payload: bytes = b"") -> None:
-        """Have a message sent; one of an exchange that is lost is passed over."""
-        message = pack(kind, exchange, payload)
+    def tell(self, exchange: int, kind: Kind, payload: bytes = b"", *, later: bool = False) -> None:
+        """
+        Have a message sent; one of an exchange that is lost is passed over.
+
+        `later`: together with the next one that is not. Of a request nothing counts before all of it has passed, and
+        whoever copies it until then takes time from the one who passes it on.
+        """
         with self._changed:
             kept = self._kept.get(exchange)
             if kept is None:
                 return
-            kept.messages.append(message)
-            kept.size += len(message)
-            self._size += len(message)
-            self._outbox.append((exchange, message))
+            kept.messages.append((kind, payload))
+            kept.size += len(payload)
+            self._size += len(payload)
+            self._outbox.append((exchange, kind, payload))
             while self._size > self._limit and self._kept:
                 self._lose(next(iter(self._kept)))
-            self._changed.notify_all()
+            if not later:
+                self._changed.notify_all()
 
     def hold(self, exchange: int, number: int, piece: bytes) -> threading.Event | None:
         """Tell of a piece; return the event of its being stored, None where nobody is there to store it."""
@@ -102,7 +107,7 @@ class Link:
     def _lose(self, exchange: int) -> None:
         self._size -= self._kept.pop(exchange).size
         self._outbox = deque(entry for entry in self._outbox if entry[0] != exchange)
-        self._outbox.append((exchange, pack(Kind.LOST, exchange)))
+        self._outbox.append((exchange, Kind.LOST, b""))
 
     # --- the thread ---
 
@@ -135,12 +140,11 @@ class Link:
             self._size -= self._kept.pop(exchange).size
         self._changed.notify_all()
 
-    def _again(self) -> Iterable[tuple[int, bytes]]:
+    def _again(self) -> Iterable[tuple[int, Kind, bytes]]:
         """Yield everything that is not confirmed, from its beginning."""
         for exchange, kept in self._kept.items():
-            for number, message in enumerate(kept.messages):
-                again = kept.told and number == 0
-                yield exchange, bytes([Kind.AGAIN]) + message[1:] if again else message
+            for kind, payload in kept.messages:
+                yield exchange, Kind.AGAIN if kept.told and kind is Kind.OPEN else kind, payload
 
     def _send(self, connection: socket.socket) -> None:
         """Send until the connection breaks, or all is confirmed at the end."""
@@ -151,10 +155,10 @@ class Link:
                 self._changed.wait_for(lambda: self._outbox or self._closed or not self._ready)
                 if not self._ready or not self._outbox:
                     return
-                exchange, message = self._outbox.popleft()
+                exchange, kind, payload = self._outbox.popleft()
                 if exchange in self._kept:
                     self._kept[exchange].told = True
-            connection.sendall(message)
+            connection.sendall(pack(kind, exchange, payload))
 
     def _down(self) -> None:
         """Let go of whatever waits for a process that is gone."""
@@ -181,7 +185,7 @@ class CopyTee:
 
     def sent(self, piece: bytes) -> None:
         """Tell of a piece of the request."""
-        self._link.tell(self.number, Kind.SENT, piece)
+        self._link.tell(self.number, Kind.SENT, piece, later=True)
 
     def asked(self) -> None:
         """Tell that the request is on its way."""

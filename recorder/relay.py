@@ -25,6 +25,8 @@ HOLD_SECONDS = 0.05
 """How long the piece that completes a tool call is held back at most, until the call is stored."""
 
 _PIECE = 65536
+_REQUEST_PIECE = 262144
+"""Bytes of a request that are passed on at once: large enough to be few, small enough for the service to read along."""
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "host.docker.internal"})
 _NO_BODY = frozenset({204, 304})
 _log = logging.getLogger("footage")
@@ -159,7 +161,7 @@ class Relay(BaseHTTPRequestHandler):
     def _body(self, size: int | None = None) -> Iterator[bytes]:
         length = int(self.headers.get("Content-Length") or 0) if size is None else size
         while length > 0:
-            piece = self.rfile.read(min(length, _PIECE))
+            piece = self.rfile.read1(min(length, _REQUEST_PIECE))
             if not piece:
                 raise EOFError
             length -= len(piece)

@@ -163,7 +163,7 @@ def test_a_recorder_that_hangs_costs_no_more_memory_than_allowed(recorder: Recor
         for _ in range(50):
             exchange(link, b"x" * 40_000).end()
     assert link._size <= 100_000
-    assert sum(len(message) for _, message in link._outbox) < 150_000
+    assert sum(len(payload) for _, _, payload in link._outbox) < 150_000
 
 
 @pytest.mark.parametrize("junk", [b"", b"\x01", pack(Kind.OPEN, 1, b"abc")[:-1]])
