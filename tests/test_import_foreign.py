@@ -49,6 +49,12 @@ def test_a_second_import_adds_nothing(store: Store, tmp_path: Path, name: str) -
     assert again.already == len(first.imported)
 
 
+def test_a_recording_without_times_takes_no_time(store: Store, tmp_path: Path) -> None:
+    run, steps, _ = brought(store, recordings.webvoyager(tmp_path / "w"))
+    assert {step.started for step in steps} == {None}
+    assert run.ended == run.started
+
+
 def test_screenagent(store: Store, tmp_path: Path) -> None:
     run, steps, report = brought(store, recordings.screenagent(tmp_path / "s"))
     assert not report.skipped

@@ -65,8 +65,8 @@ def elapsed_ms(start: Instant | None, end: Instant | None) -> float | None:
 
 
 def run_duration_ms(run: Run) -> float | None:
-    """Return how long a run took; None while it has not ended."""
-    return elapsed_ms(run.started, run.ended)
+    """Return how long a run took; None while it has not ended, and for one that was imported without times."""
+    return elapsed_ms(run.started, run.ended) or None
 
 
 def token_rows(turn: Turn) -> list[tuple[str, str]]:

@@ -51,14 +51,15 @@ def write_run(
 
     `pictures` decodes them; those that cannot be read become gaps and problems. Raises StoreError.
     """
+    clock = _Clock(_beginning(draft))
     try:
-        writer = _begin(store, draft, source)
+        writer = _begin(store, draft, source, clock.at(None))
     except UsageError:
         return None
     try:
         pictures.be_patient_again()
         writer.decode_with(pictures.prepare)
-        pen = _Pen(writer, draft)
+        pen = _Pen(writer, draft, clock)
         pen.write()
         for tag in (*draft.tags, *tags):
             store.add_tag(writer.run_id, tag)
@@ -73,7 +74,7 @@ def write_run(
     return Written(writer.run_id, pen.problems)
 
 
-def _begin(store: Store, draft: DraftRun, source: str) -> RunWriter:
+def _begin(store: Store, draft: DraftRun, source: str, started: Instant) -> RunWriter:
     return store.begin_run(
         kind=RunKind.IMPORTED,
         task=draft.task,
@@ -84,13 +85,13 @@ def _begin(store: Store, draft: DraftRun, source: str) -> RunWriter:
         trusted=False,
         layer="import",
         origin=origin_of(source, draft.identity),
-        started=_Clock(_beginning(draft)).at(None),
+        started=started,
         durable=False,
     )
 
 
 class _Clock:
-    """Times of a recording as instants: one that is not known is the last known one."""
+    """Times of a recording as instants: one that is not known is the last known one, or the time of the import."""
 
     def __init__(self, start: int | None) -> None:
         self._latest = Instant.now().wall_ns if start is None else start
@@ -112,10 +113,10 @@ def _beginning(draft: DraftRun) -> int | None:
 class _Pen:
     """Writes one draft, in the order in which it happened: each turn, then its steps."""
 
-    def __init__(self, writer: RunWriter, draft: DraftRun) -> None:
+    def __init__(self, writer: RunWriter, draft: DraftRun, clock: _Clock) -> None:
         self._writer = writer
         self._draft = draft
-        self.clock = _Clock(_beginning(draft))
+        self.clock = clock
         self.problems: list[Problem] = []
         self._turns: dict[int, int] = {}
         self._frames: dict[tuple[int, bool], int | None] = {}
