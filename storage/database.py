@@ -13,6 +13,7 @@ import stat
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from footage.errors import NotAStore, StoreCorrupt, StoreError, StoreFull, StoreTooNew, UsageError
 from footage.storage.connections import Connections, read_application_id
@@ -204,6 +205,14 @@ class Database:
         """Run one query and return all its rows."""
         with translated(self.path), inside_sqlite(), self._connections.reading() as reader:
             return reader.execute(sql, parameters).fetchall()
+
+    def tuples(self, sql: str, *parameters: object) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run one query; return the names of its columns, and its rows as plain tuples: for rows by the thousand."""
+        with translated(self.path), inside_sqlite():
+            cursor = self._connections.reader.cursor()
+            cursor.row_factory = None
+            rows = cursor.execute(sql, parameters).fetchall()
+            return [column[0] for column in cursor.description], rows
 
     def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:
         """Run one query and return its first row, or None."""

@@ -1,17 +1,19 @@
 """
-Steps, frames and turns, which are read by the thousand: their rows are unpacked, since a row looks for a name in all of
-its columns. The columns stand in the order of version 1; what later versions added stands behind them.
+Steps, frames and turns, which are read by the thousand.
+
+Their rows are plain tuples, whose types are checked a column at a time, and what few rows have is looked at only where
+it is there. The columns stand in the order of version 1; what later versions added stands behind them.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from footage.storage.database import Database
 from footage.storage.reading import value_of
-from footage.storage.soundness import sound
+from footage.storage.soundness import sound_columns
 from footage.trajectory import (
     JSON,
     Action,
@@ -28,27 +30,50 @@ from footage.trajectory import (
     Verdict,
 )
 
-__all__ = ["FRAME_SQL", "frame_of", "step_of", "turn_of"]
+__all__ = ["frames_where", "roles_where", "steps_where", "turns_of"]
 
-FRAME_SQL = (
+_FRAMES = (
     "SELECT run.name AS run_name, picture.width, picture.height, picture.sha256, picture.lossy, frame.*"
     " FROM frame JOIN picture ON picture.id = frame.picture JOIN run ON run.id = frame.run"
 )
 
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
+_ROLES = {role.value: role for role in FrameRole}
 _STATUSES = {status.value: status for status in StepStatus}
 _NEVER = Instant("", 0, 0)
 
+Row = tuple[Any, ...]
+Held = Mapping[int, Iterable[tuple[FrameRole, Frame]]]
+"""By a step's id: its frames, and what they are to it."""
 
-def _instant(boot: str | None, mono: int | None, wall: int | None) -> Instant | None:
-    return None if mono is None else Instant(boot or "", mono, wall or 0)
+
+def _read(database: Database, sql: str, *values: object) -> list[Row]:
+    """Return the rows of a query, once all of them hold what such columns hold. Raises ValueError or TypeError."""
+    names, rows = database.tuples(sql, *values)
+    sound_columns(names, rows)
+    return rows
+
+
+def _value(text: str) -> Any:
+    """Return the value of a JSON text; the quick way where there is no space around it, as the store writes it."""
+    try:
+        found, end = _decode(text)
+    except ValueError:
+        end = -1
+    return found if end == len(text) else json.loads(text)
 
 
 def _object(text: str) -> JSON:
-    found = _decode(text)
-    if not isinstance(found, dict):
+    found = _value(text)
+    if type(found) is not dict:
         raise TypeError(f"JSON of a wrong type: {type(found).__name__}")
     return found
+
+
+def _instant(row: Row, at: int) -> Instant | None:
+    """Read the three columns of an instant, the first of which is number `at`."""
+    monotonic = row[at + 1]
+    return None if monotonic is None else Instant(row[at] or "", monotonic, row[at + 2] or 0)
 
 
 def _region(values: Any) -> Region:
@@ -56,95 +81,135 @@ def _region(values: Any) -> Region:
     return Region(x, y, width, height)
 
 
-def turn_of(row: sqlite3.Row, run: str, attempts: Iterable[Attempt]) -> Turn:
-    """Read a row of `turn`."""
-    row_id, _, conversation, number, model, status, response_id, content, stop_reason, usage, copied, *rest = sound(row)
-    blocks = () if content is None else tuple(_decode(content))
-    if not all(isinstance(block, dict) for block in blocks):
+# --- turns ---
+
+
+def turns_of(database: Database, run: int, name: str, attempts: Mapping[int, Sequence[Attempt]]) -> list[Turn]:
+    """Return a run's turns in their order; `attempts` by the ids of turns."""
+    rows = _read(database, "SELECT * FROM turn WHERE run = ? ORDER BY number", run)
+    return [_turn(row, name, tuple(attempts.get(row[0], ()))) for row in rows]
+
+
+def _turn(row: Row, run: str, attempts: tuple[Attempt, ...]) -> Turn:
+    turn, _, conversation, number, model, status, response, content, stop_reason, usage, copied_from = row[:11]
+    blocks = () if content is None else tuple(_value(content))
+    if not set(map(type, blocks)) <= {dict}:
         raise ValueError("a block of a reply is no object")
     return Turn(
-        id=row_id,
-        run=run,
-        conversation=conversation,
-        number=number,
-        model=model,
-        content=blocks,
-        stop_reason=stop_reason or "",
-        usage={} if usage is None else _object(usage),
-        started=_instant(*rest[:3]) or _NEVER,
-        ended=_instant(*rest[3:6]),
-        response_id=response_id or "",
-        status=status,
-        attempts=tuple(attempts),
-        copied_from=copied,
+        turn,
+        run,
+        conversation,
+        number,
+        model,
+        blocks,
+        stop_reason or "",
+        {} if usage is None else _object(usage),
+        _instant(row, 11) or _NEVER,
+        _instant(row, 14),
+        response or "",
+        status,
+        attempts,
+        copied_from,
     )
 
 
-def frame_of(row: sqlite3.Row) -> Frame:
-    """Read a row of `FRAME_SQL`."""
-    run, width, height, sha256, lossy, frame, _, picture, display, *screen = sound(row)
-    screen_width, screen_height, region, source, derived, boot, mono, wall, *later = screen
+# --- frames ---
+
+
+def frames_where(database: Database, condition: str, *values: object) -> dict[int, Frame]:
+    """Return the frames that fulfil a condition on `frame`, by their ids, in the order they were stored."""
+    rows = _read(database, f"{_FRAMES} WHERE {condition} ORDER BY frame.id", *values)
+    return {row[5]: _frame(row) for row in rows}
+
+
+def _frame(row: Row) -> Frame:
+    run, width, height, sha256, lossy, frame, _, picture, display, screen_width, screen_height, region = row[:12]
+    later = row[17:]  # icount, redacted_regions
     return Frame(
-        id=frame,
-        run=run,
-        picture=picture,
-        width=width,
-        height=height,
-        sha256=sha256,
-        captured=_instant(boot, mono, wall) or _NEVER,
-        display=display or "",
-        screen_width=screen_width,
-        screen_height=screen_height,
-        region=_region(_decode(region)) if region is not None else None,
-        source=source,
-        derived=bool(derived),
-        lossy=bool(lossy),
-        redacted=tuple(map(_region, value_of(later[1], list))) if later[1:] else (),
-        icount=later[0] if later else None,
+        frame,
+        run,
+        picture,
+        width,
+        height,
+        sha256,
+        _instant(row, 14) or _NEVER,
+        display or "",
+        screen_width,
+        screen_height,
+        None if region is None else _region(_value(region)),
+        row[12],
+        row[13] == 1,
+        lossy == 1,
+        tuple(map(_region, value_of(later[1], list))) if later[1:] and later[1] is not None else (),
+        later[0] if later else None,
     )
 
 
-def _verdict_of(verdict: str | None, why: str | None, regions: str | None, *frames: int | None) -> StepVerdict | None:
-    if verdict is None:
-        return None
-    found = tuple(map(_region, value_of(regions, list)))
-    return StepVerdict(Verdict(verdict), why or "", found, *frames)
+def roles_where(database: Database, condition: str, *values: object) -> list[tuple[int, int, FrameRole]]:
+    """Return (step, frame, role) of the steps that fulfil a condition on `step`, in the order they were stored."""
+    sql = "SELECT frame_role.id, step, frame, role FROM step JOIN frame_role ON frame_role.step = step.id"
+    rows = _read(database, f"{sql} WHERE {condition} ORDER BY frame_role.id", *values)
+    return [(step, frame, _ROLES.get(role) or FrameRole(role)) for _, step, frame, role in rows]
 
 
-def step_of(row: sqlite3.Row, run: str, frames: Iterable[tuple[FrameRole, Frame]]) -> Step:
-    """Read a row of `step`."""
-    step, _, number, turn, call_id, call_index, namespace, name, arguments, raw, space, x, y, *rest = sound(row)
-    tracked, status, result_text, error, delivered, source_step, *rest = rest
-    verdict, why, regions, expected, actual, *instants = rest
-    action = Action(
-        name=name,
-        arguments=_object(arguments),
-        namespace=namespace,
-        raw=None if raw is None else _object(raw),
-        space=None if space is None else Space(**_object(space)),
-        tracked=(x, y) if tracked else None,
-    )
+# --- steps ---
+
+
+def steps_where(database: Database, name: str, held: Held, condition: str, *values: object) -> list[Step]:
+    """Return the steps of the run `name` that fulfil a condition on `step`, in their order."""
+    rows = _read(database, f"SELECT * FROM step WHERE {condition} ORDER BY number", *values)
+    return [_step(row, name, held.get(row[0], ())) for row in rows]
+
+
+def _step(row: Row, run: str, frames: Iterable[tuple[FrameRole, Frame]]) -> Step:
+    step, _, number, turn, call_id, call_index, *action = row[:14]
+    status, result_text, error, delivered, source_step, verdict, *compared = row[14:24]
+    later = row[33:]  # icounts, redacted
     by_role: dict[FrameRole, tuple[Frame, ...]] = {}
     for role, frame in frames:
         by_role[role] = (*by_role.get(role, ()), frame)
     return Step(
-        id=step,
-        run=run,
-        index=number,
-        action=action,
-        status=_STATUSES.get(status) or StepStatus(status),
-        turn=turn,
-        call_id=call_id,
-        call_index=call_index,
-        result_text=result_text or "",
-        error=error or "",
-        intended=_instant(*instants[:3]),
-        started=_instant(*instants[3:6]),
-        ended=_instant(*instants[6:9]),
-        delivered=None if delivered is None else tuple(map(tuple, value_of(delivered, list))),
-        source_step=source_step,
-        verdict=_verdict_of(verdict, why, regions, expected, actual),
-        redacted=bool(instants[10]) if instants[10:] else False,
-        frames=by_role,
-        icounts=tuple(map(int, value_of(instants[9], list))) if instants[9:] else (),
+        step,
+        run,
+        number,
+        _action(*action),
+        _STATUSES.get(status) or StepStatus(status),
+        turn,
+        call_id,
+        call_index,
+        result_text or "",
+        error or "",
+        _instant(row, 24),
+        _instant(row, 27),
+        _instant(row, 30),
+        None if delivered is None else tuple(map(tuple, value_of(delivered, list))),
+        source_step,
+        None if verdict is None else _verdict(verdict, *compared),
+        later[1:2] == (1,),
+        by_role,
+        tuple(map(int, value_of(later[0], list))) if later and later[0] is not None else (),
     )
+
+
+def _action(
+    namespace: str,
+    name: str,
+    arguments: str,
+    raw: str | None,
+    space: str | None,
+    x: int | None,
+    y: int | None,
+    tracked: int | None,
+) -> Action:
+    return Action(
+        name,
+        _object(arguments),
+        namespace,
+        None if raw is None else _object(raw),
+        None if space is None else Space(**_object(space)),
+        (x, y) if tracked and x is not None and y is not None else None,
+    )
+
+
+def _verdict(verdict: str, why: str | None, regions: str | None, *frames: int | None) -> StepVerdict:
+    return StepVerdict(Verdict(verdict), why or "", tuple(map(_region, value_of(regions, list))), *frames)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from types import NoneType
 
 from footage.errors import StoreCorrupt
 
-__all__ = ["checked", "sound"]
+__all__ = ["checked", "sound", "sound_columns"]
 
 # By name, whatever the table (see schema/): columns of bytes, of numbers, and those that are never NULL.
 _BYTES = frozenset({"request", "response", "timeline"})
@@ -81,14 +81,25 @@ def sound(row: sqlite3.Row, *, numbers: str = "") -> sqlite3.Row:
     return row
 
 
+def sound_columns(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Check many rows of the same columns as `sound` does one. Raises ValueError or TypeError."""
+    for name, column in zip(names, zip(*rows, strict=True), strict=False):
+        for held in set(map(type, column)):
+            _check_value(name, held, "")
+
+
 @lru_cache(maxsize=4096)
 def _check(columns: tuple[str, ...], types: tuple[type, ...], numbers: str) -> None:
     """Check what a row's columns hold; rows of one table are mostly alike, so that most are known already."""
     for name, held in zip(columns, types, strict=True):
-        kind: type = bytes if name in _BYTES else str
-        if name in _NUMBERS or name == numbers or name.endswith(("_mono", "_wall")):
-            kind = int
-        if held is NoneType and name in _NEEDED:
-            raise ValueError(f"{name} is missing")
-        if held not in {kind, NoneType}:
-            raise TypeError(f"{name} is of a wrong type")
+        _check_value(name, held, numbers)
+
+
+def _check_value(name: str, held: type, numbers: str) -> None:
+    kind: type = bytes if name in _BYTES else str
+    if name in _NUMBERS or name == numbers or name.endswith(("_mono", "_wall")):
+        kind = int
+    if held is NoneType and name in _NEEDED:
+        raise ValueError(f"{name} is missing")
+    if held not in {kind, NoneType}:
+        raise TypeError(f"{name} is of a wrong type")

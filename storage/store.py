@@ -210,40 +210,37 @@ class Store:
         with checked(f"the turns of {row['name']}"):
             for attempt in self.database.rows("SELECT * FROM attempt WHERE run = ? ORDER BY number", row["id"]):
                 attempts[attempt["turn"]].append(reading.attempt_of(attempt))
-            rows = self.database.rows("SELECT * FROM turn WHERE run = ? ORDER BY number", row["id"])
-            return [many.turn_of(r, row["name"], attempts[r["id"]]) for r in rows]
+            return many.turns_of(self.database, row["id"], row["name"], attempts)
 
     def steps(self, run: str) -> list[Step]:
         """Return a run's steps in their order, with their frames."""
         row = self._row(run)
-        return self._steps(row, self.database.rows("SELECT * FROM step WHERE run = ? ORDER BY number", row["id"]))
+        return self._steps(row["name"], "step.run = ?", row["id"])
 
     def step(self, run: str, index: int) -> Step:
         """Return one step. Raises UsageError where the run has no such step."""
         row = self._row(run)
-        rows = self.database.rows("SELECT * FROM step WHERE run = ? AND number = ?", row["id"], index)
-        if not rows:
+        found = self._steps(row["name"], "step.run = ? AND step.number = ?", row["id"], index)
+        if not found:
             raise UsageError(
                 f"Run {row['name']} has no step {index}.",
                 hint=f"Its steps are 0 to {row['steps'] - 1}." if row["steps"] else "It has no steps.",
             )
-        return self._steps(row, rows)[0]
+        return found[0]
 
-    def _steps(self, run: sqlite3.Row, rows: Sequence[sqlite3.Row]) -> list[Step]:
-        sql = f"SELECT * FROM frame_role WHERE step IN {_LISTED} ORDER BY id"
+    def _steps(self, run: str, condition: str, *values: object) -> list[Step]:
         held: dict[int, list[tuple[FrameRole, Frame]]] = defaultdict(list)
-        with checked(f"the steps of {run['name']}"):
-            roles = [sound(role) for role in self.database.rows(sql, dump_json([row["id"] for row in rows]))]
-            frames = self._frames(f"frame.id IN {_LISTED}", dump_json(sorted({role["frame"] for role in roles})))
-            for role in roles:
-                if role["frame"] in frames:
-                    held[role["step"]].append((FrameRole(role["role"]), frames[role["frame"]]))
-            return [many.step_of(row, run["name"], held[row["id"]]) for row in rows]
+        with checked(f"the steps of {run}"):
+            roles = many.roles_where(self.database, condition, *values)
+            frames = self._frames(f"frame.id IN {_LISTED}", dump_json(sorted({frame for _, frame, _ in roles})))
+            for step, frame, role in roles:
+                if frame in frames:
+                    held[step].append((role, frames[frame]))
+            return many.steps_where(self.database, run, held, condition, *values)
 
     def _frames(self, condition: str, value: object) -> dict[int, Frame]:
-        rows = self.database.rows(f"{many.FRAME_SQL} WHERE {condition} ORDER BY frame.id", value)
         with checked("the frames"):
-            return {row["id"]: many.frame_of(row) for row in rows}
+            return many.frames_where(self.database, condition, value)
 
     def frames(self, run: str) -> list[Frame]:
         """Return all frames of a run in the order they were stored."""

@@ -20,7 +20,7 @@ from footage.errors import UsageError
 from footage.storage.database import Database
 from footage.storage.forks import watch_forks
 from footage.storage.locks import RunLock
-from footage.storage.many import step_of
+from footage.storage.many import steps_where
 from footage.storage.pictures.writing import PictureWriter, Prepared
 from footage.storage.requests import RequestWriter, dump_json
 from footage.storage.rows import action_columns, insert, instant_columns, regions_json, task_id_of, update
@@ -286,8 +286,8 @@ class RunWriter:
 
     def open_steps(self) -> list[Step]:
         """Return the steps of the run that nobody has begun to perform, whichever layer stored them."""
-        sql = "SELECT * FROM step WHERE run = ? AND status = 'intended' AND started_mono IS NULL ORDER BY number"
-        return [step_of(row, self.run_id, ()) for row in self._database.rows(sql, self._run)]
+        waiting = "run = ? AND status = 'intended' AND started_mono IS NULL"
+        return steps_where(self._database, self.run_id, {}, waiting, self._run)
 
     # --- steps ---
 

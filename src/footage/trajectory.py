@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, dataclass_transform, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,19 @@ JSON: TypeAlias = dict[str, Any]
 
 MACHINE_PROTOCOL = 1
 """Version of the `Machine` protocol below."""
+
+
+Made = TypeVar("Made")
+
+
+@dataclass_transform(frozen_default=True)
+def _made_by_thousands(cls: type[Made]) -> type[Made]:
+    """
+    Make a dataclass of whose objects a long run has thousands: a value like the others, frozen to type checkers alone.
+
+    A frozen object is filled through `object.__setattr__`, field by field, which takes ten times as long and more.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 # --- words with a fixed set of values -------------------------------------------------------------
@@ -126,7 +139,7 @@ def _boot_id() -> str:
         return f"process-{time.time_ns() - time.monotonic_ns()}"
 
 
-@dataclass(frozen=True, slots=True)
+@_made_by_thousands
 class Instant:
     """A moment: (boot id, monotonic clock) orders events, the wall clock is for people."""
 
@@ -199,7 +212,7 @@ def _is_point(given: Any) -> bool:
     return all(isinstance(number, int | float) and abs(number) < 1 << 31 for number in given[:2])
 
 
-@dataclass(frozen=True, slots=True)
+@_made_by_thousands
 class Action:
     """
     One tool call's meaning: canonical name and arguments, and the raw input as it came.
@@ -342,7 +355,7 @@ class Attempt:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_made_by_thousands
 class Turn:
     """One model reply, and the request it answers."""
 
@@ -377,7 +390,7 @@ class Turn:
         return "\n\n".join(str(b.get("thinking", "")) for b in self.content if b.get("type") == "thinking")
 
 
-@dataclass(frozen=True, slots=True)
+@_made_by_thousands
 class Frame:
     """A picture at an instant."""
 
@@ -437,7 +450,7 @@ class StepVerdict:
     """Id of the frame that was seen instead."""
 
 
-@dataclass(frozen=True, slots=True)
+@_made_by_thousands
 class Step:
     """One tool call, numbered 0.. without holes within its run."""
 
