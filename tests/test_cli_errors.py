@@ -253,7 +253,10 @@ def test_the_viewer_ends_well_with_ctrl_c(store: Path) -> None:
         assert viewer.stdout is not None
         address = viewer.stdout.readline()
         viewer.send_signal(signal.SIGINT)
-        _, errors = viewer.communicate(timeout=20)
+        try:
+            _, errors = viewer.communicate(timeout=20)
+        finally:
+            viewer.kill()
     assert viewer.returncode == 0
     assert errors == "Ctrl-C stops the viewer.\n"
     run = json.loads(subprocess.check_output([FOOTAGE, "show", "@1", "--store", store, "--json"]))["run"]["id"]
