@@ -208,8 +208,8 @@ class Database:
 
     def tuples(self, sql: str, *parameters: object) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one query; return the names of its columns, and its rows as plain tuples: for rows by the thousand."""
-        with translated(self.path), inside_sqlite():
-            cursor = self._connections.reader.cursor()
+        with translated(self.path), inside_sqlite(), self._connections.reading() as reader:
+            cursor = reader.cursor()
             cursor.row_factory = None
             rows = cursor.execute(sql, parameters).fetchall()
             return [column[0] for column in cursor.description], rows
