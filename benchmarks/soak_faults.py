@@ -6,7 +6,7 @@ The long form of the trials by fault: the same tests as always, with more of eve
     FOOTAGE_SOAK=60 FOOTAGE_KILLS=50 python benchmarks/soak_faults.py
 
 FOOTAGE_SOAK is in seconds; FOOTAGE_KILLS, FOOTAGE_POWERCUTS and FOOTAGE_CORRUPTIONS are counts; FOOTAGE_SEED is the
-first seed of the last two. Prints a line for each trial; ends with 1 where one of them failed.
+first seed of the last three. Prints a line for each trial; ends with 1 where one of them failed.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ Killed at random instants: what an agent has learned of a tool call is in the st
 of it.
 
 FOOTAGE_KILLS says how often each: by default 20 times those that are started again, in one run; 4 times the others.
+FOOTAGE_SEED makes it other instants.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from test_record import FOOTAGE, TESTS, environment
 
 KILLS = int(os.environ.get("FOOTAGE_KILLS", "20"))
 ONCE = int(os.environ.get("FOOTAGE_KILLS", "4"))
+SEED = int(os.environ.get("FOOTAGE_SEED", "0"))
 AGENT = TESTS / "loops" / "acknowledging_loop.py"
 ENOUGH = 5
 """Calls after a kill that show that the agent goes on."""
@@ -101,7 +103,7 @@ class Recorded:
 @pytest.mark.parametrize("trial", range(ONCE))
 @pytest.mark.parametrize("victim", ["agent", "footage"])
 def test_no_call_that_the_agent_learned_of_is_lost(tmp_path: Path, victim: str, trial: int) -> None:
-    chance = random.Random(f"{victim} {trial}")
+    chance = random.Random(f"{victim} {SEED + trial}")
     with Endless([text("Click.")], pause=0.001) as service:
         under_way = Recorded(tmp_path, service)
         try:
@@ -120,7 +122,7 @@ def test_no_call_that_the_agent_learned_of_is_lost(tmp_path: Path, victim: str, 
 
 @pytest.mark.parametrize("victim", ["scribe", "front"])
 def test_what_is_killed_is_started_again_and_the_agent_goes_on(tmp_path: Path, victim: str) -> None:
-    chance = random.Random(victim)
+    chance = random.Random(f"{victim} {SEED}")
     with Endless([text("Click.")], pause=0.001) as service:
         # A stream that was cut is not asked for again by any client: for one victim the agent does so itself.
         under_way = Recorded(tmp_path, service, retries=KILLS * 3 if victim == "front" else 0)

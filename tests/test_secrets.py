@@ -182,3 +182,33 @@ def test_json_without_secrets_is_the_very_same_object() -> None:
     value = {"a": ["b", {"c": 1, "type": "base64", "data": "sk-aaaaaaaaaaaaaaaaaaaa"}], "d": None}
     assert Secrets(["hidden"]).clean_json(value) is value
     assert Secrets(["hidden"]).clean_json({"x": [value, "hidden"]}) == {"x": [value, REMOVED]}
+
+
+@pytest.mark.parametrize(
+    ("before", "key"),
+    [
+        ("", "sk-ant-api03-" + "a1" * 12),
+        ("", "AIza" + "a1" * 17),
+        ("", "AKIA" + "Z9" * 8),
+        ("", "ASIA" + "Z9" * 8),
+        ("", "ghp_" + "a1" * 18),
+        ("", "github_pat_" + "a1_" * 18),
+        ("", "glpat-" + "a1-" * 8),
+        ("", "xoxb-" + "12-" * 5),
+        ("", "sk_live_" + "a1" * 10),
+        ("", "pk_test_" + "a1" * 10),
+        ("", "hf_" + "a1" * 17),
+        ("", "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSM"),
+        ("", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"),
+        ("Bearer ", "a1" * 10),
+        ("bearer ", "a1" * 10),
+        ("Basic ", "dXNlcjpwYXNzd29yZA=="),
+        ("https://", "me:pass"),
+    ],
+)
+@pytest.mark.parametrize("around", [0, 40, 3000])
+def test_what_looks_like_a_key_is_found_in_short_texts_and_in_long_ones(before: str, key: str, around: int) -> None:
+    start, end = "x " * around, "@host" if key == "me:pass" else ""
+    assert Secrets().clean(f"{start}{before}{key}{end} y") == f"{start}{before}{REMOVED}{end} y"
+    twice = f"{start}{before}{key}{end} and {before}{key}{end}"
+    assert key not in Secrets().clean(twice)
