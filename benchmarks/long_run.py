@@ -10,23 +10,17 @@ compare, straight to the service. Bytes are the pages that the store's file grew
 
 from __future__ import annotations
 
-import base64
 import http.client
-import io
 import json
 import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
-from PIL import Image
+from messages_api import history, screen, serving
 
 from footage.recorder.supervisor import Supervisor
 from footage.recorder.upstream import Upstream
@@ -38,63 +32,13 @@ WINDOW = 20
 """Steps at each end that are measured."""
 
 
-class _Service(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        number = json.loads(self.rfile.read(int(self.headers["content-length"])))["metadata"]["step"]
-        time.sleep(THINK)
-        reply: JSON = {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": "m"}
-        reply |= {"content": said(number), "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}}
-        data = json.dumps(reply).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def said(number: int) -> list[JSON]:
-    """Return the n-th reply: a thought, and a click."""
-    given = {"action": "left_click", "coordinate": [number % 1280, 20]}
-    thought = {"type": "text", "text": f"Step {number}. " + "I look where the button is. " * 12}
-    return [thought, {"type": "tool_use", "id": f"call_{number}", "name": "computer", "input": given}]
-
-
-def screen(number: int) -> JSON:
-    """Return the n-th screen: a window of text that changes in part, as screens do."""
-    pixels = np.full((800, 1280, 3), 200, np.uint8)
-    pixels[100:180, 100:260] = np.random.default_rng(number).integers(0, 255, (80, 160, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(out.getvalue()).decode()}
-    return {"type": "image", "source": source}
-
-
-def result(number: int, content: JSON) -> JSON:
-    return {"role": "user", "content": [{"type": "tool_result", "tool_use_id": f"call_{number}", "content": [content]}]}
-
-
-def history(number: int, screens: dict[int, JSON], keep: int) -> list[Any]:
-    """Return the messages of the n-th request: all that was said, and the last pictures."""
-    messages: list[Any] = [{"role": "user", "content": "Do the long task."}]
-    for each in range(number):
-        gone = {"type": "text", "text": "(removed)"}
-        shown = result(each, screens[each] if number - each <= keep else gone)
-        messages += [{"role": "assistant", "content": said(each)}, shown]
-    return messages
-
-
-def post(base: str, body: bytes) -> float:
-    """Send a request on a connection of its own; return the milliseconds until its reply was there."""
+def post(base: str, body: bytes, step: int) -> float:
+    """Send the request of a step on a connection of its own; return the milliseconds until its reply was there."""
     parts = urlsplit(base)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+    headers = {"content-type": "application/json", "x-step": str(step)}
     begun = time.perf_counter()
-    connection.request("POST", f"{parts.path}/v1/messages", body, {"content-type": "application/json"})
+    connection.request("POST", f"{parts.path}/v1/messages", body, headers)
     reply = connection.getresponse()
     assert reply.read()
     assert reply.status == 200
@@ -119,13 +63,12 @@ def measure(steps: int, keep: int, upstream: str, path: Path) -> tuple[dict[int,
     with Supervisor({"anthropic": Upstream(upstream)}, path, {"task": "long"}) as proxy:
         address = proxy.address(proxy.run)
         for number in range(steps):
-            body: JSON = {"model": "m", "max_tokens": 9, "metadata": {"step": number}}
-            body["messages"] = history(number, screens, keep)
+            body = {"model": "m", "max_tokens": 9, "messages": history(number, screens, pictures=keep)}
             data = json.dumps(body).encode()
-            direct = post(upstream, data)
-            added.append(post(address, data) - direct)
+            direct = post(upstream, data, number)
+            added.append(post(address, data, number) - direct)
             bodies.append(len(data))
-            screens[number] = screen(number)
+            screens[number] = screen(number, 80, 160)
             screens.pop(number - keep, None)
             if number in ends:
                 sizes[number] = pages(path, number)
@@ -139,20 +82,16 @@ def growth(sizes: dict[int, int], at: int) -> float:
 
 
 def main(steps: int) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    upstream = f"http://127.0.0.1:{server.server_address[1]}"
     print(f"{steps} steps, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print("| history | bytes a step, early | at the end | ratio | body, MB | ms added, early | at the end |")
     print("|---|---|---|---|---|---|---|")
     for name, keep in (("all of the last 10 pictures", 10), ("pruned to 3 pictures", 3)):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, serving(THINK) as upstream:
             sizes, added, bodies = measure(steps, keep, upstream, Path(folder) / "runs.db")
         early, late = growth(sizes, 5 + keep), growth(sizes, steps - WINDOW - 1)
         first, last = statistics.median(added[5 : 5 + WINDOW]), statistics.median(added[-WINDOW:])
         about = f"{bodies[5] / 1e6:.2f} to {bodies[-1] / 1e6:.2f}"
         print(f"| {name} | {early:,.0f} | {late:,.0f} | {late / early:.3f} | {about} | {first:.1f} | {last:.1f} |")
-    server.shutdown()
 
 
 if __name__ == "__main__":

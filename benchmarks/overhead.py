@@ -12,10 +12,7 @@ faster.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import multiprocessing
 import os
 import sqlite3
 import statistics
@@ -23,104 +20,24 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from anthropic import Anthropic
-from PIL import Image
+from messages_api import TOOL, cpu_of, history, screen, serving
 
 from footage.recorder.session import record
 from footage.recorder.supervisor import Supervisor
 from footage.recorder.upstream import Upstream
-from footage.trajectory import JSON
 
-PICTURES = 10
+PICTURES = 11
 THINK = 0.2
 
 
-class _Service(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    count = 0
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        time.sleep(THINK)
-        _Service.count += 1
-        given = {"action": "left_click", "coordinate": [10, 20]}
-        call = {"type": "tool_use", "id": f"call_{_Service.count}", "name": "computer", "input": given}
-        reply: dict[str, object] = {
-            "id": f"msg_{_Service.count}",
-            "type": "message",
-            "role": "assistant",
-            "model": "m",
-            "content": [call],
-        }
-        reply |= {"stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}}
-        data = json.dumps(reply).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def _serve(pipe: Connection) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
-    pipe.send(f"http://127.0.0.1:{server.server_address[1]}")
-    server.serve_forever()
-
-
-@contextmanager
-def child(work: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(there, *arguments), daemon=True)
-    process.start()
-    try:
-        yield here.recv(), here
-    finally:
-        process.terminate()
-        process.join()
-
-
-def picture(number: int) -> JSON:
-    noise = np.random.default_rng(number).integers(0, 255, (180, 270, 3), dtype=np.uint8)
-    screen = np.full((800, 1280, 3), 200, np.uint8)
-    screen[number : number + 180, 100:370] = noise
-    out = io.BytesIO()
-    Image.fromarray(screen).save(out, "PNG")
-    data = base64.b64encode(out.getvalue()).decode()
-    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
-
-
-def history(number: int) -> list[Any]:
-    """Return the messages of the n-th request of a conversation that keeps its last pictures."""
-    messages: list[Any] = [{"role": "user", "content": f"Add two numbers, trial {number // 1000}"}]
-    for each in range(max(0, number - PICTURES), number + 1):
-        call = {"type": "tool_use", "id": f"old_{each}", "name": "computer", "input": {"action": "screenshot"}}
-        messages.append({"role": "assistant", "content": [call]})
-        result = {"type": "tool_result", "tool_use_id": f"old_{each}", "content": [SCREENS[each]]}
-        messages.append({"role": "user", "content": [result]})
-    return messages
-
-
-SCREENS: dict[int, JSON] = {}
-
-
 def main(rounds: int) -> None:
-    SCREENS.update({number: picture(number) for number in range(rounds + 1)})
-    tool: Any = {"type": "computer_20251124", "name": "computer", "display_width_px": 1280, "display_height_px": 800}
+    screens = {number: screen(number, 180, 270, top=number % 600) for number in range(rounds + PICTURES)}
     folder = Path(tempfile.mkdtemp())
     with (
-        child(_serve) as (url, _),
+        serving(THINK) as url,
         Supervisor({"anthropic": Upstream(url)}, folder / "proxy.db", {"task": "overhead"}) as supervisor,
     ):
         address = supervisor.address(supervisor.run)
@@ -140,12 +57,15 @@ def main(rounds: int) -> None:
         thread: dict[str, list[float]] = {way: [] for way in ways}
         size = 0
         for number in range(rounds):
-            messages = history(number)
+            step = number + PICTURES
+            messages = history(step, screens, pictures=PICTURES, exchanges=PICTURES)
             size = max(size, len(json.dumps(messages)))
             commits.append(commit(bare))
             for way, client in sorted(ways.items(), key=lambda item: hash((number, item[0]))):
                 begun, used, own = time.perf_counter(), time.process_time(), time.thread_time()
-                client.beta.messages.create(model="m", max_tokens=9, tools=[tool], messages=messages)
+                client.beta.messages.create(
+                    model="m", max_tokens=9, tools=[TOOL], messages=messages, extra_headers={"x-step": str(step)}
+                )
                 delays[way].append((time.perf_counter() - begun) * 1e3)
                 thread[way].append((time.thread_time() - own) * 1e3)
                 run.flush()
@@ -156,12 +76,6 @@ def main(rounds: int) -> None:
     report(rounds, size, delays, thread, cpu, used_by)
     commits.sort()
     print(f"a durable commit alone: median {commits[rounds // 2]:.1f} ms, p99 {commits[int(rounds * 0.99)]:.1f} ms")
-
-
-def cpu_of(process: int) -> float:
-    """Return the milliseconds of CPU that a process has used."""
-    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
 
 
 def commit(bare: sqlite3.Connection) -> float:
