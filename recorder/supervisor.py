@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -33,8 +34,9 @@ __all__ = ["Supervisor"]
 
 _log = logging.getLogger("footage")
 _PATIENCE = 20
-"""How many times in a row a process may die in its first second before it is given up."""
+"""How many times in a row a process may end by itself in its first second before it is given up."""
 _START_SECONDS = 60.0
+_RETRY_SECONDS = 1.0
 
 
 class _Child:
@@ -95,22 +97,39 @@ class _Child:
         return process
 
     def _watch(self) -> None:
-        failures = 0
+        early, faults = 0, 0
         while True:
             begun, process = time.monotonic(), self._process
             assert process.stdout is not None
             for line in process.stdout:
-                self._hear(json.loads(line))
+                if line.endswith(b"\n"):  # what it was about to say when it was killed tells nothing
+                    self._hear(json.loads(line))
             process.wait()
             self._close_pipes(process)
-            failures = failures + 1 if time.monotonic() - begun < 1 else 0
-            time.sleep(0.0 if failures < 3 else min(2.0, 0.01 * 2**failures))
-            with self._lock:
-                if not self._again() or failures >= _PATIENCE:
-                    break
-                _log.warning("The process %s ended (%s); it is started again.", self._module, process.returncode)
-                self._process = self._start()
+            early = early + 1 if time.monotonic() - begun < 1 else 0
+            faults = faults + 1 if early and process.returncode != -signal.SIGKILL else 0  # a kill is not its doing
+            time.sleep(0.0 if early < 3 else min(2.0, 0.01 * 2 ** min(early, 8)))
+            if not self._start_again(f"ended ({process.returncode})", hopeless=faults >= _PATIENCE):
+                break
         self.given_up.set()
+
+    def _start_again(self, why: str, *, hopeless: bool) -> bool:
+        """Start the next process; False where none is wanted any more, or it would be in vain."""
+        while True:
+            with self._lock:
+                if not self._again():
+                    return False
+                what_next = "it is not started again: it cannot run" if hopeless else "it is started again"
+                _log.warning("The process %s %s; %s.", self._module, why, what_next)
+                if hopeless:
+                    return False
+                try:
+                    self._process = self._start()
+                except OSError as error:  # no memory, too many processes
+                    why = f"could not be started ({error.strerror})"
+                else:
+                    return True
+            time.sleep(_RETRY_SECONDS)
 
     def _close_pipes(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
