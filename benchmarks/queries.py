@@ -23,6 +23,7 @@ from footage.trajectory import JSON
 
 SEED = 7
 LONG = 2000  # steps of the one long run
+ROUNDS = 100  # of each question
 WORDS = [f"{a}{b}" for a in ("open", "save", "click", "find", "move", "type", "read", "check") for b in range(250)]
 COMMON = ["the", "file", "window", "button", "menu", "page", "text", "a", "to", "and"]
 KINDS = ("recorded", "imported", "replay", "fork")
@@ -149,6 +150,9 @@ def questions(runs: int) -> Iterator[tuple[str, Callable[[Store, random.Random],
     yield "a common word", ask(text=tuple(COMMON)), newest.format(like.format("file"))
     yield "two words", ask(text=tuple(f"file {word}" for word in WORDS)), newest.format(like.format(f"file {WORDS[9]}"))
     yield "a phrase", ask(text=tuple(f'"the {word}"' for word in WORDS)), newest.format(like.format(f"the {WORDS[9]}"))
+    yield "two rare words", ask(text=tuple(f"{a} {b}" for a, b in zip(WORDS, WORDS[7:], strict=False))), ""
+    yield "a phrase of rare words", ask(text=tuple(f'"{a} {b}"' for a, b in zip(WORDS, WORDS[7:], strict=False))), ""
+    yield "a rare word + model", ask(text=tuple(WORDS), model=MODELS), ""
     yield "a word + model", ask(text=tuple(COMMON), model=MODELS), newest.format(like.format("file"))
     yield "a word + rare tag", ask(text=tuple(COMMON), tag="rare"), newest.format(like.format("file"))
     yield "counts of models", lambda store, _: store.facets("model"), "SELECT model, count(*) FROM run GROUP BY 1"
@@ -185,7 +189,7 @@ def main() -> None:
             print(f"{'':24}{'p50':>9}{'p95':>9}{'obvious SQL':>14}")
             chance = random.Random(SEED)
             for label, ask, sql in questions(runs):
-                taken = times(lambda ask=ask: ask(store, chance), 200 if sql else 20)  # type: ignore[misc]  # bound now
+                taken = times(lambda ask=ask: ask(store, chance), ROUNDS)  # type: ignore[misc]  # bound now
                 naive = times(lambda sql=sql: store.database.rows(sql), 2) if sql else []  # type: ignore[misc]
                 beside = f"{min(naive):14.2f}" if naive else ""
                 print(f"{label:24}{statistics.median(taken):9.2f}{p95(taken):9.2f}{beside}", flush=True)

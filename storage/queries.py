@@ -9,9 +9,8 @@ much as its rows, however many runs there are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from footage.storage.places import PLACE_BITS, Place, place_of
@@ -26,9 +25,10 @@ __all__ = ["RunQuery", "facets", "match_expression", "places_of_text", "runs_tha
 _LISTED = "(SELECT value FROM json_each(?))"  # however many: the number of SQL parameters is limited
 _OF_RUN = ("kind", "status", "model", "task_id", "source_format")
 _SAID = {"tag": "value", "outcome": "value", "finding": "kind"}
-_FEW = 20_000  # runs: these are asked one by one whether they have a common text
+_FEW = 6000  # runs: so many are listed in the time it takes to find a page of texts
+_LOOK = 400  # texts are passed in the time it takes to look whether one run has a text
+_SAMPLE = 16  # texts that tell how frequent one is
 _SORTABLE = 2000  # runs: then they are sorted by time
-_HITS = 500  # texts read at once
 _SEARCH_SINCE = 3  # version of the schema
 
 
@@ -213,50 +213,55 @@ def match_expression(text: str) -> str:
 def _with_text(
     database: Database, plan: _Plan, query: RunQuery, before: tuple[int, int] | None, limit: int
 ) -> list[int]:
-    """Return the runs that fit and have the text."""
+    """
+    Return the runs that fit and have the text: from text to text, each looked up among the runs that fit.
+
+    Where few runs fit and the text is a common one, it is the other way round: from run to run.
+    """
     expression = match_expression(query.text or "")
     if not expression:
         return []
-    fewest = min(_counts(database, query).values(), default=None)
-    few = fewest is not None and fewest <= _FEW
-    return list(islice(_along_texts(database, plan, expression, before[0] if before else 1 << 40, few=few), limit))
+    (most,) = database.rows("SELECT coalesce(max(id), 0) FROM run")[0]
+    first = min(before[0], most + 1) if before else most + 1
+    fitting = min(_counts(database, query).values(), default=most)
+    where, values = " AND ".join(plan.where), plan.values
+    if not where:
+        fits = ""
+    elif fitting > _FEW:
+        fits = f"AND EXISTS (SELECT 1 FROM {plan.source} WHERE {plan.run} = search.rowid >> {PLACE_BITS} AND {where})"
+    elif _quicker_by_run(fitting, most, _density(database, expression, first), limit):
+        return _run_by_run(database, plan, expression, first, limit)
+    else:
+        fits = f"AND rowid >> {PLACE_BITS} IN (SELECT {plan.run} FROM {plan.source} WHERE {where})"
+    sql = f"SELECT DISTINCT rowid >> {PLACE_BITS} FROM search WHERE search MATCH ? AND rowid < ? {fits}"
+    rows = database.rows(f"{sql} ORDER BY rowid DESC LIMIT ?", expression, first << PLACE_BITS, *values, limit)
+    return [int(row[0]) for row in rows]
 
 
-def _along_texts(database: Database, plan: _Plan, expression: str, before: int, *, few: bool) -> Iterator[int]:
-    """
-    Yield the runs that fit, from text to text.
-
-    Where the text is a common one and `few` runs fulfil the other conditions, those are soon asked one by one.
-    """
-    sql = f"SELECT rowid >> {PLACE_BITS} FROM search WHERE search MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
-    for part in count():
-        if few and part == 1:
-            yield from _run_by_run(database, plan, expression, before)
-            return
-        hits = [int(row[0]) for row in database.rows(sql, expression, before << PLACE_BITS, _HITS)]
-        yield from _fitting(database, plan, list(dict.fromkeys(hits)))
-        if len(hits) < _HITS:
-            return
-        before = hits[-1]
+def _density(database: Database, expression: str, first: int) -> float:
+    """Return how many texts a run has that fit, on average of the latest ones; 0 for hardly any at all."""
+    sql = "SELECT rowid FROM search WHERE search MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
+    row = database.row(sql, expression, first << PLACE_BITS, _SAMPLE - 1)
+    return _SAMPLE / (first - (row[0] >> PLACE_BITS)) if row else 0.0
 
 
-def _fitting(database: Database, plan: _Plan, runs: list[int]) -> list[int]:
-    if not plan.where or not runs:
-        return runs
-    where = " AND ".join([f"{plan.run} = hit.value", *plan.where])
-    sql = f"SELECT DISTINCT run.id FROM json_each(?) AS hit CROSS JOIN {plan.source} WHERE {where}"
-    kept = {int(row[0]) for row in database.rows(sql, dump_json(runs), *plan.values)}
-    return [run for run in runs if run in kept]
+def _quicker_by_run(fitting: int, runs: int, density: float, limit: int) -> bool:
+    """Tell whether it is quicker to look into the fitting ones among so many runs than to go through all texts."""
+    if not density:
+        return False
+    looks = min(fitting, limit / min(1.0, density))
+    passed = min(runs, looks * runs / max(fitting, 1))
+    return looks * _LOOK < passed * density
 
 
-def _run_by_run(database: Database, plan: _Plan, expression: str, before: int) -> Iterator[int]:
+def _run_by_run(database: Database, plan: _Plan, expression: str, before: int, limit: int) -> list[int]:
+    """Return the runs that fit by the plan and, when looked at, have the text."""
+    first, after = f"({plan.run} << {PLACE_BITS})", f"(({plan.run} + 1) << {PLACE_BITS})"
     plan.add(f"{plan.run} < ?", before)
-    sql, values = plan.select(-1)
-    has = "SELECT 1 FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? LIMIT 1"
-    for row in database.rows(sql, *values):
-        run = int(row[0])
-        if database.row(has, expression, run << PLACE_BITS, (run + 1) << PLACE_BITS) is not None:
-            yield run
+    has = f"SELECT 1 FROM search WHERE search MATCH ? AND search.rowid >= {first} AND search.rowid < {after}"
+    plan.add(f"EXISTS ({has})", expression)
+    sql, values = plan.select(limit)
+    return [int(row[0]) for row in database.rows(sql, *values)]
 
 
 def places_of_text(database: Database, run: int, text: str, *, limit: int) -> list[Place]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from footage.storage import RunWriter, Store, open_store
+from footage.storage import RunWriter, Store, open_store, queries
 from footage.storage.places import Place
 from footage.storage.queries import match_expression
+from footage.storage.upkeep import tidying
+from footage.storage.upkeep.tidying import tidy_texts
 from footage.trajectory import Action, Instant, OutcomeSource, RunKind, RunStatus
 
 NOW = Instant("boot", 1, 1_700_000_000_000_000_000)
@@ -128,6 +130,48 @@ def test_more_hits_than_are_read_at_once_are_paged_without_a_hole(store: Store) 
     assert found(store, text="word", limit=3) == runs[:1:-1]
     assert found(store, text="word", limit=9, before=runs[2]) == [runs[1], runs[0], talkative.run_id]
     assert found(store, text="word", kind="recorded") == [*runs[::-1], talkative.run_id]
+
+
+@pytest.mark.parametrize(("name", "value"), [("_FEW", 0), ("_LOOK", 0), ("_LOOK", 1 << 40)])
+def test_every_way_to_a_text_leads_to_the_same_runs(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str, value: int
+) -> None:
+    runs = [recorded(store, "a task", said="the word", model=f"m{number % 2}") for number in range(40)]
+    for run in runs[::4]:
+        store.add_tag(run, "x")
+    monkeypatch.setattr(queries, name, value)
+    assert found(store, text='"the word"', model="m0") == runs[::2][::-1]
+    assert found(store, text="word", tag="x", model="m0") == runs[::4][::-1]
+    assert found(store, text="word", model="m0", limit=3, before=runs[10]) == [runs[8], runs[6], runs[4]]
+    assert found(store, text="word", model="m2") == []
+    assert found(store, text="nowhere", model="m0") == []
+
+
+def segments(store: Store) -> int:
+    return int(store.database.rows("SELECT count(DISTINCT segid) FROM search_idx")[0][0])
+
+
+def test_tidying_makes_the_index_one_piece_also_after_it_was_stopped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidying, "_SEGMENTS", 1)
+    monkeypatch.setattr(tidying, "_PAGES", 1)
+    runs = [recorded(store, f"task {number}", said=f"the word-{number}") for number in range(30)]
+    assert segments(store) > 2
+    with pytest.raises(KeyboardInterrupt):
+        tidy_texts(store.database, on_progress=_stop)
+    runs.append(recorded(store, said="the last"))
+    told: list[tuple[int, int]] = []
+    assert tidy_texts(store.database, on_progress=lambda *at: told.append(at))
+    assert segments(store) == 1
+    assert {done for done, total in told if done == total}
+    assert found(store, text="the") == runs[::-1]
+    assert [found(store, text=f'"word {number}"') for number in range(30)] == [[run] for run in runs[:-1]]
+    assert not tidy_texts(store.database)
+
+
+def _stop(*_: int) -> None:
+    raise KeyboardInterrupt
 
 
 # --- filters and their counts ---

@@ -71,7 +71,7 @@ def command(
     store: Path | None,
     as_json: bool,
 ) -> int:
-    """Remove what no run needs, and give the room back to the disk; with a limit, old runs too.
+    """Remove what no run needs, tidy the index of texts, and give room back to the disk; with a limit, old runs too.
 
     A run goes with its replays and forks, or not at all; of those, the newest counts. Never removed are runs that are
     being recorded, and unless asked for, those with a run that is tagged `keep` or has a note. Exit code 1 where the
@@ -79,6 +79,7 @@ def command(
     """
     from footage.storage.upkeep.removal import collect, remove_runs
     from footage.storage.upkeep.retention import outdated
+    from footage.storage.upkeep.tidying import tidy_texts
 
     with open_for(store, write=not dry_run) as opened:
         old: Sequence[Outdated] = ()
@@ -91,12 +92,17 @@ def command(
                 return 1
             with counting("removing", hidden=as_json) as tick:
                 remove_runs(opened, [run.id for run in doomed], on_progress=tick)
+        tidied = False
+        if not dry_run:
+            with counting("tidying", hidden=as_json) as tick:
+                tidied = tidy_texts(opened.database, on_progress=tick)
         with counting("freeing", hidden=as_json) as tick:
             freed = collect(opened, dry_run=dry_run, on_progress=tick)
     if as_json:
         removed = [{"run": run.id, "days": round(each.days, 1)} for each in old for run in each.runs]
         sizes = sum(each.bytes for each in old)
-        print_json({"dry_run": dry_run, "removed": removed, "removed_bytes": sizes, "freed": freed.as_json()})
+        freed_json = {"freed": freed.as_json(), "tidied": tidied}
+        print_json({"dry_run": dry_run, "removed": removed, "removed_bytes": sizes, **freed_json})
     else:
         _print(old, freed, dry_run=dry_run)
     return 0
