@@ -59,6 +59,9 @@ class Relay(BaseHTTPRequestHandler):
         if not self._is_local():
             self.send_error(403, "This proxy serves programs on this machine only.")
             return
+        if not all(length.isdecimal() for length in self._lengths) or len(self._lengths) > 1:
+            self.send_error(400, "The length of the request is none.")
+            return
         with self.proxy.busy():
             upstream, path, tee = self.proxy.route(self.command, self.path, self.headers.items())
             try:
@@ -135,6 +138,11 @@ class Relay(BaseHTTPRequestHandler):
         if whole and chunked:
             self._pass_on(connection, b"0\r\n\r\n")
         return whole
+
+    @property
+    def _lengths(self) -> set[str]:
+        """Return the lengths that the request says it has; more than one, or one that is no number, is a fault."""
+        return {each.strip() for value in self.headers.get_all("Content-Length", ()) for each in value.split(",")}
 
     @property
     def _is_chunked(self) -> bool:

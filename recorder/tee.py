@@ -29,6 +29,8 @@ RAW_LIMIT = 4 * 1024 * 1024
 AHEAD = "A tool call was passed on before it was stored: the store took longer than 50 ms."
 """The gap where the moment that a tool call may be held back was not enough."""
 
+_INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
+_READABLE = _INFLATED | {"", "identity"}
 _Headers = Iterable[tuple[str, str]]
 
 
@@ -108,6 +110,7 @@ class MessageTee:
         self._status = 0
         self._events = False
         self._decode: Callable[[bytes], bytes] = bytes
+        self._unread = ""
         self._whole = bytearray()
         self._message: object = None
         self._asked = False
@@ -127,7 +130,9 @@ class MessageTee:
         named = {name.lower(): value.lower() for name, value in headers}
         self._status = status
         self._events = status < 400 and "event-stream" in named.get("content-type", "")
-        self._decode = _decoder(named.get("content-encoding", ""))
+        encoding = named.get("content-encoding", "")
+        self._decode = _decoder(encoding)
+        self._unread = "" if encoding in _READABLE else f"The reply came encoded as {encoding}: it cannot be read here."
 
     def pass_by(self, piece: bytes) -> threading.Event | None:
         """Read the piece; record the tool calls that it completes."""
@@ -160,7 +165,8 @@ class MessageTee:
         if not self._asked:
             self.asked()
         exchange, status, whole = self._exchange, self._status, bytes(self._whole)
-        if self._events:
+        error = error or self._unread
+        if self._events and not self._unread:
             self._worker.do(exchange.close)
         elif error:
             self._worker.do(lambda: exchange.fail(error, status or None))
@@ -264,7 +270,7 @@ def _request(body: bytes) -> JSON:
 
 def _decoder(encoding: str) -> Callable[[bytes], bytes]:
     """Return what undoes a content encoding piece by piece; one that is not known is left as it is."""
-    if encoding not in {"gzip", "x-gzip", "deflate"}:
+    if encoding not in _INFLATED:
         return bytes
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
 

@@ -35,6 +35,16 @@ _SILENCE_SECONDS = 3600.0
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
+class _Reply(http.client.HTTPResponse):
+    """A reply; what the service says before it (103 Early Hints …) is passed over."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200 and self.status != http.client.SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment] # as before the first: so it begins again
+            super().begin()
+
+
 class Upstream:
     """One service. Raises UsageError for an address that is none."""
 
@@ -91,6 +101,7 @@ class Upstream:
             if self.secure
             else http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
         )
+        connection.response_class = _Reply
         if tunnel is not None:
             login = f"{unquote(tunnel.username or '')}:{unquote(tunnel.password or '')}"
             basic = {"Proxy-Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
