@@ -230,13 +230,20 @@ class Supervisor:
             child.tell({"command": command})
 
     def drain(self, seconds: float) -> bool:
-        """Wait until every reply that is under way has come to its end; False where that took too long."""
-        deadline, number = time.monotonic() + seconds, len(self._answers)
+        """
+        Wait until every reply that is under way has come to its end; False where that took too long.
+
+        The time that the process which passes on takes until it says anything, since it has just begun, does not count.
+        """
+        deadline, number = time.monotonic() + _START_SECONDS, len(self._answers)
+        heard = False
         while True:
             number += 1
             self._heard.clear()
             self._front.tell({"ask": number})
             self._heard.wait(0.1)
+            if self._answers and not heard:
+                heard, deadline = True, time.monotonic() + seconds
             if self._answers.get(number) == 0:
                 return True
             if time.monotonic() > deadline or self._front.given_up.is_set():

@@ -53,6 +53,21 @@ def test_a_store_that_is_there_is_not_touched(tmp_path: Path, capsys: pytest.Cap
     assert {*tmp_path.iterdir()} - listed <= {tmp_path / "s.db-wal", tmp_path / "s.db-shm"}  # SQLite's own
 
 
+def test_what_was_seen_stays_beside_its_name_on_a_narrow_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    long = "A sentence that takes more than one line on a narrow terminal, and then /a/path/" + "x" * 60
+    found = [checks.Check("window manager", Status.WARN, long, "Do this."), checks.Check("clock", Status.OK, "running")]
+    monkeypatch.setattr("footage.cli.doctor.checks", lambda _: iter(found))
+    lines = call(capsys, "doctor", "--store", tmp_path / "s.db").out.splitlines()
+    assert lines[0].startswith("! window manager A sentence")
+    assert all(line.startswith(" " * 17) and line[17] != " " for line in lines[1:-1])
+    assert "".join(line[17:].strip() for line in lines[:-1]).replace(" ", "") == (long + "Do this.").replace(" ", "")
+    assert lines[-1].rstrip() == "✓ clock          running"
+    assert max(map(len, lines)) <= 60
+
+
 def test_what_is_no_store_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "s.db").write_text("no store " * 50)
     said = call(capsys, "doctor", "--store", tmp_path / "s.db", "--json")

@@ -162,12 +162,14 @@ def test_a_client_that_goes_around_the_proxy_is_recorded_in_the_same_run(tmp_pat
     assert done.returncode == 0, done.stderr
     assert [step.call_id for step in seen.steps] == ["a", "b", "c"]
     assert [turn.text for turn in seen.turns] == ["I click.", "", "Done."]
+    assert "no request" not in done.stderr
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, "completed"), (3, "errored")])
 def test_the_exit_code_is_the_commands(tmp_path: Path, service: Service, code: int, status: str) -> None:
     done, seen = recorded(tmp_path, service, "sh", "-c", f"echo out; exit {code}")
     assert (done.returncode, done.stdout, seen.run.status) == (code, "out\n", status)
+    assert "no request passed the proxy" in done.stderr
 
 
 def test_the_command_finds_run_store_and_proxy(tmp_path: Path, service: Service) -> None:

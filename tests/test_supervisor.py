@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -86,3 +87,15 @@ def test_a_system_that_has_no_room_for_a_process_is_asked_again(
     assert caplog.text.count("could not be started") == 2
     with open_store(tmp_path / "footage.db") as store:
         assert [run.status for run in store.runs()] == ["completed"]
+
+
+def test_a_process_that_has_only_just_begun_is_not_taken_for_one_that_waits_for_a_reply(tmp_path: Path) -> None:
+    with Service([click("a", 1, 2)]) as service:
+        running = Supervisor({"anthropic": Upstream(service.url)}, tmp_path / "footage.db", {"task": "x"})
+        front = running.processes["front"]
+        os.kill(front, signal.SIGSTOP)
+        waking = threading.Timer(0.5, os.kill, (front, signal.SIGCONT))
+        waking.start()
+        assert running.drain(0.01)
+        waking.join()
+        running.end(RunStatus.COMPLETED)

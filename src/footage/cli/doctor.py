@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.table import Table
 from rich.text import Text
 
 from footage.cli.checks import Check, Status, checks
@@ -14,7 +15,9 @@ from footage.cli.text import clean
 
 __all__ = ["command"]
 
-_MARKS = {Status.OK: ("✓ ", "green"), Status.WARN: ("! ", "yellow"), Status.FAIL: ("✗ ", "red")}
+_MARKS = {Status.OK: ("✓", "green"), Status.WARN: ("!", "yellow"), Status.FAIL: ("✗", "red")}
+_NAMES = 14
+"""Characters that the names of the checks take."""
 
 
 @with_examples("footage doctor", "footage doctor --json | jq '.checks[] | select(.status != \"ok\")'")
@@ -40,7 +43,13 @@ def command(store: Path | None, as_json: bool) -> int:
 
 
 def _print(check: Check) -> None:
-    out = console()
-    out.print(Text.assemble(_MARKS[check.status], f"{check.name:<15}", clean(check.detail)))
+    """Print a check: its mark, its name, and beside them what was seen and what to do, however narrow the terminal."""
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_column(width=1)
+    row.add_column(width=_NAMES, no_wrap=True)
+    row.add_column(overflow="fold")
+    mark, colour = _MARKS[check.status]
+    row.add_row(Text(mark, colour), check.name, clean(check.detail))
     if check.hint:
-        out.print(Text(f"{'':<17}{clean(check.hint)}", style="dim" if check.status is Status.OK else "cyan"))
+        row.add_row("", "", Text(clean(check.hint), style="dim" if check.status is Status.OK else "cyan"))
+    console().print(row)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["command", "named_secrets", "provider_option", "secret_option", "services"]
 
 _DRAIN_SECONDS = 120.0
+_NOTHING = (
+    "footage: no request passed the proxy. Does the command take the service's address\n"
+    "         from ANTHROPIC_BASE_URL?"
+)
 
 provider_option = click.option(
     "--provider",
@@ -125,9 +129,24 @@ def command(
             layer.close()
         _end(supervisor, code)
     if supervisor.run:
+        if _is_empty(path, supervisor.run):
+            click.echo(_NOTHING, err=True)
         named = f" --store {shlex.quote(str(store))}" if store else ""
         click.echo(f"recorded: footage show {supervisor.run}{named}", err=True)
     return code
+
+
+def _is_empty(path: Path, run: str) -> bool:
+    """Tell whether nothing was seen of an agent: no request, and no step by other ways."""
+    from footage.errors import FootageError
+    from footage.storage import open_store
+
+    try:
+        with open_store(path, readonly=True) as store:
+            seen = store.run(run)
+            return not (seen.turns or seen.steps or store.raw_exchanges(run))
+    except FootageError:  # the store has failed meanwhile, which was told
+        return False
 
 
 class _Layer:
