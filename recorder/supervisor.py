@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from footage import errors
-from footage.errors import CannotDo, FootageError
+from footage.errors import CannotDo, FootageError, StoreError
 from footage.recorder.proxy import address_of, listen
 from footage.recorder.upstream import Upstream
 from footage.trajectory import JSON, RunStatus
@@ -35,6 +35,8 @@ __all__ = ["Supervisor"]
 _log = logging.getLogger("footage")
 _PATIENCE = 20
 """How many times in a row a process may end by itself in its first second before it is given up."""
+_NOT_ITS_DOING = frozenset({-signal.SIGKILL, StoreError.exit_code})
+"""How a process ends that may well run the next time: killed, or without room on the disk."""
 _START_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
 
@@ -107,7 +109,7 @@ class _Child:
             process.wait()
             self._close_pipes(process)
             early = early + 1 if time.monotonic() - begun < 1 else 0
-            faults = faults + 1 if early and process.returncode != -signal.SIGKILL else 0  # a kill is not its doing
+            faults = faults + 1 if early and process.returncode not in _NOT_ITS_DOING else 0
             time.sleep(0.0 if early < 3 else min(2.0, 0.01 * 2 ** min(early, 8)))
             if not self._start_again(f"ended ({process.returncode})", hopeless=faults >= _PATIENCE):
                 break
@@ -176,6 +178,7 @@ class Supervisor:
         self._command: int | None = None
         self._answers: dict[int, int] = {}
         self._failure: JSON | None = None
+        self._last_failure = ""
         self._begun, self._heard, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._stopped = False
         self._end: JSON = {}
@@ -311,13 +314,19 @@ class Supervisor:
         if "over" in said:
             self._runs = {name: run for name, run in self._runs.items() if run != said["over"]}
         if "failed" in said:
-            self._failure = said["failed"]
-            if self._begun.is_set():
-                _log.warning("Nothing is recorded any more: %s", said["failed"]["message"])
-            self._begun.set()
+            self._failed(said["failed"])
         if "ended" in said:
             self._ended.set()
         self._on_said(said)
+
+    def _failed(self, failure: JSON) -> None:
+        """Take note that a recording process cannot begin. Another one tries again, as long as it would be in time."""
+        if not self._begun.is_set() or self._end:
+            self._failure = failure
+        if self._begun.is_set() and failure["message"] != self._last_failure:
+            _log.warning("Nothing is recorded at the moment: %s", failure["message"])
+        self._last_failure = failure["message"]
+        self._begun.set()
 
     def _told(self, said: JSON) -> None:
         self._answers[said["ask"]] = said["under_way"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import random
 import signal
 import subprocess
 import threading
@@ -18,10 +20,10 @@ import pytest
 from footage.recorder import supervisor
 from footage.recorder.supervisor import Supervisor
 from footage.recorder.upstream import Upstream
-from footage.storage import open_store
+from footage.storage import open_store, verify_store
 from footage.trajectory import RunStatus
 from recording import user
-from service import Service, asked, click
+from service import Service, asked, click, text
 
 
 def successor(running: Supervisor, name: str, before: int) -> int:
@@ -99,3 +101,69 @@ def test_a_process_that_has_only_just_begun_is_not_taken_for_one_that_waits_for_
         assert running.drain(0.01)
         waking.join()
         running.end(RunStatus.COMPLETED)
+
+
+def filled(disk: Path) -> Path:
+    """Fill a disk to its last byte; return the file to remove."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 12))
+    return ballast
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_disk_that_is_full_for_a_while_costs_what_came_then_and_no_more(small_disk: Path, killed: bool) -> None:
+    noise = random.Random(1)
+    with Service([text("Look.")]) as service:
+        running = Supervisor({"anthropic": Upstream(service.url)}, small_disk / "footage.db", {"task": "x"})
+
+        def ask(name: str) -> None:
+            words = f"{name} {noise.randbytes(200_000).hex()}"
+            body = json.dumps(asked(user(words))).encode()
+            with urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body) as response:
+                assert b"Look." in response.read()
+
+        def stored() -> list[str]:
+            with open_store(small_disk / "footage.db", readonly=True) as store:
+                requests = [store.request(turn.id) for turn in store.turns(running.run) if turn.status == "completed"]
+            return [str(request["messages"][0]["content"])[:6] for request in requests if request]
+
+        def until_stored(name: str) -> None:
+            deadline = time.monotonic() + 60
+            while name not in stored():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+        ask("first ")
+        until_stored("first ")
+        ballast = filled(small_disk)
+        ask("second")
+        if killed:
+            process = running.processes["scribe"]
+            os.kill(process, signal.SIGKILL)
+            ask("third ")
+            for _ in range(2):  # each of which finds the disk full
+                process = successor(running, "scribe", process)
+        ballast.unlink()
+        ask("last  ")
+        until_stored("last  ")
+        running.end(RunStatus.COMPLETED)
+        assert len(service.requests) == 3 + killed
+        with open_store(small_disk / "footage.db") as store:
+            (run,) = store.runs()
+            assert (run.status, bool(store.gaps(run.id))) == ("completed", True)
+            assert verify_store(store).ok
+
+
+def test_a_disk_that_stays_full_does_not_keep_a_run_from_its_end(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Service([text("Look.")]) as service:
+        running = Supervisor({"anthropic": Upstream(service.url)}, small_disk / "footage.db", {"task": "x"})
+        filled(small_disk)
+        process = running.processes["scribe"]
+        os.kill(process, signal.SIGKILL)
+        successor(running, "scribe", successor(running, "scribe", process))
+        running.end(RunStatus.COMPLETED)
+    assert "Nothing is recorded" in caplog.text
