@@ -140,6 +140,9 @@ class Conversations:
             self._by_response[response_id] = talk
 
 
+_PLAIN = (str, int, float, type(None))
+
+
 def label_of(body: JSON) -> str:
     """Return the beginning of the first user message, on one line, as a name for a conversation."""
     for message in objects(body.get("messages"))[:1]:
@@ -154,19 +157,19 @@ def text_print(value: Any) -> int:
     if isinstance(value, dict):
         if value.get("type") == "image":
             return 0
-        return hash(tuple(sorted((str(k), text_print(v)) for k, v in value.items() if k != "cache_control")))
+        return hash(frozenset([(k, text_print(v)) for k, v in value.items() if k != "cache_control"]))
     if isinstance(value, list):
-        return hash(tuple(text_print(item) for item in value))
-    return hash(value if isinstance(value, str | int | float | None) else repr(value))
+        return hash(tuple([text_print(item) for item in value]))
+    return hash(value if isinstance(value, _PLAIN) else repr(value))
 
 
 def full_print(value: Any) -> int:
     """Return a fingerprint (valid in this process) of a JSON value."""
     if isinstance(value, dict):
-        return hash(tuple(sorted((str(k), full_print(v)) for k, v in value.items())))
+        return hash(frozenset([(k, full_print(v)) for k, v in value.items()]))
     if isinstance(value, list):
-        return hash(tuple(full_print(item) for item in value))
-    return hash(value if isinstance(value, str | int | float | None) else repr(value))
+        return hash(tuple([full_print(item) for item in value]))
+    return hash(value if isinstance(value, _PLAIN) else repr(value))
 
 
 def _images(content: list[JSON], skipped: Container[str]) -> Iterator[JSON]:

@@ -58,6 +58,9 @@ _EACH_KEY = tuple(re.compile(f"({before}){looks}", re.DOTALL) for before, looks 
 _ANY_KEY = re.compile("|".join(f"(?<={before}){looks}" if before else looks for before, looks in _KEYS), re.DOTALL)
 _SHORT = 100
 """Characters up to which one search for any is quicker than one for each; those pass over a long text much faster."""
+_REMEMBERED = 1000
+"""Characters of the longest text that is remembered as searched, and how many are."""
+_MEMORY = 20_000
 _KEPT_HEADERS = frozenset(
     {"accept", "anthropic-beta", "anthropic-version", "content-encoding", "content-length", "content-type", "date"}
     | {"openai-processing-ms", "openai-version", "request-id", "retry-after", "server", "user-agent", "x-request-id"}
@@ -72,6 +75,8 @@ class Secrets:
         self._lock = threading.Lock()
         self._forms: dict[str, None] = {}
         self._pattern: re.Pattern[str] | None = None
+        self._harmless: set[str] = set()
+        """Texts that were searched: requests repeat what was said before, again and again."""
         for value in values:
             self.add(value)
 
@@ -91,6 +96,7 @@ class Secrets:
             self._forms |= dict.fromkeys(_forms(value))
             longest_first = sorted(self._forms, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._harmless = set()
 
     def learn(self, headers: Mapping[str, str], path: str = "") -> None:
         """Take note of the keys in a request's headers and in the query of its path."""
@@ -102,7 +108,22 @@ class Secrets:
             self.add(found[0][len(found[1]) :], named=False)
 
     def clean(self, text: str) -> str:
-        """Return a text without its secrets."""
+        """Return a text without its secrets; the very same object if it has none."""
+        harmless = (
+            self._harmless
+        )  # before the pattern: what is found with an older one goes into a set that is not used
+        if text in harmless:
+            return text
+        cleaned = self._search(text)
+        if cleaned != text:
+            return cleaned
+        if len(text) <= _REMEMBERED:
+            if len(harmless) >= _MEMORY:
+                harmless.clear()
+            harmless.add(text)
+        return text
+
+    def _search(self, text: str) -> str:
         pattern = self._pattern
         if pattern is not None and any(form in text for form in tuple(self._forms)):
             text = pattern.sub(REMOVED, text)
@@ -115,8 +136,7 @@ class Secrets:
     def clean_json(self, value: Any) -> Any:
         """Return a JSON value without secrets, keys of objects included; the very same object if it has none."""
         if isinstance(value, str):
-            cleaned = self.clean(value)
-            return value if cleaned == value else cleaned
+            return self.clean(value)
         if isinstance(value, list):
             items = [self.clean_json(item) for item in value]
             return items if any(a is not b for a, b in zip(items, value, strict=True)) else value

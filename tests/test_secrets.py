@@ -184,6 +184,13 @@ def test_json_without_secrets_is_the_very_same_object() -> None:
     assert Secrets(["hidden"]).clean_json({"x": [value, "hidden"]}) == {"x": [value, REMOVED]}
 
 
+def test_a_text_that_was_harmless_before_a_secret_was_named_is_searched_again() -> None:
+    secrets = Secrets()
+    assert secrets.clean_json({"a": "open sesame"}) == {"a": "open sesame"}
+    secrets.add("sesame")
+    assert secrets.clean_json({"a": "open sesame"}) == {"a": f"open {REMOVED}"}
+
+
 @pytest.mark.parametrize(
     ("before", "key"),
     [
