@@ -13,7 +13,7 @@ from footage.recorder.session import Recording
 from footage.recorder.tee import MessageTee, NoTee, RawTee, Tee
 from footage.recorder.worker import Worker
 
-__all__ = ["Lanes", "Tees"]
+__all__ = ["Lanes", "Tees", "Unrecorded"]
 
 
 class Tees(Protocol):
@@ -21,6 +21,14 @@ class Tees(Protocol):
 
     def tee(self, passing: Passing) -> Tee:
         """Return what is to be told of a request."""
+
+
+class Unrecorded:
+    """Remembers no request."""
+
+    def tee(self, _passing: Passing) -> Tee:
+        """Return what remembers nothing."""
+        return NoTee()
 
 
 @dataclass(slots=True, eq=False)

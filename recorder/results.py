@@ -36,15 +36,15 @@ class ResultReader:
         self._pictures = pictures
         self._screen = screen
         self.uploads = Uploads()
-        self.on_results: Callable[[list[StepEntry]], None] = lambda _: None
-        """Told of a call's steps when the model is about to be told of them."""
+        self.on_results: Callable[[list[StepEntry], Instant], None] = lambda _entries, _since: None
+        """Told of a call's steps when the model is about to be told of them, and of when that request came."""
 
-    def take(self, block: JSON) -> None:
-        """Record one result block; one of a call that is not known changes nothing."""
+    def take(self, block: JSON, since: Instant) -> None:
+        """Record one result block of a request that came at `since`; one of an unknown call changes nothing."""
         entries = self._steps.of_call(str(block.get("tool_use_id") or ""))
         if not entries or entries[0].answered:
             return
-        self.on_results(entries)
+        self.on_results(entries, since)
         failed = bool(block.get("is_error")) or _is_error(block.get("content"))
         parts, labelled = _shares(block, len(entries), self.uploads)
         for number, (entry, part) in enumerate(zip(entries, parts, strict=True)):

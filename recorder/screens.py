@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from footage.recorder.pictures import queued
 from footage.recorder.sampler import Sampler, eye_of
@@ -21,7 +22,8 @@ class Screens:
     """
     Records a machine's screen into a run whose requests pass a proxy, until `close`.
 
-    When a call is asked for, the screen is the one `before` it; when its result comes, the one `after` it. Of several
+    When a call is asked for, the screen is the one `before` it; when its result comes, the one `after` it. Where the
+    agent is quicker than the news of its requests, an eye's `before_input(since_ns)` tells what it was then. Of several
     calls in one reply the first has a `before` and the last an `after`: when the others begin cannot be seen from here.
     """
 
@@ -35,38 +37,44 @@ class Screens:
         self._current: int | None = None
         self._said = False
         self._sampler = Sampler(eye, self._between, recording.guard)
-        recording.wire.on_calls = lambda entries: self.asked([entry.index for entry in entries])
-        recording.wire.results.on_results = lambda entries: self.told([entry.index for entry in entries])
+        recording.wire.on_calls = lambda entries, since: self.asked(
+            [entry.index for entry in entries], since.monotonic_ns
+        )
+        recording.wire.results.on_results = lambda entries, since: self.told(
+            [entry.index for entry in entries], since.monotonic_ns
+        )
 
     def close(self) -> None:
         """Stop looking. Safe to call twice."""
-        self._recording.wire.on_calls = self._recording.wire.results.on_results = lambda _: None
+        self._recording.wire.on_calls = self._recording.wire.results.on_results = lambda _entries, _since: None
         self._sampler.close()
 
-    def asked(self, steps: Sequence[int | None]) -> None:
-        """Take note that a call was asked for: the steps it is to make."""
+    def asked(self, steps: Sequence[int | None], since_ns: int) -> None:
+        """Take note that a call was asked for: the steps it is to make. Its reply answers a request from `since_ns`."""
         with self._lock:
             first = not self._waiting
             self._waiting += steps
             if first and steps:
                 self._current = steps[0]
         if first and steps:
-            self._look(steps[0], FrameRole.BEFORE)
+            self._look(steps[0], FrameRole.BEFORE, since_ns)
         elif steps and not self._said:
             self._said = True
             self._recording.gap(_SEVERAL, step=steps[0])
 
-    def told(self, steps: Sequence[int | None]) -> None:
-        """Take note that the model is about to be told of a call's result."""
+    def told(self, steps: Sequence[int | None], since_ns: int) -> None:
+        """Take note that the model is about to be told of a call's result, by a request from `since_ns`."""
         with self._lock:
             known = [step for step in steps if step in self._waiting]
             self._waiting = [step for step in self._waiting if step not in known]
             last = bool(known) and not self._waiting
         if last:
-            self._look(known[-1], FrameRole.AFTER)
+            self._look(known[-1], FrameRole.AFTER, since_ns)
 
-    def _look(self, step: int | None, role: FrameRole) -> None:
-        shot = self._recording.guard.attempt("a frame", self._eye.look)
+    def _look(self, step: int | None, role: FrameRole, since_ns: int) -> None:
+        past: Callable[[int], Screenshot] | None = getattr(self._eye, "before_input", None)
+        look = partial(past, since_ns) if past else self._eye.look
+        shot = self._recording.guard.attempt("a frame", look)
         if shot is not None:
             self._sampler.seen(shot)
             self._put(shot, step, role)

@@ -24,7 +24,7 @@ from footage.recorder.lanes import Lanes
 from footage.recorder.orders import is_alive, say
 from footage.recorder.session import Recording, record, resume
 from footage.recorder.steps import StepEntry
-from footage.trajectory import JSON, RunStatus
+from footage.trajectory import JSON, Instant, RunStatus
 
 __all__ = ["DIED", "Scribe", "main"]
 
@@ -68,13 +68,13 @@ class Scribe:
             options = {"task": name, **self._options}
             run = record(**options, store=self._store, secrets=self._secrets, join=False, layer="proxy")
         self._runs.append(run)
-        run.wire.on_calls = lambda entries: self._tell_steps("asked", entries)
-        run.wire.results.on_results = lambda entries: self._tell_steps("told", entries)
+        run.wire.on_calls = lambda entries, since: self._tell_steps("asked", entries, since)
+        run.wire.results.on_results = lambda entries, since: self._tell_steps("told", entries, since)
         self._say({"run": run.id, "name": name})
         return run
 
-    def _tell_steps(self, what: str, entries: Sequence[StepEntry]) -> None:
-        self._say({what: [entry.index for entry in entries]})
+    def _tell_steps(self, what: str, entries: Sequence[StepEntry], since: Instant) -> None:
+        self._say({what: [entry.index for entry in entries], "since": since.monotonic_ns})
 
     def _say(self, said: JSON) -> None:
         with self._lock:

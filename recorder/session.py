@@ -131,12 +131,12 @@ def resume(
         writer, owned, model=known.model, machine=plain(known.machine), secrets=kept_out, joined=joined
     )
     if not joined:
-        recording.guard.attempt("the run so far", lambda: _take_up(recording, used))
+        recording.guard.attempt("the run so far", lambda: take_up(recording, used))
     return recording
 
 
-def _take_up(recording: Recording, store: Store) -> None:
-    """Take in how far a run's conversations and steps have come."""
+def take_up(recording: Recording, store: Store) -> None:
+    """Have a recording go on from how far its run's conversations and steps have come in the store."""
     recording.steps.resume()
     turns = store.turns(recording.id)
     conversation_of = {turn.number: turn.conversation for turn in turns}

@@ -32,6 +32,8 @@ HOP_BY_HOP = frozenset(
 _CONNECT_SECONDS = 60.0
 _SILENCE_SECONDS = 3600.0
 """A service that says nothing for so long is gone. Agents have time-outs of their own, which are much shorter."""
+_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Hosts that no proxy leads to."""
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
@@ -114,7 +116,7 @@ class Upstream:
     def _way_out(self) -> SplitResult | None:
         proxies = urllib.request.getproxies()
         named = proxies.get("https" if self.secure else "http") or proxies.get("all")
-        if not named or urllib.request.proxy_bypass(f"{self.host}:{self.port}"):
+        if not named or self.host in _HERE or urllib.request.proxy_bypass(f"{self.host}:{self.port}"):
             return None
         found = urlsplit(named if "://" in named else f"http://{named}")
         return found if found.scheme == "http" and found.hostname else None

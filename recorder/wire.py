@@ -67,8 +67,8 @@ class Wire:
         self.requests = Worker(guard)
         """Stores the requests, while the agent waits for the reply."""
         self._others_record = True
-        self.on_calls: Callable[[list[StepEntry]], None] = lambda _: None
-        """Told of the steps of each call, once they are stored."""
+        self.on_calls: Callable[[list[StepEntry], Instant], None] = lambda _entries, _since: None
+        """Told of the steps of each call, once they are stored, and of when the request came that they answer."""
 
     def ask(self, body: JSON, *, retry: bool = False) -> Exchange:
         """
@@ -122,7 +122,7 @@ class Wire:
             talk.request, talk.outcome = fingerprint, ""
             talk.learn(body, self.conversations.zooms, self.results.uploads)
             for block in tool_results(objects(body.get("messages"))):
-                self.results.take(block)
+                self.results.take(block, exchange.started)
             if retried:
                 talk.attempts += 1
                 self.steps.abandon(talk.turn, _CUT)
@@ -327,10 +327,10 @@ class Exchange:
                 for entry in entries:
                     entry.answered = True  # the layer that recorded the reply records what comes of it
             else:
-                wire.on_calls(entries)
+                wire.on_calls(entries, self.started)
         for block in new:
             if block.get("type") not in _CALLS:
-                wire.guard.attempt("a result", functools.partial(wire.results.take, block))
+                wire.guard.attempt("a result", functools.partial(wire.results.take, block, self.started))
 
     def _call(self, block: JSON) -> tuple[list[Action], str]:
         """Return a tool call's actions, and its id."""

@@ -52,6 +52,11 @@ class ReplayReport:
         order = (Verdict.DIVERGED, Verdict.UNREACHED, Verdict.COSMETIC)
         return next((verdict for verdict in order if verdict in found), Verdict.REPRODUCED)
 
+    @property
+    def reached(self) -> bool:
+        """Whether all its steps came out the same, cosmetic differences aside: what comes next may be done."""
+        return self.divergence is None and self.verdict in {Verdict.REPRODUCED, Verdict.COSMETIC}
+
     def as_json(self) -> JSON:
         """Return the document of `footage replay --json`."""
         divergence = self.divergence.as_json() if self.divergence else None

@@ -19,12 +19,15 @@ def steps_behind(store: Store, run: str, at: int) -> int:
     return recording_of(store, run).for_step(at).step or 0
 
 
-def machine_at(store: Store, source: Run, at: int, *, anyway: bool = False, budget: int | None = None) -> ExactQemu:
+def machine_at(
+    store: Store, source: Run, at: int, *, anyway: bool = False, budget: int | None = None, remote: bool = False
+) -> ExactQemu:
     """
     Start the machine of a run from its last checkpoint before step `at`, with a recording of its own.
 
     The steps from there to `at` are still to be performed (`steps_behind` says from which one on). Checkpoints were
-    made while recording: those made in a replay cannot be gone on from. Raises UsageError, CannotDo, MachineError.
+    made while recording: those made in a replay cannot be gone on from. With `remote` other processes can reach it.
+    Raises UsageError, CannotDo, MachineError.
     """
     from footage.replay.machines.qemu.exact import ExactQemu
     from footage.replay.machines.qemu.recorder import BUDGET
@@ -40,4 +43,5 @@ def machine_at(store: Store, source: Run, at: int, *, anyway: bool = False, budg
         budget=BUDGET if budget is None else budget,
         start=unpacked_checkpoint(store, checkpoint),
         pointer=known[-1] if known else None,
+        remote=remote,
     )

@@ -31,13 +31,12 @@ from footage.trajectory import (
     Step,
     StepVerdict,
     Turn,
-    Verdict,
 )
 
 if TYPE_CHECKING:
     import anthropic
 
-__all__ = ["ForkReport", "fork_run"]
+__all__ = ["ForkReport", "copy_turns", "fork_run", "play_before"]
 
 DEFAULT_TOOL = "computer_20251124"  # for a history whose requests declare no computer tool (message threads)
 
@@ -91,12 +90,14 @@ def fork_run(
     on_step: OnStep | None = None,
     on_event: Callable[[AgentEvent], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    at_end: Callable[[], object] = lambda: None,
 ) -> ForkReport:
     """
     Fork a run at step `at` on a freshly started machine; the result is a run of kind `fork` in the same family.
 
     `restored` is how many of its steps lie behind the machine already, because it started from a checkpoint of that
-    run: they are copied. What a machine recorded of itself is kept with the fork (`on_progress`, see `keeping`).
+    run: they are copied. What a machine recorded of itself is kept with the fork (`on_progress`, see `keeping`), which
+    ends the machine: `at_end` is called before.
 
     With `action` that is done in the step's place; else `model` (by default the run's own) is asked anew, under another
     `system` prompt where one is given. Raises RunNotFound, UsageError (the run cannot be forked there), MachineError,
@@ -113,10 +114,11 @@ def fork_run(
     report = ForkReport(source.id, writer.run_id, at, chosen, dropped_thinking=onward.dropped_thinking)
     with Recording(writer, machine=machine.specification, model=chosen) as recording:
         with keeping(store, recording, machine, on_progress=on_progress):
-            copies = _copy_turns(store, source, turns, step, writer)
+            copies = copy_turns(store, source, turns, step, writer)
             player = StepPlayer(store, source, writer, machine, timeout=timeout, turns=copies)
-            verdict = _replay(player, range(at), restored, report, on_step)
-            if report.divergence is None and verdict in {Verdict.REPRODUCED, Verdict.COSMETIC}:
+            before = play_before(player, at, restored, ReplayReport(source.id, writer.run_id), on_step)
+            report.replayed, report.divergence = before.steps, before.divergence
+            if before.reached:
                 conversation = next((turn.conversation for turn in turns if turn.number == step.turn), 0)
                 recording.wire.adopt(conversation, onward.messages)
                 report.result = run_agent(
@@ -131,8 +133,9 @@ def fork_run(
                     messages=onward.messages,
                     on_event=on_event,
                 )
+            at_end()
         recording.flush()
-        writer.end(verdict=verdict, divergence=report.divergence)
+        writer.end(verdict=before.verdict, divergence=report.divergence)
     return report
 
 
@@ -146,21 +149,19 @@ def _off_screen(action: Action, machine: Machine) -> str:
     return ""
 
 
-def _replay(
-    player: StepPlayer, numbers: Sequence[int], restored: int, report: ForkReport, on_step: OnStep | None
-) -> Verdict:
-    """Play the steps before the fork, the first of them as copies; return the worst verdict."""
-    replay = ReplayReport(report.source, report.run)
-    for number in numbers[:restored]:
-        replay.steps.append(player.copy(number))
+def play_before(
+    player: StepPlayer, at: int, restored: int, report: ReplayReport, on_step: OnStep | None
+) -> ReplayReport:
+    """Play the steps before step `at`, the first `restored` of them as copies; fills the report, and returns it."""
+    for number in range(restored):
+        report.steps.append(player.copy(number))
         if on_step:
-            on_step(number, len(player.steps), replay.steps[-1])
-    play_steps(player, numbers[restored:], replay, on_step)
-    report.replayed, report.divergence = replay.steps, replay.divergence
-    return replay.verdict
+            on_step(number, len(player.steps), report.steps[-1])
+    play_steps(player, range(restored, at), report, on_step)
+    return report
 
 
-def _copy_turns(store: Store, source: Run, turns: Sequence[Turn], step: Step, writer: RunWriter) -> dict[int, int]:
+def copy_turns(store: Store, source: Run, turns: Sequence[Turn], step: Step, writer: RunWriter) -> dict[int, int]:
     """
     Copy the turns whose replies the replayed part carries out; return {number in the source: number in the fork}.
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """
-Make the pictures that the stand-in model looks for, from a live desktop machine.
+Make the pictures that the stand-in model looks for, from live machines.
 
-Run it again where the desktop's look has changed (another font or toolkit): `python scripts/make-standin-targets.py`.
-It starts the default desktop, cuts the calculator's keys and the editor's menu out of the screen, types all digits into
-the calculator and cuts them out of its display, and checks that each is found again where it was cut.
+Run it again where their look has changed (another font or toolkit): `python scripts/make-standin-targets.py`. It starts
+the default desktop, cuts the calculator's keys and the editor's menu out of the screen, types all digits into the
+calculator and cuts them out of its display, and checks that each is found again where it was cut. With `installer` it
+does the same with the pages of Debian's installer, in the virtual machine qemu/installer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from footage.recorder.settle import settle
 from footage.recorder.standin.sight import Sight
 from footage.replay.machines.desktop.desktop import Desktop
+from footage.replay.machines.qemu.qemu import Qemu
 from footage.trajectory import Action
 
 if TYPE_CHECKING:
@@ -39,6 +41,13 @@ SIZES = {"editor-menu": (76, 20)}
 KEY_SIZE = (28, 22)
 DISPLAY = (slice(222, 270), slice(110, 450))
 """Rows and columns of the calculator's display, inside its border."""
+
+# Centre, size, and whether the row is a chosen one, on each page of the installer.
+INSTALLER = (
+    {"row-english": ((51, 454), (56, 16), True), "button-continue": ((1218, 774), (60, 16), False)},
+    {"row-united-kingdom": ((80, 535), (114, 16), False)},
+    {"row-british-english": ((74, 417), (104, 16), False), "heading-keyboard": ((119, 94), (210, 18), False)},
+)
 
 
 def cut(pixels: Pixels, centre: tuple[int, int], size: tuple[int, int]) -> Pixels:
@@ -63,9 +72,26 @@ def save(name: str, pixels: Pixels) -> None:
     print(f"{name:14} {gray.shape[1]} x {gray.shape[0]}")
 
 
-def main() -> int:
-    """Make all targets; return 1 where one is not found again."""
-    TARGETS.mkdir(exist_ok=True)
+def of_installer() -> int:
+    """Make the installer's targets; return how many are not found again."""
+    bad = 0
+    with Qemu("installer") as machine:
+        for cuts in INSTALLER:
+            screen = settle(machine, quiet=1.0).pixels
+            while (screen[120:700, 100:1100] == screen[120, 100]).all():  # the page is still to come
+                screen = settle(machine, quiet=1.0).pixels
+            for name, (centre, size, chosen) in cuts.items():
+                pixels = cut(screen, centre, size)
+                save(name, 255 - pixels if chosen else pixels)
+                seen = Sight(screen).find(name, chosen=chosen)
+                bad += seen.score < 0.99 or (seen.x, seen.y) != centre
+                print(f"{name} is found at {(seen.x, seen.y)}, match {seen.score:.2f}; it was cut at {centre}")
+            machine.perform(Action("left_click", {"coordinate": list(INSTALLER[0]["button-continue"][0])}))
+    return bad
+
+
+def of_desktop() -> int:
+    """Make the desktop's targets; return how many are not found again."""
     with Desktop() as desktop:
         screen = settle(desktop).pixels
         for name, centre in CENTRES.items():
@@ -86,7 +112,13 @@ def main() -> int:
         if seen.score < 0.99 or (seen.x, seen.y) != centre:
             print(f"{name} was cut at {centre}, but is found at {(seen.x, seen.y)}, match {seen.score:.2f}")
             bad += 1
-    return 1 if bad else 0
+    return bad
+
+
+def main() -> int:
+    """Make all targets; return 1 where one is not found again."""
+    TARGETS.mkdir(exist_ok=True)
+    return 1 if (of_installer() if sys.argv[1:] == ["installer"] else of_desktop()) else 0
 
 
 if __name__ == "__main__":

@@ -185,6 +185,6 @@ def test_an_idle_desktop_costs_next_to_nothing(tmp_path: Path) -> None:
 def test_an_entry_without_a_place_in_the_store_is_no_trouble(tmp_path: Path) -> None:
     tape, machine = Tape(tmp_path), Still()
     screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
-    tape.run.wire.on_calls([StepEntry(Action("screenshot"), None)])
+    tape.run.wire.on_calls([StepEntry(Action("screenshot"), None)], Instant.now())
     screens.close()
     assert tape.read().gaps == []

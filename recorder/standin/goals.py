@@ -1,8 +1,9 @@
 """
-What the stand-in can do: two small scripts.
+What the stand-in can do: three small scripts.
 
     Work out 12 × 34 with the calculator, then write the answer in the notes and save them.
     Write "hello" in the notes.
+    Go through the installer's first pages: English, United Kingdom.
 
 A goal is a list of moves; which one comes next is told by how many were made. It is no language model, and it does not
 try to look like one: it knows these tasks, finds things by their picture, and reads the calculator's display.
@@ -13,10 +14,11 @@ from __future__ import annotations
 import operator
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["SUM", "Character", "Goal", "Move", "Sample", "goal_of"]
+__all__ = ["PAGES", "SUM", "Character", "Goal", "Move", "Sample", "goal_of"]
 
 _CALCULATION = re.compile(r"(\d{1,6})\s*([×x*+])\s*(\d{1,6})")
 _WRITING = re.compile(
@@ -34,11 +36,24 @@ _NEIGHBOURS = {"1": "2", "2": "13", "3": "2", "4": "5", "5": "46", "6": "5", "7"
 class Move:
     """One thing to do."""
 
-    kind: Literal["press", "focus", "write", "save", "look"]
+    kind: Literal["press", "focus", "write", "save", "choose", "go_on", "look"]
     what: str = ""
-    """The key's name, or the text to write, `{display}` standing for what the calculator shows."""
+    """
+    The key's name; the text to write, `{display}` standing for what the calculator shows; the row to choose; what
+    must be there for a look.
+    """
     shows: str | None = None
-    """What the calculator's display shows before this move, if all went well; None where that does not matter."""
+    """
+    What the calculator's display shows before this move, or which row is chosen, if all went well; None where that does
+    not matter.
+    """
+
+    @property
+    def beside(self) -> Sequence[str]:
+        """What is hit in its place by somebody who slips: another key's name, or the row above or below."""
+        if self.kind == "choose":
+            return ("above", "below")
+        return _NEIGHBOURS.get(self.what, "") if self.kind == "press" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +62,25 @@ class Goal:
 
     moves: tuple[Move, ...]
     done: str
-    """What it says at the end."""
+    """What it says at the end, `{display}` standing for what the calculator shows, `{row}` for the row it wants."""
+    row: str = ""
+    """The row that is chosen at the end, if all went well."""
+    patience: float = 0.0
+    """Seconds that it waits for what is not there yet; without, it looks again at once."""
+
+
+# The keyboard that it offers follows from the country, so that a slip shows on the last page.
+_PAGES = Goal(
+    (
+        Move("go_on", shows="row-english"),
+        Move("choose", "row-united-kingdom"),
+        Move("go_on", shows="row-united-kingdom"),
+        Move("look", "heading-keyboard"),
+    ),
+    "The installer has come to the keyboard, and offers {row}. I am done.",
+    row="row-british-english",
+    patience=3.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +89,11 @@ class Sample:
 
     task: str
     expected: str
-    """What stands in the notes if it was done right."""
+    """What stands in the notes, or is chosen on the last page, if it was done right."""
 
 
 SUM = Sample("Work out 12 × 34 with the calculator, then write the answer in the notes and save them.", "12 × 34 = 408")
+PAGES = Sample("Go through the installer's first pages: English, United Kingdom.", "British English")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +102,7 @@ class Character:
     How it works.
 
     `careful` compares the display with what it should show before each move, and starts again if it is wrong. `hasty`
-    never checks, and slips on exactly one digit key: `seed` decides on which, and to which side.
+    never checks, and slips on exactly one digit key or row: `seed` decides on which, and to which side.
     """
 
     name: Literal["careful", "hasty"]
@@ -88,13 +122,13 @@ class Character:
         return self.name == "careful"
 
     def slip(self, goal: Goal) -> tuple[int, str] | None:
-        """Return (number of the move it slips on, key it hits instead); None where it does not slip."""
-        digits = [i for i, move in enumerate(goal.moves) if move.kind == "press" and move.what.isdigit()]
-        if self.name != "hasty" or not digits:
+        """Return (number of the move it slips on, what it hits instead); None where it does not slip."""
+        slippery = [i for i, move in enumerate(goal.moves) if move.beside]
+        if self.name != "hasty" or not slippery:
             return None
         chance = random.Random(self.seed)  # noqa: S311 - a slip needs no secrecy, but must be the same every time
-        at = chance.choice(digits)
-        return at, chance.choice(_NEIGHBOURS[goal.moves[at].what])
+        at = chance.choice(slippery)
+        return at, chance.choice(goal.moves[at].beside)
 
 
 def goal_of(task: str) -> Goal | None:
@@ -106,6 +140,8 @@ def goal_of(task: str) -> Goal | None:
     if writing:
         text = next(group for group in writing.groups() if group)
         return Goal((*_note(text, task), Move("look")), f"I have written “{text}” in the notes.")
+    if re.search(r"\binstaller", task, re.IGNORECASE):
+        return _PAGES
     return None
 
 

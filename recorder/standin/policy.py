@@ -19,17 +19,22 @@ __all__ = ["Decision", "decide"]
 
 RESTART = "I start again"
 """How it begins what it says when it clears the calculator; read again from the history."""
+AGAIN = "I choose again"
+"""The same for a row that was not the right one: the choice before it is to be made once more."""
+ROW_OFFSET, ROW = (150, 0), 23
+"""It clicks beside a row's label; rows are so many pixels high."""
 TARGET_OFFSET = (16, 13)
 """It clicks beside a key's label, to the lower right, so that the pointer does not hide the label."""
 EDITOR_OFFSET = (0, 120)
 """The editor's text begins below its menu."""
-_MOST_LOOKS = 3
+_MOST_LOOKS, _MOST_WAITS = 3, 8
 _MOST_RESTARTS = 2
 
 _KNOWN = (
-    "I am a scripted stand-in, no language model, and I know two tasks only: working out a sum with the calculator"
-    " (“Work out 12 × 34 with the calculator, then write the answer in the notes and save them”) and writing a word"
-    " in the notes (“Write hello in the notes”)."
+    "I am a scripted stand-in, no language model, and I know three tasks only: working out a sum with the calculator"
+    " (“Work out 12 × 34 with the calculator, then write the answer in the notes and save them”), writing a word"
+    " in the notes (“Write hello in the notes”), and Debian's installer (“Go through the installer's first pages:"
+    " English, United Kingdom”)."
 )
 
 
@@ -71,8 +76,11 @@ class _Turn:
         self._looks = history.looks
         done = [call for call in history.calls if not call.failed and not call.action.looks_only]
         restarts = [i for i, call in enumerate(done) if call.text.startswith(RESTART)]
-        self._restarts = len(restarts)
-        self._done: list[PastCall] = done[restarts[-1] + 1 :] if restarts else done
+        again = [call for call in done if call.text.startswith(AGAIN)]
+        self._restarts = len(restarts) + len(again)
+        self._done: list[PastCall] = [
+            call for call in (done[restarts[-1] + 1 :] if restarts else done) if call not in again
+        ]
         self._number = sight.number()
 
     def next(self) -> Decision:
@@ -80,6 +88,8 @@ class _Turn:
         if at >= len(self._goal.moves):
             return self._end()
         move = self._goal.moves[at]
+        if move.kind in {"choose", "go_on"}:
+            return self._page(move, at)
         if self._character.checks and move.shows is not None and self._number != move.shows:
             return self._again(move.shows)
         if move.kind == "press":
@@ -116,13 +126,45 @@ class _Turn:
         text = text.replace("{display}", self._number)
         return Decision(self._reading(), f"I write “{text}”.", Action("type", {"text": text}))
 
+    def _page(self, move: Move, at: int) -> Decision:
+        """Choose a row of the installer's, or go on to the next page."""
+        if move.kind == "choose":
+            return self._choose(move.what, "", at)
+        if self._character.checks and move.shows is not None and not self._is_chosen(move.shows):
+            return self._choose(move.shows, AGAIN)
+        found = self._sight.find("button-continue")
+        if not found.sure:
+            return self._missing(found)
+        return Decision(self._seen(found), "I go on to the next page.", _click(found.x, found.y))
+
+    def _choose(self, row: str, again: str, at: int = -1) -> Decision:
+        found = max(self._sight.find(row), self._sight.find(row, chosen=True), key=lambda one: one.score)
+        if not found.sure:
+            return self._missing(found)
+        if again and self._restarts >= _MOST_RESTARTS:
+            return self._stop(f"{_spoken(row)} is not chosen, however often I choose it")
+        x, y = found.x + ROW_OFFSET[0], found.y + ROW_OFFSET[1]
+        slip = self._character.slip(self._goal)
+        if slip and slip[0] == at:
+            y += ROW if slip[1] == "below" else -ROW
+        said = f"{again}: {_spoken(row)}." if again else f"I choose {_spoken(row)}."
+        return Decision(self._seen(found), said, _click(x, y))
+
+    def _is_chosen(self, row: str) -> bool:
+        return self._sight.find(row, chosen=True).sure
+
     def _look(self, at: int) -> Decision:
+        if (what := self._goal.moves[at].what) and not (found := self._sight.find(what)).sure:
+            return self._missing(found)
         if self._looks and at == len(self._goal.moves) - 1:
             return self._end()
         return Decision("Everything is done; one last look.", "I take a last look.", Action("screenshot"))
 
     def _end(self) -> Decision:
-        return Decision(self._reading(), self._goal.done.replace("{display}", self._number or "something unreadable"))
+        row = self._goal.row
+        offered = _spoken(row) if row and self._is_chosen(row) else "something else than I wanted"
+        said = self._goal.done.replace("{row}", offered).replace("{display}", self._number or "something unreadable")
+        return Decision(self._reading(), said)
 
     def _again(self, wanted: str) -> Decision:
         """Clear a display that is wrong, and start from the first key, unless that was tried often enough."""
@@ -137,10 +179,12 @@ class _Turn:
 
     def _missing(self, found: Found) -> Decision:
         """Look again for what is not on the screen, then give up."""
-        name = _spoken(found.name.removeprefix("key-"))
-        said = f"I cannot find {name} (best match {found.score:.2f}, I want {SURE})"
-        if self._looks >= _MOST_LOOKS:
+        said = f"I cannot find {_spoken(found.name)} (best match {found.score:.2f}, I want {SURE})"
+        patience = self._goal.patience
+        if self._looks >= (_MOST_WAITS if patience else _MOST_LOOKS):
             return self._stop(said)
+        if patience:
+            return Decision(f"{said}.", f"{said}. I wait for it.", Action("wait", {"duration": patience}))
         return Decision(f"{said}.", f"{said}. I look again.", Action("screenshot"))
 
     @staticmethod
@@ -148,16 +192,22 @@ class _Turn:
         return Decision(f"{why}.", f"{why}, so I stop here.")
 
     def _reading(self) -> str:
+        if self._goal.row:
+            return "I see a page of the installer."
         return f"The calculator shows {self._number}." if self._number else "I read no number on the calculator."
 
     def _seen(self, found: Found) -> str:
-        name = _spoken(found.name.removeprefix("key-"))
-        return f"{self._reading()} I see {name} at ({found.x}, {found.y}), match {found.score:.3f}."
+        return f"{self._reading()} I see {_spoken(found.name)} at ({found.x}, {found.y}), match {found.score:.3f}."
 
 
 def _spoken(name: str) -> str:
+    kind, _, rest = name.partition("-")
+    if kind == "row":
+        return rest.replace("-", " ").title()
     words = {"times": "×", "plus": "+", "equals": "=", "clear": "AC", "editor-menu": "the editor"}
-    return words.get(name, name)
+    words |= {"button-continue": "the button Continue", "heading-keyboard": "the page of the keyboard"}
+    plain = name.removeprefix("key-")
+    return words.get(plain, plain)
 
 
 def _click(x: int, y: int) -> Action:

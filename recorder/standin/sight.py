@@ -62,9 +62,9 @@ class Sight:
         self._gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
         self.width, self.height = pixels.shape[1], pixels.shape[0]
 
-    def find(self, name: str) -> Found:
-        """Return where the target of that name matches best."""
-        target = _target(name)
+    def find(self, name: str, *, chosen: bool = False) -> Found:
+        """Return where the target of that name matches best; with `chosen`, light on dark, as a chosen row is."""
+        target = 255 - _target(name) if chosen else _target(name)
         height, width = target.shape
         if height > self.height or width > self.width:
             return Found(name, 0, 0, 0.0)

@@ -20,7 +20,7 @@ from footage.replay.tape.upstream import TapeUpstream
 from footage.storage import Store
 from footage.trajectory import JSON, Machine, RunKind, Step
 
-__all__ = ["TapeFork", "fork_tape"]
+__all__ = ["TapeFork", "fork_tape", "turn_of"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,8 @@ class TapeFork:
     tape: TapeReport
     """Of the part before the fork."""
     live: Live = field(default_factory=Live)
+    restored: int = 0
+    """How many steps lie before the checkpoint that the machine started from."""
 
     @property
     def forked(self) -> bool:
@@ -44,6 +46,7 @@ class TapeFork:
             **self.tape.as_json(),
             "at": self.at,
             "forked": self.forked,
+            "restored": self.restored,
             "live": {**live, "complaints": self.live.complaints},
         }
 
@@ -66,7 +69,7 @@ def fork_tape(
     source = store.run(reference)
     check_tape(source)
     options = options or TapeOptions()
-    turn = _turn_of(store.steps(source.id), store.step(source.id, at))
+    turn = turn_of(store.steps(source.id), store.step(source.id, at))
     tape = Tape(store, source, until=turn)
     recording = recording_of(begin_on_tape(store, source, RunKind.FORK, machine, at=at), source, machine, options)
     writer = recording.writer
@@ -92,7 +95,7 @@ def fork_tape(
     return fork
 
 
-def _turn_of(steps: Sequence[Step], step: Step) -> int:
+def turn_of(steps: Sequence[Step], step: Step) -> int:
     """Return the number of the turn that asked for a step. Raises UsageError where it asked for others before."""
     if step.turn is None:
         raise UsageError(

@@ -26,7 +26,7 @@ from footage.trajectory import (
     Verdict,
 )
 
-__all__ = ["TapeReport", "judge_steps"]
+__all__ = ["TapeReport", "judge_requests", "judge_steps"]
 
 
 @dataclass(slots=True)
@@ -117,6 +117,14 @@ def judge_steps(store: Store, source: Run, report: TapeReport) -> dict[int, int]
     parted += _of_requests(report, recorded, {number: step.index for number, step in matched.items()})
     report.divergence = min(parted, key=lambda found: found[0], default=(0, None))[1]
     return {number: step.index for number, step in matched.items()}
+
+
+def judge_requests(store: Store, source: Run, report: TapeReport) -> None:
+    """Look where the requests parted, for a fork whose steps are judged already; fills the report's divergence."""
+    recorded = store.steps(source.id)
+    parted = _of_requests(report, recorded, {number: number for number in report.numbers})
+    first = min(parted, key=lambda found: found[0], default=(0, None))[1]
+    report.divergence = report.divergence or first
 
 
 def _of_requests(report: TapeReport, recorded: Sequence[Step], matched: dict[int, int]) -> list[tuple[int, Divergence]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from footage.errors import UsageError
 from footage.recorder.command import command_environment, run_command
-from footage.recorder.lanes import Lanes
+from footage.recorder.lanes import Lanes, Unrecorded
 from footage.recorder.proxy import Proxy
 from footage.recorder.screens import Screens
 from footage.recorder.secrets import secrets_of_environment
@@ -129,12 +129,21 @@ def run_recorded(
     machine: Machine | None,
     more: Mapping[str, str],
     stdout: int | None,
+    *,
+    before: Callable[[Mapping[str, Upstream]], Mapping[str, Upstream]] | None = None,
 ) -> int:
-    """Run a command whose requests go to `services` by way of the proxy, recorded; return its exit code."""
+    """
+    Run a command whose requests go to `services` by way of the proxy, recorded; return its exit code.
+
+    With `before` requests come by other services first: it is given the recorded way on, and returns them.
+    """
     with ExitStack() as stack:
         lanes = stack.enter_context(closing(Lanes()))
         lanes.add(recording, recording.id)
-        proxy = stack.enter_context(Proxy(services, lanes))
+        recorded = proxy = stack.enter_context(Proxy(services, lanes))
+        if before is not None:
+            onward = {service: Upstream(proxy.address(recording.id, service)) for service in services}
+            proxy = stack.enter_context(Proxy(before(onward), Unrecorded()))
         if machine is not None:
             stack.enter_context(closing(Screens(recording, machine)))
         environment = command_environment(
@@ -146,6 +155,7 @@ def run_recorded(
         )
         code = run_command(command, environment, stdout=stdout)
         proxy.drain(10.0)
+        recorded.drain(10.0)
     recording.flush()
     return code
 

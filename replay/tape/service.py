@@ -118,7 +118,8 @@ class TapeService:
     Answers requests from a tape. Thread-safe; the calls do not raise.
 
     `secrets` are kept out of what is compared, as they were kept out of the recording. With `live`, what comes after
-    the tape is let through. `on_asked` is told of each request that has its place, `on_refused` of each that has none.
+    the tape is let through, the first time once `on_live` returns. `on_asked` is told of each request that has its
+    place, before it is answered, `on_refused` of each that has none.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class TapeService:
         policy: Policy = Policy.STOP,
         secrets: Secrets | None = None,
         live: bool = False,
+        on_live: Callable[[], None] | None = None,
         on_asked: Callable[[Asked], None] | None = None,
         on_refused: Callable[[Refused], None] | None = None,
     ) -> None:
@@ -140,6 +142,7 @@ class TapeService:
         self._policy = policy
         self._secrets = secrets or Secrets()
         self._live = live
+        self._on_live = on_live or (lambda: None)
         self._on_asked = on_asked or (lambda _: None)
         self._on_refused = on_refused or (lambda _: None)
         self._book = _Book()
@@ -249,9 +252,12 @@ class TapeService:
     def _let_through(self, given: JSON) -> None:
         blocks = [block for message in objects(given.get("messages")) for block in content_of(message)]
         with self._lock:
-            if not self._book.live.requests:
+            first = not self._book.live.requests
+            if first:
                 self._book.live.thinking = sum(block.get("type") in _THINKING for block in blocks)
             self._book.live.requests += 1
+        if first:
+            self._on_live()
 
     def live_reply(self, status: int, head: bytes) -> None:
         """Look at the beginning of a reply that came live for what it says of thinking blocks."""

@@ -8,6 +8,7 @@ was busy with something else, is left out: a guest on a busy host is neither tak
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,28 @@ class Activity:
         except (OSError, ValueError):
             raise MachineError("QEMU is gone: its processor cannot be watched.") from None
         return _Look(time.monotonic_ns(), int(ran), int(waited), state == "R")
+
+
+class Halts:
+    """
+    The same for a guest under its record log: its processor also stands still where it waits for QEMU's other threads,
+    so the time in which it runs tells nothing. What does is whether it has halted.
+    """
+
+    def __init__(self, halted: Callable[[], bool]) -> None:
+        """`halted` tells whether the processor is halted at this moment, in a guest that is not stopped."""
+        self._halted = halted
+
+    def rest(self, at_most: float, *, look: float = LOOK, calm: int = CALM) -> bool:
+        """Wait until it was halted at `calm` looks in a row; False if it is not within `at_most` s."""
+        deadline, found = time.monotonic() + at_most, 0
+        while True:
+            time.sleep(look)
+            found = found + 1 if self._halted() else 0
+            if found == calm:
+                return True
+            if time.monotonic() > deadline:
+                return False
 
 
 def _idle(before: _Look, now: _Look) -> bool:

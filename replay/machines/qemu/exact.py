@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import CannotDo, MachineError
+from footage.replay.machines.qemu.activity import Halts
 from footage.replay.machines.qemu.agent import PACE
 from footage.replay.machines.qemu.devices import Give
 from footage.replay.machines.qemu.exactbase import make_base, put_base
@@ -22,11 +23,13 @@ from footage.replay.machines.qemu.guests import load_guest
 from footage.replay.machines.qemu.process import Process
 from footage.replay.machines.qemu.qemu import Qemu
 from footage.replay.machines.qemu.recorder import BUDGET, INTERVAL, Left, Recorder
+from footage.replay.machines.qemu.remote import Remote
 from footage.replay.machines.qemu.sameness import facts_of
 from footage.replay.machines.qemu.screen import Eye, Screen
 from footage.trajectory import JSON, Instant, Pixels, Screenshot
 
 if TYPE_CHECKING:
+    from footage.replay.machines.vnc.gate import Gate
     from footage.trajectory import Action, Performed
 
 __all__ = ["ExactQemu"]
@@ -68,6 +71,7 @@ class ExactQemu(Qemu):
         snapshot = start or put_base(make_base(self._guest, tell))
         self._recorder = Recorder(self._guest, snapshot, budget=budget, interval=interval, remote=remote)
         self._end_recorder = weakref.finalize(self, self._recorder.close)
+        self._remote = Remote(self._recorder) if remote else None
         self._marked = MarkedScreen(self._recorder)
         self._use(self._recorder.process, self._marked, pointer or self._guest.pointer)
 
@@ -83,9 +87,15 @@ class ExactQemu(Qemu):
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """`FOOTAGE_VNC`, where QEMU's own VNC server listens (host:port); nothing unless it was started `remote`."""
-        address = self._recorder.address
-        return {"FOOTAGE_VNC": address} if address else {}
+        """`FOOTAGE_VNC`, where its VNC server is to be found (host:port); nothing unless it was started `remote`."""
+        return {"FOOTAGE_VNC": self._remote.gate.address} if self._remote else {}
+
+    @property
+    def gate(self) -> Gate:
+        """What other processes reach the guest through. Raises MachineError unless it was started `remote`."""
+        if self._remote is None:
+            raise MachineError("This guest was not started for other processes.")
+        return self._remote.gate
 
     def finish(self, on_progress: Callable[[int, int], None] | None = None) -> Left:
         """End the recording, and the guest; the files stay until `close`. Raises MachineError."""
@@ -100,7 +110,7 @@ class ExactQemu(Qemu):
     def eye(self) -> Eye:
         """Return a second way to look at the screen, for another thread."""
         self._running()
-        return MarkedEye(self._recorder)
+        return MarkedEye(self._recorder, self._remote)
 
     def perform(self, action: Action) -> Performed:
         """Carry out one action, with the instruction count before it and after each of its input events."""
@@ -127,8 +137,13 @@ class ExactQemu(Qemu):
 
     def close(self) -> None:
         """End it, and remove what it left. Safe to call twice."""
+        if self._remote is not None:
+            self._remote.gate.close()
         super().close()
         self._end_recorder()
+
+    def _watcher(self, process: Process) -> Halts:  # noqa: ARG002 - the recorder has it
+        return Halts(self._recorder.halted)
 
     _pace = PACE
 
@@ -182,9 +197,15 @@ class MarkedScreen(Screen):
 class MarkedEye(Eye):
     """A second look at the screen; only what has changed is looked at with the guest stopped."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, remote: Remote | None = None) -> None:
         super().__init__(recorder.process)
         self._screen = self._marked = MarkedScreen(recorder)
+        self._remote = remote
+
+    def before_input(self, since_ns: int) -> Screenshot:
+        """Return the screen before another process's first input after an instant; see `Remote.before_input`."""
+        self._check_open()
+        return self._remote.before_input(since_ns) if self._remote else self.look()
 
     def changed(self) -> bool:
         """Tell whether anything on the screen has changed since this was last asked."""

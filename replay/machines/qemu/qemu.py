@@ -16,7 +16,7 @@ from footage.replay.machines.desktop.log import InputLog
 from footage.replay.machines.hands import Hands
 from footage.replay.machines.qemu import states
 from footage.replay.machines.qemu.accelerators import best_accelerator
-from footage.replay.machines.qemu.activity import Activity
+from footage.replay.machines.qemu.activity import Activity, Halts
 from footage.replay.machines.qemu.agent import TIMEOUT, Agent
 from footage.replay.machines.qemu.devices import Give, Inlet, QemuKeyboard, QemuPointer
 from footage.replay.machines.qemu.guests import Guest, load_guest
@@ -223,7 +223,7 @@ class Qemu:
     def _use(self, process: Process, screen: Screen, pointer: tuple[int, int]) -> None:
         """Work with a running process from now on."""
         self._process = process
-        self._activity = Activity(process)
+        self._activity = self._watcher(process)
         self._screen = screen
         self._log = InputLog()
         self._serial: Agent | None = None
@@ -238,6 +238,10 @@ class Qemu:
         )
         self._hands = Hands("guest", keyboard, self._pointer, self._screen, self._log, catch_up=inlet.rest)
         self._started = time.monotonic()
+
+    def _watcher(self, process: Process) -> Activity | Halts:
+        """Return what tells when the guest is idle."""
+        return Activity(process)
 
     def _stop(self) -> None:
         if self._process is not None:

@@ -41,6 +41,7 @@ START = 120.0
 """Seconds QEMU gets to load a snapshot and to save it as the start of its log: busy hosts are slow at it."""
 _SAVE = 120.0
 _TURNS, _TURNS_TO_START = 40, 250  # of the main loop, while stopped: more than any replay makes there
+_TURNS_TO_TAKE = 3  # after which it has read what came through a socket
 _RUN_ON = 0.5  # seconds at the end: what lies at the very end of a log is lost to the shutdown that follows it
 _SAMPLE = 0.05
 _FIRST = "start"
@@ -124,10 +125,22 @@ class Recorder:
         """Return how many instructions have been executed; a running guest is past that already."""
         return int(self.process.execute("query-replay")["icount"])
 
+    def halted(self) -> bool:
+        """Tell whether the guest's processor is halted, since there is nothing for it to do."""
+        with self._lock:
+            return "HLT=1" in self.process.hmp("info registers")
+
     def send(self, events: Sequence[Mapping[str, Any]]) -> int:
         """Give the guest input events, never while it is stopped for a look; return the instruction count then."""
         with self._lock:
             self.process.execute("input-send-event", {"events": [*events]})
+            return self.icount()
+
+    def admit(self, act: Callable[[], object]) -> int:
+        """Have something give the guest input by another way than `send`, under the same conditions."""
+        with self._lock:
+            act()
+            self._turn(_TURNS_TO_TAKE)
             return self.icount()
 
     def look(self, *, checkpoint: bool = False) -> tuple[Pixels, int]:

@@ -14,12 +14,14 @@ from typing import Any
 
 from footage.errors import MachineError, UsageError
 
-__all__ = ["Stream", "Welcome", "connect", "split_address"]
+__all__ = ["Stream", "Welcome", "connect", "introduced", "split_address"]
 
 PATIENCE = 10.0
 """Seconds that a server gets to answer."""
 _NONE, _PASSWORD = 1, 2
 _KNOWN = {16: "Tight", 18: "TLS", 19: "VeNCrypt", 30: "Apple", 129: "MSLogon", 5: "RA2"}
+_HEAD = 24
+"""Bytes of a server's introduction before its name: the screen's size, the form of pixels, and the name's length."""
 PIXELS = struct.pack(">BBBBHHHBBBxxx", 32, 24, 0, 1, 255, 255, 255, 0, 8, 16)
 """The form that pixels are asked for in: four bytes each, red, green, blue and one that says nothing."""
 
@@ -52,6 +54,13 @@ class Stream:
     def numbers(self, form: str) -> tuple[Any, ...]:
         """Return what stands next, in a form of `struct`, big-endian."""
         return struct.unpack(">" + form, self.take(struct.calcsize(">" + form)))
+
+    def some(self, most: int) -> bytes:
+        """Return what has come, at least a byte; b"" at the end."""
+        try:
+            return self._link.recv(most)
+        except OSError as problem:
+            raise MachineError(f"The connection to the VNC server broke: {problem}.") from problem
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
@@ -101,6 +110,27 @@ def connect(address: str, password: str | None) -> tuple[Stream, Welcome]:
     Others who are connected stay so. Raises UsageError for a wrong password or address, MachineError for a server that
     is not there, or is none.
     """
+    stream, version, said = _introduced(address, password)
+    try:
+        stream.send(b"\x00xxx" + PIXELS)
+    except BaseException:
+        stream.close()
+        raise
+    width, height = struct.unpack(">HH", said[:4])
+    return stream, Welcome(version[4:].decode(), width, height, said[_HEAD:].decode("utf-8", "replace"))
+
+
+def introduced(address: str) -> tuple[Stream, bytes]:
+    """
+    Connect to a server without a password; return the stream, and all it says of itself, as it came (`ServerInit`).
+
+    Raises what `connect` raises.
+    """
+    stream, _, said = _introduced(address, None)
+    return stream, said
+
+
+def _introduced(address: str, password: str | None) -> tuple[Stream, bytes, bytes]:
     host, port = split_address(address)
     try:
         link = socket.create_connection((host, port), timeout=PATIENCE)
@@ -110,13 +140,14 @@ def connect(address: str, password: str | None) -> tuple[Stream, Welcome]:
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     stream = Stream(link)
     try:
-        return stream, _shake_hands(stream, address, password)
+        return stream, *_shake_hands(stream, address, password)
     except BaseException:
         stream.close()
         raise
 
 
-def _shake_hands(stream: Stream, address: str, password: str | None) -> Welcome:
+def _shake_hands(stream: Stream, address: str, password: str | None) -> tuple[bytes, bytes]:
+    """Return the version that is spoken, and the server's introduction."""
     offered = stream.take(12)
     if not offered.startswith(b"RFB "):
         raise MachineError(f"What answers at {address} is no VNC server.")
@@ -125,12 +156,9 @@ def _shake_hands(stream: Stream, address: str, password: str | None) -> Welcome:
     stream.send(version + b"\n")
     _agree(stream, version, address, password)
     stream.send(b"\x01")  # shared: whoever else is connected stays so
-    width, height = stream.numbers("HH")
-    stream.take(16)
-    (length,) = stream.numbers("I")
-    name = stream.take(min(length, 1 << 16)).decode("utf-8", "replace")
-    stream.send(b"\x00xxx" + PIXELS)
-    return Welcome(version[4:].decode(), width, height, name)
+    head = stream.take(_HEAD)
+    (length,) = struct.unpack(">I", head[-4:])
+    return version, head + stream.take(min(length, 1 << 16))
 
 
 def _agree(stream: Stream, version: bytes, address: str, password: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from footage.cli.exactness import GIGABYTE, budget_option, exact_option
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
 
@@ -22,26 +23,48 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@with_examples("footage demo", "footage demo --no-view --json", "footage demo --think 3 --store demo.db")
+@with_examples(
+    "footage demo",
+    "footage demo --no-view --json",
+    "footage demo --think 3 --store demo.db",
+    "footage demo --machine qemu/desktop --exact",
+    "footage demo --machine qemu/installer",
+)
 @store_option
 @json_option
 @click.option("--machine", default="desktop", show_default=True, help="The machine to do it on.")
+@exact_option
+@budget_option
 @click.option("--think", type=click.FloatRange(0, 120), default=0.0, help="Seconds the model takes for each reply.")
 @click.option("--no-view", is_flag=True, help="Do not start the viewer afterwards.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The viewer's port (0: any free one).")
-def command(store: Path | None, as_json: bool, machine: str, think: float, no_view: bool, port: int) -> int:
+def command(
+    store: Path | None,
+    as_json: bool,
+    machine: str,
+    exact: bool,
+    budget: float,
+    think: float,
+    no_view: bool,
+    port: int,
+) -> int:
     """Record, replay, fork and diff a sample task, then open the viewer.
 
     Three runs of one task on a private desktop with a real calculator and a real editor; the model is a small stand-in
     that finds what it clicks by looking at the screen, once careful, once hasty, once careful again.
+
+    With --machine it is done on another machine: qemu/desktop has the same programs in a virtual machine, which with
+    --exact records itself, so that the replay is byte for byte; on qemu/installer the task is the first pages of
+    Debian's installer.
     """
-    from footage.cli.demonstration import demonstrate
+    from footage.cli.demonstration import Setting, demonstrate
     from footage.cli.terminal import console
 
     with open_for(store, create=True) as opened:
         shown = console(error=True)
         with _staging(shown, hidden=as_json) as on_stage:
-            done = demonstrate(opened, machine=machine, think=think, on_stage=on_stage)
+            setting = Setting(machine, exact, int(budget * GIGABYTE), think)
+            done = demonstrate(opened, setting, on_stage=on_stage)
         if as_json:
             print_json({**done.as_json(), "store": str(opened.path)})
         else:
@@ -87,12 +110,12 @@ def _tell(out: Console, done: Demonstration, store: Store) -> None:
 
     out.print()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("run", "model", "steps", "outcome", "what it left in the notes"):
+    for title in ("run", "model", "steps", "outcome", "what it left"):
         table.add_column(title)
     recorded = [*done.runs, *([done.repaired] if done.repaired else [])]
     for run in recorded:
         model = f"{run.model}, forked" if run is done.repaired else run.model
-        table.add_row(run.id, model, str(run.steps), styled("success" if run.success else "failure"), run.notes)
+        table.add_row(run.id, model, str(run.steps), styled("success" if run.success else "failure"), run.left)
     out.print(table)
     out.print()
     out.print(Text.assemble("Replay of the careful run: ", styled(done.replay.verdict), "."))

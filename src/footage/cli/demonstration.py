@@ -1,8 +1,8 @@
 """
 The whole job, once: record three runs of a task, replay one, find where the bad one went wrong, and repair it.
 
-The model is the stand-in (docs/stand-in.md); everything else is real: programs on an X display, the SDK over HTTP, the
-store. `footage demo` shows it; scripts/make-sample.py keeps what it records.
+The model is the stand-in (docs/stand-in.md); everything else is real: programs on an X display or in a virtual machine,
+the SDK over HTTP, the store. `footage demo` shows it; scripts/make-sample.py keeps what it records.
 """
 
 from __future__ import annotations
@@ -10,19 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from footage.analysis.diff import RunDiff, diff_runs
 from footage.recorder.agent import AgentEvent, run_agent
 from footage.recorder.client import make_client
 from footage.recorder.session import record
-from footage.recorder.standin.goals import SUM
+from footage.recorder.standin.goals import PAGES, SUM, Sample
+from footage.recorder.standin.sight import Sight
 from footage.replay.engine import ReplayReport, replay_run
+from footage.replay.exact_fork import machine_at, steps_behind
+from footage.replay.exactly import replay_exactly
 from footage.replay.fork import ForkReport, fork_run
+from footage.replay.keeping import keeping
 from footage.replay.machines import open_machine
+from footage.replay.machines.qemu.recorder import BUDGET
 from footage.storage import Store
 from footage.trajectory import JSON, Cause, FrameRole, Machine, OutcomeSource, StepVerdict, Verdict
 
-__all__ = ["Demonstration", "OnStage", "Recorded", "demonstrate"]
+__all__ = ["Demonstration", "OnStage", "Recorded", "Setting", "demonstrate"]
 
 CAREFUL, HASTY = "stand-in/careful", "stand-in/hasty"
 NOTES = "notes.txt"
@@ -38,16 +44,16 @@ class Recorded:
     id: str
     model: str
     steps: int
-    notes: str
-    """What it left in the notes."""
+    left: str
+    """What it left behind: the notes, or the keyboard that the installer offers."""
     screen: str
     """Hash of the last screen."""
     success: bool
 
     def as_json(self) -> JSON:
-        """Return {"id", "model", "steps", "notes", "outcome"}."""
+        """Return {"id", "model", "steps", "left", "outcome"}."""
         outcome = "success" if self.success else "failure"
-        return {"id": self.id, "model": self.model, "steps": self.steps, "notes": self.notes, "outcome": outcome}
+        return {"id": self.id, "model": self.model, "steps": self.steps, "left": self.left, "outcome": outcome}
 
 
 @dataclass(slots=True)
@@ -66,9 +72,9 @@ class Demonstration:
 
     @property
     def same_end(self) -> bool:
-        """Whether the fork ended as the careful run did: the same notes, and the same last screen."""
+        """Whether the fork ended as the careful run did: it left the same behind, and the same last screen."""
         careful, fork = self.runs[0], self.repaired
-        return fork is not None and (fork.notes, fork.screen) == (careful.notes, careful.screen)
+        return fork is not None and (fork.left, fork.screen) == (careful.left, careful.screen)
 
     @property
     def as_expected(self) -> bool:
@@ -82,7 +88,7 @@ class Demonstration:
         fork = None
         if self.fork is not None and self.repaired is not None:
             left = self.repaired.as_json()
-            ending = {"notes": left["notes"], "outcome": left["outcome"], "ends_as": self.runs[0].id}
+            ending = {"left": left["left"], "outcome": left["outcome"], "ends_as": self.runs[0].id}
             fork = {**_bare(self.fork.as_json()), **ending, "same_end": self.same_end}
         runs = [run.as_json() for run in self.runs]
         rest = {"replay": _bare(self.replay.as_json()), "diff": _bare(self.diff.as_json()), "fork": fork}
@@ -93,82 +99,130 @@ def _bare(document: JSON) -> JSON:
     return {key: value for key, value in document.items() if key != "format"}
 
 
-def demonstrate(store: Store, *, machine: str = "desktop", think: float = 0.0, on_stage: OnStage) -> Demonstration:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the demo is done on, and who is told of it."""
+
+    machine: str = "desktop"
+    exact: bool = False
+    """Whether the machine records itself."""
+    budget: int = BUDGET
+    """Bytes that the checkpoints of a recording may take."""
+    think: float = 0.0
+    """Seconds the model takes for each reply."""
+
+    @property
+    def sample(self) -> Sample:
+        """The task."""
+        return PAGES if self.machine.endswith("installer") else SUM
+
+
+def demonstrate(store: Store, setting: Setting | None = None, *, on_stage: OnStage) -> Demonstration:
     """Do the whole job on fresh machines, one after another. Raises what its parts raise."""
-    careful = _record(store, "Record a careful run", machine, CAREFUL, think, on_stage)
-    hasty = _record(store, "Record a hasty run", machine, HASTY, think, on_stage)
-    again = _record(store, "Record the careful run again", machine, CAREFUL, think, on_stage)
-    title = "Replay the careful run"
-    on_stage(title, "")
-    with closing(open_machine(machine)) as fresh:
-        replay = replay_run(store, careful.id, fresh, on_step=_counted(title, on_stage))
-    on_stage("Compare careful with hasty", "")
-    diff = diff_runs(store, careful.id, hasty.id)
-    fork, repaired = _repair(store, careful, hasty, diff, machine, think, on_stage)
-    return Demonstration((careful, hasty, again), replay, diff, fork, repaired)
+    return _Demo(store, setting or Setting(), on_stage).run()
 
 
-def _record(store: Store, title: str, machine: str, model: str, think: float, on_stage: OnStage) -> Recorded:
-    on_stage(title, "")
-    with (
-        closing(open_machine(machine)) as fresh,
-        closing(make_client(model, think=think)) as client,
-        record(SUM.task, store=store, model=model, machine=fresh, tags=["demo"], strict=True) as recording,
-    ):
-        run_agent(SUM.task, fresh, client, model=model, recording=recording, on_event=_told(title, on_stage))
-        recording.flush()
-        return _outcome(store, recording.id, model, fresh)
+class _Demo:
+    """One demonstration."""
 
+    def __init__(self, store: Store, setting: Setting, on_stage: OnStage) -> None:
+        self._store = store
+        self._set = setting
+        self._on_stage = on_stage
 
-def _repair(
-    store: Store,
-    careful: Recorded,
-    hasty: Recorded,
-    diff: RunDiff,
-    machine: str,
-    think: float,
-    on_stage: OnStage,
-) -> tuple[ForkReport | None, Recorded | None]:
-    """Fork the hasty run where it parted, with what the careful run did there."""
-    found = diff.divergence
-    if found is None or found.a_step is None or found.b_step is None:
-        return None, None
-    title = f"Fork the hasty run at step {found.b_step}"
-    on_stage(title, "")
-    right = store.step(careful.id, found.a_step).action
-    with closing(open_machine(machine)) as fresh, closing(make_client(HASTY, think=think)) as client:
-        report = fork_run(
-            store,
-            hasty.id,
-            found.b_step,
-            fresh,
-            client,
-            action=right,
-            on_step=_counted(title, on_stage),
-            on_event=_told(title, on_stage),
+    def run(self) -> Demonstration:
+        careful = self._record("Record a careful run", CAREFUL)
+        hasty = self._record("Record a hasty run", HASTY)
+        again = self._record("Record the careful run again", CAREFUL)
+        replay = self._replay("Replay the careful run", careful)
+        self._on_stage("Compare careful with hasty", "")
+        diff = diff_runs(self._store, careful.id, hasty.id)
+        fork, repaired = self._repair(careful, hasty, diff)
+        return Demonstration((careful, hasty, again), replay, diff, fork, repaired)
+
+    def _machine(self, title: str) -> Machine:
+        self._on_stage(title, "")
+        if not self._set.exact:
+            return open_machine(self._set.machine)
+        tell = partial(self._on_stage, title)
+        return open_machine(self._set.machine, exact=True, budget=self._set.budget, tell=tell)
+
+    def _record(self, title: str, model: str) -> Recorded:
+        task, store = self._set.sample.task, self._store
+        with (
+            closing(self._machine(title)) as fresh,
+            closing(make_client(model, think=self._set.think)) as client,
+            record(task, store=store, model=model, machine=fresh, tags=["demo"], strict=True) as recording,
+        ):
+            with keeping(store, recording, fresh):
+                run_agent(task, fresh, client, model=model, recording=recording, on_event=self._told(title))
+                recording.flush()
+                left = self._left(fresh)
+            return self._outcome(recording.id, model, left)
+
+    def _replay(self, title: str, careful: Recorded) -> ReplayReport:
+        if self._set.exact:
+            self._on_stage(title, "")
+            return replay_exactly(self._store, careful.id, on_step=self._counted(title))
+        with closing(self._machine(title)) as fresh:
+            return replay_run(self._store, careful.id, fresh, on_step=self._counted(title))
+
+    def _repair(self, careful: Recorded, hasty: Recorded, diff: RunDiff) -> tuple[ForkReport | None, Recorded | None]:
+        """Fork the hasty run where it parted, with what the careful run did there."""
+        found, store = diff.divergence, self._store
+        if found is None or found.a_step is None or found.b_step is None:
+            return None, None
+        at, left = found.b_step, [""]
+        title = f"Fork the hasty run at step {at}"
+        self._on_stage(title, "")
+        fresh = (
+            machine_at(store, store.run(hasty.id), at, budget=self._set.budget)
+            if self._set.exact
+            else self._machine(title)
         )
+
+        def look() -> None:
+            left[0] = self._left(fresh)
+
+        with closing(fresh), closing(make_client(HASTY, think=self._set.think)) as client:
+            report = fork_run(
+                store,
+                hasty.id,
+                at,
+                fresh,
+                client,
+                action=store.step(careful.id, found.a_step).action,
+                restored=steps_behind(store, hasty.id, at) if self._set.exact else 0,
+                on_step=self._counted(title),
+                on_event=self._told(title),
+                at_end=look,
+            )
         store.add_tag(report.run, "demo")
-        return report, _outcome(store, report.run, HASTY, fresh)
+        return report, self._outcome(report.run, HASTY, left[0])
 
+    def _left(self, machine: Machine) -> str:
+        """Look what a run leaves behind on its machine."""
+        if self._set.sample is PAGES:
+            row = f"row-{PAGES.expected.lower().replace(' ', '-')}"
+            chosen = Sight(machine.screenshot().pixels).find(row, chosen=True).sure
+            return PAGES.expected if chosen else "another keyboard"
+        read_file: Callable[[str], bytes] | None = getattr(machine, "read_file", None)
+        return read_file(NOTES).decode("utf-8", "replace").strip() if read_file else ""
 
-def _outcome(store: Store, run: str, model: str, machine: Machine) -> Recorded:
-    """Look what a run left behind, and store that as its outcome."""
-    read_file: Callable[[str], bytes] | None = getattr(machine, "read_file", None)
-    notes = read_file(NOTES).decode("utf-8", "replace") if read_file else ""
-    success = SUM.expected in notes
-    store.add_outcome(run, "success" if success else "failure", OutcomeSource.EVALUATOR, f"{NOTES}: {notes.strip()}")
-    steps = store.steps(run)
-    frame = steps[-1].frame(FrameRole.AFTER) if steps else None
-    return Recorded(run, model, len(steps), notes.strip(), frame.sha256 if frame else "", success)
+    def _outcome(self, run: str, model: str, left: str) -> Recorded:
+        """Store as a run's outcome whether it left what it should."""
+        store, success = self._store, self._set.sample.expected in left
+        store.add_outcome(run, "success" if success else "failure", OutcomeSource.EVALUATOR, f"left: {left}")
+        steps = store.steps(run)
+        frame = steps[-1].frame(FrameRole.AFTER) if steps else None
+        return Recorded(run, model, len(steps), left, frame.sha256 if frame else "", success)
 
+    def _told(self, title: str) -> Callable[[AgentEvent], None]:
+        def tell(event: AgentEvent) -> None:
+            if event.action is not None:
+                self._on_stage(title, f"step {event.step}: {event.action.title}")
 
-def _told(title: str, on_stage: OnStage) -> Callable[[AgentEvent], None]:
-    def tell(event: AgentEvent) -> None:
-        if event.action is not None:
-            on_stage(title, f"step {event.step}: {event.action.title}")
+        return tell
 
-    return tell
-
-
-def _counted(title: str, on_stage: OnStage) -> Callable[[int, int, StepVerdict], None]:
-    return lambda index, _total, verdict: on_stage(title, f"step {index}: {verdict.verdict}")
+    def _counted(self, title: str) -> Callable[[int, int, StepVerdict], None]:
+        return lambda index, _total, verdict: self._on_stage(title, f"step {index}: {verdict.verdict}")

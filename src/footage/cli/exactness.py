@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from footage.recorder.session import Recording
+    from footage.replay.machines.qemu.exact import ExactQemu
     from footage.storage import Store
     from footage.trajectory import Machine, Run
 
-__all__ = ["budget_option", "exact_option", "forked_machine", "kept", "restored_steps", "started_machine"]
+__all__ = [
+    "GIGABYTE",
+    "budget_option",
+    "exact_option",
+    "forked_machine",
+    "kept",
+    "late_counting",
+    "restored_steps",
+    "started_machine",
+]
 
 GIGABYTE = 1_000_000_000
 
@@ -64,18 +74,25 @@ def kept(store: Store | Path, run: Recording, machine: Machine | None, *, quiet:
         return
     with ExitStack() as stack:
         opened = store if isinstance(store, Store) else stack.enter_context(open_store(store))
-        packed = stack.enter_context(_late_counting("packing the recording", hidden=quiet))
+        packed = stack.enter_context(late_counting("packing the recording", hidden=quiet))
         stack.enter_context(keeping(opened, run, machine, on_progress=packed))
         yield
 
 
 @contextmanager
-def forked_machine(store: Store, source: Run, at: int, *, anyway: bool, budget: float) -> Iterator[Machine]:
-    """Start an exactly recorded run's machine from its last checkpoint before a step; it is recorded exactly too."""
+def forked_machine(
+    store: Store, source: Run, at: int, *, anyway: bool, budget: float, remote: bool = False
+) -> Iterator[ExactQemu]:
+    """
+    Start an exactly recorded run's machine from its last checkpoint before a step; it is recorded exactly too.
+
+    `remote`: another process is to act on it.
+    """
     from footage.replay.exact_fork import machine_at
 
     _state(budget)
-    with closing(machine_at(store, source, at, anyway=anyway, budget=int(budget * GIGABYTE))) as machine:
+    size = int(budget * GIGABYTE)
+    with closing(machine_at(store, source, at, anyway=anyway, budget=size, remote=remote)) as machine:
         yield machine
 
 
@@ -99,7 +116,7 @@ def _say(sentence: str) -> None:
 
 
 @contextmanager
-def _late_counting(title: str, *, hidden: bool) -> Iterator[Callable[[int, int], None]]:
+def late_counting(title: str, *, hidden: bool) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar from its first report on, not before."""
     with ExitStack() as stack:
         shown: list[Callable[[int, int], None]] = []

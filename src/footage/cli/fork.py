@@ -81,7 +81,8 @@ def command(
     too; with --machine it begins anew on that machine.
 
     With CMD your own agent runs again: the recorded replies are served to it up to STEP, and its requests go to the
-    model from there on.
+    model from there on. On an exactly recorded run it sees the recorded screens until then, and gets the machine, which
+    is at STEP already, with its first live request.
     """
     from footage.recorder.client import make_client
     from footage.replay.engine import check_replayable
@@ -90,7 +91,17 @@ def command(
     if argv:
         if document or model or system:
             raise click.UsageError("--action, --model and --system are for the reference loop: CMD decides for itself.")
-        return fork_on_tape(run, at, argv, machine=machine, policy=policy, store=store, as_json=as_json)
+        return fork_on_tape(
+            run,
+            at,
+            argv,
+            machine=machine,
+            budget=budget,
+            anyway=anyway,
+            policy=policy,
+            store=store,
+            as_json=as_json,
+        )
     action = parse_action(document) if document else None
     with open_for(store, write=True) as opened:
         source = opened.run(run)

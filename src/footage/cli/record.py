@@ -163,8 +163,9 @@ class _Layer:
 
     def hear(self, said: JSON) -> None:
         """Take note of the calls that the recording process tells of."""
-        self._screens.asked(said.get("asked", ()))
-        self._screens.told(said.get("told", ()))
+        if "since" in said:
+            self._screens.asked(said.get("asked", ()), said["since"])
+            self._screens.told(said.get("told", ()), said["since"])
 
     def close(self) -> None:
         """Store the last frames, and what the machine recorded of itself. Safe to call twice."""

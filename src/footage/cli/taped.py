@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from footage.cli.exactness import forked_machine, late_counting, restored_steps
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.terminal import console, divergence_text, print_next, styled, verdict_mark
 from footage.cli.text import shortened
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from footage.replay.tape.report import TapeReport
     from footage.replay.tape.run import TapeOptions
     from footage.replay.tape.service import Asked, Refused
+    from footage.storage import Store
     from footage.trajectory import Machine, Run
 
 __all__ = ["agent_argument", "fork_on_tape", "policy_option", "replay_on_tape"]
@@ -60,24 +62,74 @@ def replay_on_tape(
 
 
 def fork_on_tape(
-    run: str, at: int, argv: Sequence[str], *, machine: str | None, policy: str, store: Path | None, as_json: bool
+    run: str,
+    at: int,
+    argv: Sequence[str],
+    *,
+    machine: str | None,
+    budget: float,
+    anyway: bool,
+    policy: str,
+    store: Path | None,
+    as_json: bool,
 ) -> int:
-    """Run a command on a run's tape up to a step, and live from there; return the exit code."""
-    from footage.replay.tape.fork import fork_tape
+    """
+    Run a command on a run's tape up to a step, and live from there; return the exit code.
+
+    An exactly recorded run begins at its last checkpoint before the step, unless another `machine` is named.
+    """
+    from footage.replay.tape.fork import fork_tape, turn_of
     from footage.replay.tape.run import check_tape
 
+    options = _options(policy, as_json)
     with open_for(store, write=True) as opened:
         source = opened.run(run)
         check_tape(source)
-        opened.step(source.id, at)
-        with _machine_of(source, machine) as started:
-            fork = fork_tape(opened, source.id, at, argv, started, _live(source), _options(policy, as_json))
+        turn_of(opened.steps(source.id), opened.step(source.id, at))
+        if machine is None and source.replayable == "exact":
+            fork = _fork_exactly(opened, source, at, argv, options, budget=budget, anyway=anyway, quiet=as_json)
+        else:
+            with _machine_of(source, machine) as started:
+                fork = fork_tape(opened, source.id, at, argv, started, _live(source), options)
     if as_json:
         print_json(fork.as_json())
     else:
         _print_fork(fork)
         print_next(store, f"show {fork.tape.run}", f"diff {fork.tape.source} {fork.tape.run}", error=True)
     return 0 if fork.forked else 1
+
+
+def _fork_exactly(
+    store: Store,
+    source: Run,
+    at: int,
+    argv: Sequence[str],
+    options: TapeOptions,
+    *,
+    budget: float,
+    anyway: bool,
+    quiet: bool,
+) -> TapeFork:
+    """Fork an exactly recorded run with a command."""
+    from footage.cli.replay import step_printer
+    from footage.replay.tape.exact_fork import fork_exact_tape
+
+    with (
+        forked_machine(store, source, at, anyway=anyway, budget=budget, remote=True) as started,
+        late_counting("packing the recording", hidden=quiet) as packed,
+    ):
+        return fork_exact_tape(
+            store,
+            source.id,
+            at,
+            argv,
+            started,
+            _live(source),
+            options,
+            restored=restored_steps(store, source, at),
+            on_step=None if quiet else step_printer(store.steps(source.id)),
+            on_progress=packed,
+        )
 
 
 @contextlib.contextmanager
