@@ -12,9 +12,9 @@ import pytest
 from footage.recorder.actions import TOOL_VERSIONS, TOOLSET, actions_of
 from footage.recorder.images import image_block
 from footage.recorder.scaling import encode_png
-from footage.recorder.standin.goals import SUM, Character, goal_of
+from footage.recorder.standin.goals import PAGES, SUM, Character, goal_of
 from footage.recorder.standin.messages import BadRequest, reply_to
-from footage.recorder.standin.sight import Sight
+from footage.recorder.standin.sight import Sight, _target
 from footage.trajectory import JSON, Action, Space
 from painted_calculator import EDITOR, KEYS, PaintedCalculator
 
@@ -261,3 +261,81 @@ def test_a_screen_that_was_jpeg_on_the_way_is_still_understood() -> None:
     picture = {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": data}}
     call = reply_to(body(SUM.task, {"role": "user", "content": [picture]}))["content"][-1]
     assert call["input"]["coordinate"] == [KEYS["1"][0] + 16, KEYS["1"][1] + 13]
+
+
+class Installer:
+    """The installer's pages, painted: rows, a button, and the page that follows from what was chosen."""
+
+    ROWS = (("row-english", 454), ("row-united-kingdom", 535), ("row-british-english", 417))
+
+    def __init__(self, blanks: int = 0) -> None:
+        self.page, self.chosen, self.blanks = 0, 454, blanks
+        self.country = 0
+
+    def screen(self) -> JSON:
+        pixels = np.full((800, 1280), 255, np.uint8)
+        name, y = self.ROWS[self.page]
+        if self.blanks and self.page == 2:
+            self.blanks -= 1
+            return image_block(encode_png(np.repeat(pixels[:, :, None], 3, axis=2)))
+        self._paste(pixels, name, 24, y, chosen=self.chosen == y)
+        self._paste(pixels, "button-continue", 1188, 774)
+        if self.page == 2:
+            self._paste(pixels, "heading-keyboard", 14, 94)
+        return image_block(encode_png(np.repeat(pixels[:, :, None], 3, axis=2)))
+
+    @staticmethod
+    def _paste(pixels: Any, name: str, left: int, y: int, *, chosen: bool = False) -> None:
+        target = _target(name)
+        height, width = target.shape
+        pixels[y - height // 2 : y - height // 2 + height, left : left + width] = 255 - target if chosen else target
+
+    def perform(self, action: Action) -> None:
+        if action.point is None:
+            return
+        if action.point == (1218, 774):
+            self.country = self.chosen if self.page == 1 else self.country
+            self.page += 1
+            right = self.page == 2 and self.country == 535
+            self.chosen = 417 if right else 0
+        else:
+            self.chosen = round((action.point[1] - 535) / 23) * 23 + 535
+
+
+@pytest.mark.parametrize(("model", "offered"), [("careful", "British English"), ("hasty", "something else")])
+def test_the_installer_is_gone_through_page_by_page(model: str, offered: str) -> None:
+    talk, machine = Talk(PAGES.task, model=f"stand-in/{model}"), Installer(blanks=4)
+    talk.machine = machine  # type: ignore[assignment] # all it needs is `perform`, and a screen
+    said = ""
+    for _ in range(20):
+        message = reply_to(body(PAGES.task, *talk.messages, **talk.options))
+        said = message["content"][1]["text"]
+        if message["stop_reason"] == "end_turn":
+            break
+        call = message["content"][-1]
+        talk.actions += actions_of(call)
+        machine.perform(talk.actions[-1])
+        talk.messages += [{"role": "assistant", "content": message["content"]}, answer(call, machine.screen())]
+    assert said.startswith(f"The installer has come to the keyboard, and offers {offered}")
+    assert [a.name for a in talk.actions] == ["screenshot", *["left_click"] * 3, *["wait"] * 4]
+    assert abs(talk.actions[2].point[1] - 535) == (0 if model == "careful" else 23)  # type: ignore[index] # a click
+
+
+def test_careful_chooses_again_where_another_row_is_chosen() -> None:
+    talk, machine = Talk(PAGES.task), Installer()
+    machine.page, machine.chosen = 1, 558
+    went_on: JSON = {"action": "left_click", "coordinate": [1218, 774]}
+    chose: JSON = {"action": "left_click", "coordinate": [230, 558]}
+    for number, given in enumerate((went_on, chose)):
+        call = {"type": "tool_use", "id": f"c{number}", "name": "computer", "input": given}
+        talk.messages += [{"role": "assistant", "content": [call]}, answer(call, machine.screen())]
+    message = reply_to(body(PAGES.task, *talk.messages))
+    assert message["content"][1]["text"] == "I choose again: United Kingdom."
+    (action,) = actions_of(message["content"][-1])
+    machine.perform(action)
+    assert machine.chosen == 535
+    talk.messages += [
+        {"role": "assistant", "content": message["content"]},
+        answer(message["content"][-1], machine.screen()),
+    ]
+    assert reply_to(body(PAGES.task, *talk.messages))["content"][1]["text"] == "I go on to the next page."

@@ -27,7 +27,7 @@ TARGET_OFFSET = (16, 13)
 """It clicks beside a key's label, to the lower right, so that the pointer does not hide the label."""
 EDITOR_OFFSET = (0, 120)
 """The editor's text begins below its menu."""
-_MOST_LOOKS, _MOST_WAITS = 3, 8
+_MOST_LOOKS, _MOST_WAITS = 3, 20
 _MOST_RESTARTS = 2
 
 _KNOWN = (

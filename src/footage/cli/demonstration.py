@@ -32,6 +32,8 @@ __all__ = ["Demonstration", "OnStage", "Recorded", "Setting", "demonstrate"]
 
 CAREFUL, HASTY = "stand-in/careful", "stand-in/hasty"
 NOTES = "notes.txt"
+_PATIENCE = 60.0
+"""Seconds that a replay waits for a recorded screen: the installer takes its time between two pages."""
 
 OnStage = Callable[[str, str], None]
 """Called with a stage's title and what is being done in it now."""
@@ -165,7 +167,7 @@ class _Demo:
             self._on_stage(title, "")
             return replay_exactly(self._store, careful.id, on_step=self._counted(title))
         with closing(self._machine(title)) as fresh:
-            return replay_run(self._store, careful.id, fresh, on_step=self._counted(title))
+            return replay_run(self._store, careful.id, fresh, timeout=_PATIENCE, on_step=self._counted(title))
 
     def _repair(self, careful: Recorded, hasty: Recorded, diff: RunDiff) -> tuple[ForkReport | None, Recorded | None]:
         """Fork the hasty run where it parted, with what the careful run did there."""
@@ -193,6 +195,7 @@ class _Demo:
                 client,
                 action=store.step(careful.id, found.a_step).action,
                 restored=steps_behind(store, hasty.id, at) if self._set.exact else 0,
+                timeout=_PATIENCE,
                 on_step=self._counted(title),
                 on_event=self._told(title),
                 at_end=look,
