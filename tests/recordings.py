@@ -185,18 +185,35 @@ def openadapt(folder: Path) -> Path:
 
 
 def demo_recorder(folder: Path) -> Path:
-    """A click and a key, with both sides; the second action's picture after it is missing."""
-    times = {
-        "timestamp_before": 1_750_000_000.0,
-        "timestamp_action": 1_750_000_000.5,
-        "timestamp_after": 1_750_000_001.5,
-    }
-    later = {name: time + 5 for name, time in times.items()}
-    click = {"action_type": "click", "x": 80.0, "y": 60.0, "screen_resolution": [320, 240], **times}
-    key = {"action_type": "key", "key": "Enter", "pre_degraded": True, **later}
-    for name in ("0001_before", "0001_after", "0002_before"):
-        put(folder / f"action_{name}.png", screen(len(name) + int(name[3])))
-    return put(folder / "task.json", {"task": "Send it", "screen_resolution": [640, 480], "actions": [click, key]})
+    """A click, a drag, turns of the wheel and keys pressed together; the last picture is missing."""
+    nothing: JSON = {"mouse": [], "keys": [], "scroll": {"dx_total": 0, "dy_total": 0, "direction": "none"}}
+    button: JSON = {"button": "left", "press_coords": [80, 60], "release_coords": [80, 60]}
+    wheel = {"dx_total": 0, "dy_total": 363, "direction": "up"}
+    keys = [
+        {"key": "s", "press_time": "2026-04-20T03:48:38.83"},
+        {"key": "ctrl_l", "press_time": "2026-04-20T03:48:38"},
+    ]
+    done: list[tuple[str, JSON]] = [
+        ("click", {"mouse": [{**button, "button": "right"}]}),
+        ("drag", {"mouse": [{**button, "release_coords": [160, 120]}]}),
+        ("scroll", {"scroll": wheel}),
+        ("hotkey", {"keys": keys}),
+    ]
+    actions = []
+    for number, (kind, details) in enumerate(done, 1):
+        names = {"pre_screenshot": f"action_{number:04}_before.png", "post_screenshot": f"action_{number:04}_after.png"}
+        times = {f"timestamp_{name}": f"2026-04-20T03:48:0{number}.{part}+00:00" for name, part in _PARTS.items()}
+        about = {"sequence_number": number, "screen_resolution": [320, 240], "pre_degraded": number == 4}
+        what = {"action_type": kind, "action_coords": [80, 60], "action_details": nothing | details}
+        actions.append(about | times | names | what)
+        for name in names.values():
+            put(folder / f"screenshots/{name}", screen(number))
+    (folder / "screenshots/action_0004_after.png").unlink()
+    task = {"task_id": "t", "description": "Send it", "start_time": "2026-04-20T03:48:00+00:00"}
+    return put(folder / "task.json", task | {"screen_resolution": [640, 480], "actions": actions})
+
+
+_PARTS = {"before": "0", "action": "1", "after": "6"}
 
 
 def animated_run(folder: Path) -> Path:

@@ -204,6 +204,7 @@ def test_files_that_are_no_recordings_are_named_and_their_neighbours_come_in(sto
     (recording / "other.json").write_text('{"a": 1}')
     (recording / "empty.json").write_bytes(b"")
     (recording / "settings.toml").write_text("[tool]\na = 1")
+    (recording / "page.html").write_text("{% extends 'base.html' %}\n{{ title }}")
     report = import_paths(store, [recording])
     assert len(report.imported) == 1
     told = {Path(skipped.path).name: skipped.reason for skipped in report.skipped}

@@ -197,14 +197,27 @@ def test_openadapt_without_its_readme_shows_what_there_is(store: Store, tmp_path
     assert all(step.action.point is None for step in steps)
 
 
+def test_openadapt_that_begins_with_a_start(store: Store, tmp_path: Path) -> None:
+    folder = recordings.openadapt(tmp_path / "s")
+    (folder / "step_00_reset.png").rename(folder / "step_00_start.png")
+    _, steps, _ = brought(store, folder)
+    assert [sides(step) for step in steps] == [{BEFORE: [False], AFTER: [False]}, {BEFORE: [True], AFTER: [False]}]
+
+
 def test_demo_recorder(store: Store, tmp_path: Path) -> None:
-    run, (click, key), report = brought(store, recordings.demo_recorder(tmp_path / "s"))
-    assert click.action.point == (40, 30)
+    run, steps, report = brought(store, recordings.demo_recorder(tmp_path / "s"))
+    click, drag, wheel, keys = steps
+    assert (run.task, run.task_id, len(store.turns(run.id))) == ("Send it", "t", 0)
+    assert names(steps) == ["right_click", "left_click_drag", "scroll", "key"]
+    assert click.action.point == wheel.action.point == (40, 30)
     assert click.action.space == Space(320, 240, recordings.WIDTH, recordings.HEIGHT)
-    assert (key.action.name, key.action.arguments) == ("key", {"text": "Enter"})
-    assert [sides(click), sides(key)] == [{BEFORE: [False], AFTER: [False]}, {BEFORE: [False]}]
-    assert (click.duration_ms, len(store.turns(run.id))) == (1000, 0)
-    assert [Path(skipped.path).name for skipped in report.skipped] == ["action_0002_after.png"]
+    assert drag.action.arguments == {"start_coordinate": [40, 30], "coordinate": [80, 60]}
+    assert wheel.action.arguments == {"coordinate": [40, 30], "scroll_direction": "up", "scroll_amount": 3}
+    assert keys.action.arguments == {"text": "ctrl+s"}  # as they were pressed, not as they were let go
+    assert [sides(step) for step in steps[2:]] == [{BEFORE: [False], AFTER: [False]}, {BEFORE: [False]}]
+    assert (click.duration_ms, run.started.wall_ns) == (500, 1_776_656_880 * 10**9)
+    assert [note.step for note in store.notes(run.id)] == [3]
+    assert [Path(skipped.path).name for skipped in report.skipped] == ["action_0004_after.png"]
 
 
 def test_animated_run(store: Store, tmp_path: Path) -> None:

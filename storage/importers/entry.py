@@ -46,8 +46,8 @@ _MAGIC = {
     b"GIF8": "picture",
     b"RIFF": "picture",
 }
-_JSON = re.compile(rb"\{|\[\s*([\[\]{\"\d-]|true|false|null|$)")
-"""How JSON begins, and other files with a bracket in front do not."""
+_JSON = re.compile(rb"\{(?![{%#])|\[\s*([\[\]{\"\d-]|true|false|null|$)")
+"""How JSON begins, and templates and other files with a bracket in front do not."""
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 

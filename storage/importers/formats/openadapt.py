@@ -1,9 +1,9 @@
 """
 OpenAdapt picture traces: a folder with `step_00_reset.png`, `step_01.png`, …, and perhaps a `README.md` on the steps.
 
-Picture N was taken after step N; the one called reset shows the screen before the first. The README tells of each
-step under a heading `### Step N`: what the planner wanted, the box of the target (`**Grounder**: [x0, y0, x1, y1]`,
-from 0 to 1000) or the code (`**Action**`), and what came of it. Without it nothing is known of the actions.
+Picture N was taken after step N; the one called reset, or start, shows the screen before the first. The README tells
+of each step under a heading `### Step N`: what the planner wanted, the box of the target (`**Grounder**: [x0, y0, x1,
+y1]`, from 0 to 1000) or the code (`**Action**`), and what came of it. Without it nothing is known of the actions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["NAME", "read", "recognise"]
 
 NAME = "openadapt"
 
-_STEP = re.compile(r"step_(\d{2,4})(_reset)?\.(?:png|jpe?g)")
+_STEP = re.compile(r"step_(\d{2,4})(_reset|_start)?\.(?:png|jpe?g)")
 _HEADING = re.compile(r"^#+\s*Step\s+(\d{1,4})\b.*$", re.MULTILINE)
 _FIELD = re.compile(r"^\*\*([A-Za-z][A-Za-z ]{0,40})\*\*:\s*(.*)$", re.MULTILINE)
 _BOX = re.compile(r"\[\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\]")
