@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,10 @@ UUID_MOMENT = str(MOMENT // 100 + 0x01B21DD213814000)
         ("type", {"text": "Ana"}, "type", {"text": "Ana"}),
         ("bash", {"command": "ls"}, "bash:run", {"command": "ls"}),
         ("edit_file", {"action": "type", "path": "x"}, "tool:edit_file", {"action": "type", "path": "x"}),
-        ("computer", {"type": "somersault"}, "unknown", {}),
+        ("computer", {"type": "somersault", "x": 1, "y": 2}, "somersault", {"coordinate": [1, 2]}),
+        ("computer", {"type": "visit_url", "url": "https://site.test"}, "visit_url", {"url": "https://site.test"}),
+        ("computer", {"type": "terminate", "status": "success"}, "agent:terminate", {"status": "success"}),
+        ("computer", {"type": "click", "x": 1, "y": 2, "button": "back"}, "back_click", {"coordinate": [1, 2]}),
         ("computer", None, "unknown", {}),
         ("click", {"x": "left", "y": None}, "left_click", {}),
     ],
@@ -123,6 +127,38 @@ def test_a_cua_trajectory_has_its_turns_calls_and_clean_pictures(store: Store, t
     pictures = {role: picture for role, _, picture in shown(click)}
     assert (store.pixels(pictures[BEFORE]) == noise(64, 48, 1)).all()
     assert (store.pixels(pictures[AFTER]) == noise(64, 48, 2)).all()
+
+
+def test_a_cua_reply_is_asked_after_a_picture_in_its_own_folder(store: Store, tmp_path: Path) -> None:
+    folder = trajectory(tmp_path / "t")
+    (folder / "turn_002/0004_agent_response.json").rename(folder / "turn_002/0004_1_agent_response.json")
+    artefact(folder / "turn_002", "0004_0_annotated_form_ui.png", shot(9))
+    _, click, _ = store.steps(imported(store, folder, "cua").id)
+    pictures = {role: store.pixels(picture) for role, _, picture in shown(click)}
+    assert (pictures[BEFORE] == noise(64, 48, 9)).all()
+    assert (pictures[AFTER] == noise(64, 48, 2)).all()
+
+
+def test_outputs_that_cua_printed_and_those_of_calls_that_failed(store: Store, tmp_path: Path) -> None:
+    screen = base64.b64encode(shot(7)).decode()
+    acts: list[JSON] = [{"action": "left_click", "coordinate": [5, 6]}, {"action": "somersault"}]
+    calls = [
+        {"type": "function_call", "call_id": name, "name": "computer_use", "arguments": json.dumps(act)}
+        for name, act in zip("ab", acts, strict=True)
+    ]
+    printed = {"type": "function_call_output", "call_id": "a", "output": str({"success": True, "screenshot": screen})}
+    failed = {"type": "function_call_output", "call_id": "b", "output": json.dumps({"error": "ToolError('no')"})}
+    about = {"trajectory_id": "t", "created_at": UUID_MOMENT, "status": "completed", "kwargs": {}}
+    write(tmp_path / "t/metadata.json", {**about, "new_items": [*calls, printed, failed]})
+    usage = {"prompt_tokens": 3, "completion_tokens": 2}
+    artefact(tmp_path / "t/turn_000", "0_agent_response.json", {"response": {"output": calls, "usage": usage}})
+    artefact(tmp_path / "t/turn_001", "1_function_call_result.json", {"item": calls[0], "result": [printed]})
+    run = imported(store, tmp_path / "t", "cua")
+    click, wrong = store.steps(run.id)
+    assert (click.action.title, click.result_text) == ("left_click", '{"success": true}')
+    assert (store.pixels({role: p for role, _, p in shown(click)}[AFTER]) == noise(64, 48, 7)).all()
+    assert (wrong.status, wrong.error) == (StepStatus.FAILED, "ToolError('no')")
+    assert store.turns(run.id)[0].usage == {"input_tokens": 3, "output_tokens": 2}
 
 
 def test_a_cua_trajectory_that_still_ran_was_interrupted(store: Store, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from footage.storage.importers.safety import (
     decode_text,
     parse_json,
     parse_lines,
+    parse_literal,
     read_file,
     read_json,
     read_lines,
@@ -137,6 +138,17 @@ def test_numbers_that_no_file_can_hold_become_none_or_floats() -> None:
         1.2345678901234568e20,
     ]
     assert parse_json("9" * 5000) is None
+
+
+def test_values_in_the_notation_of_python_are_read_and_not_run() -> None:
+    picture = "A" * 3_000_000
+    assert parse_literal(f"{{'ok': True, 'n': [1, None], 'p': '{picture}'}}") == {
+        "ok": True,
+        "n": [1, None],
+        "p": picture,
+    }
+    for text in ("print(1)", "{'a': open('x')}", "[" * 300, "[" + "1," * 3000, "-" * 3000 + "1", "'", "{'a': 1"):
+        assert "iteral" in reason(parse_literal, text)
 
 
 def test_lone_surrogates_become_replacement_characters_and_pairs_are_kept() -> None:

@@ -15,7 +15,13 @@ from footage.trajectory import JSON, Action
 
 __all__ = ["action_of_call", "computer_action"]
 
-_BUTTONS = {"right": "right_click", "middle": "middle_click", "wheel": "middle_click"}
+_BUTTONS = {
+    "right": "right_click",
+    "middle": "middle_click",
+    "wheel": "middle_click",
+    "back": "back_click",
+    "forward": "forward_click",
+}
 _SAME = {
     "double_click": "double_click",
     "doubleclick": "double_click",
@@ -37,6 +43,7 @@ _SAME = {
 }
 _KEYS = frozenset({"keypress", "key", "hotkey", "press_key", "press"})
 _TYPING = frozenset({"type", "type_text", "input_text", "typewrite"})
+_LAST_WORDS = frozenset({"terminate", "done", "fail", "finished", "answer"})
 _PIXELS_A_CLICK = 100
 _MOST_CLICKS = 20
 """A scroll of a larger number is told in pixels."""
@@ -88,6 +95,8 @@ def action_of_call(name: str, arguments: Any, pointer: PointerTracker | None = N
     inner = fields.get("action") if isinstance(fields.get("action"), Mapping) else None
     if inner is not None and name.lower().startswith("computer"):
         return action_of_call(name, inner, pointer)
+    if isinstance(named, str) and name.lower().startswith("computer"):
+        return [_other(named, fields)]
     return actions_of({"type": "tool_use", "name": name, "input": raw}, toolset=True, pointer=pointer)
 
 
@@ -109,8 +118,8 @@ def _made(kind: str, fields: Mapping[str, Any], tracker: PointerTracker) -> Acti
     at = _at(fields)
     tracked = None if at else tracker.position
     if kind == "click":
-        name = _BUTTONS.get(str(fields.get("button") or "left").lower(), "left_click")
-        return Action(name, at, raw=raw, tracked=tracked)
+        button = str(fields.get("button") or "left").lower()
+        return Action(_BUTTONS.get(button, "left_click"), at, raw=raw, tracked=tracked)
     if kind in _SAME and (at or "coordinate" not in fields):
         return Action(_SAME[kind], at, raw=raw, tracked=tracked if _SAME[kind] != "mouse_move" else None)
     if kind in {"drag", "left_click_drag"}:
@@ -125,6 +134,12 @@ def _made(kind: str, fields: Mapping[str, Any], tracker: PointerTracker) -> Acti
         seconds = _number(fields.get("ms")) / 1000 if "ms" in fields else _number(fields.get("duration"))
         return Action("wait", {"duration": seconds} if seconds else {}, raw=raw)
     return Action("screenshot", {}, raw=raw) if kind == "screenshot" else None
+
+
+def _other(kind: str, fields: Mapping[str, Any]) -> Action:
+    """Return an action that no other tool has (`visit_url`, `terminate`), with what it was given."""
+    given = {key: value for key, value in fields.items() if key not in {"action", "type", "x", "y", "coordinate"}}
+    return Action(kind, {**_at(fields), **given}, "agent" if kind in _LAST_WORDS else "computer", dict(fields))
 
 
 def _at(fields: Mapping[str, Any]) -> JSON:

@@ -16,7 +16,20 @@ from footage.errors import BadImport
 from footage.storage.importers.draft import DraftPicture
 from footage.trajectory import JSON
 
-__all__ = ["base64_picture", "blocks_of", "objects", "picture_of", "text_of", "wall_ns"]
+__all__ = ["base64_picture", "blocks_of", "objects", "picture_of", "text_of", "usage_of", "wall_ns"]
+
+
+_USAGE = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "cached_tokens": "cache_read_input_tokens",
+}
+
+
+def usage_of(given: Any) -> JSON:
+    """Return counts of tokens, those of other vendors under the names of the Messages API; lists are left out."""
+    counts: JSON = given if isinstance(given, dict) else {}
+    return {_USAGE.get(key, key): value for key, value in counts.items() if not isinstance(value, list)}
 
 
 def objects(value: Any) -> list[JSON]:

@@ -21,19 +21,13 @@ from footage.storage.importers.computer_calls import action_of_call
 from footage.storage.importers.derive import derive_before_from_last
 from footage.storage.importers.draft import DraftNote, DraftOutcome, DraftPicture, DraftRun, DraftTurn
 from footage.storage.importers.entry import Entry
-from footage.storage.importers.messages import blocks_of, objects, picture_of, text_of, wall_ns
+from footage.storage.importers.messages import blocks_of, objects, picture_of, text_of, usage_of, wall_ns
 from footage.storage.importers.own_atif import own_action, own_facts, own_result
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource
 
 __all__ = ["NAME", "read", "recognise"]
 
 NAME = "atif"
-
-_USAGE = {
-    "prompt_tokens": "input_tokens",
-    "completion_tokens": "output_tokens",
-    "cached_tokens": "cache_read_input_tokens",
-}
 
 
 def recognise(entry: Entry) -> bool:
@@ -130,7 +124,7 @@ class _Trajectory:
             block = {"id": call.get("tool_call_id"), "name": call.get("function_name"), "input": call.get("arguments")}
             content.append({"type": "tool_use", **block})
         turn = DraftTurn(content, str(step.get("model_name") or self._model), conversation, started=at, ended=at)
-        turn.usage = _usage(step.get("metrics"))
+        turn.usage = usage_of(step.get("metrics"))
         if not self._run.turns and self._history:
             turn.request = {"model": turn.model, "messages": self._history}
             turn.request |= {"system": self._system} if self._system else {}
@@ -182,12 +176,6 @@ class _Trajectory:
         if path not in self._files:
             self._files[path] = None if "://" in path else self._entry.picture(path)
         return self._files[path]
-
-
-def _usage(metrics: Any) -> JSON:
-    """Return a step's metrics, token counts under the names of the Messages API; lists of tokens are left out."""
-    given: JSON = metrics if isinstance(metrics, dict) else {}
-    return {_USAGE.get(key, key): value for key, value in given.items() if not isinstance(value, list)}
 
 
 def _reward(entry: Entry) -> float | None:

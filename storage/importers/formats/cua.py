@@ -12,9 +12,10 @@ Coordinates are pixels of them. `created_at` counts 100 ns since 1582. The recor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from footage.errors import BadImport
@@ -23,8 +24,8 @@ from footage.storage.importers.computer_calls import action_of_call
 from footage.storage.importers.derive import derive_before_from_last
 from footage.storage.importers.draft import DraftOutcome, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.storage.importers.entry import Entry
-from footage.storage.importers.messages import base64_picture, objects, text_of, wall_ns
-from footage.storage.importers.safety import parse_json
+from footage.storage.importers.messages import base64_picture, objects, text_of, usage_of, wall_ns
+from footage.storage.importers.safety import parse_json, parse_literal
 from footage.trajectory import JSON, FrameRole, OutcomeSource, RunStatus, StepStatus
 
 __all__ = ["NAME", "read", "recognise"]
@@ -33,6 +34,7 @@ NAME = "cua"
 
 _TURN = re.compile(r"turn_\d+$")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_LEAST_PICTURE = 200  # characters of base64; "[omitted]" and paths are shorter
 _EPOCH_OF_UUIDS = 0x01B21DD213814000  # 1582-10-15, in units of 100 ns before 1970
 _BEFORE = ("screenshot_before", "screenshot_start")
 
@@ -138,8 +140,9 @@ class _Trajectory:
         if at is None:
             at = wall_ns(body.get("created_at"))
         turn = DraftTurn(model=model, response_id=str(body.get("id") or ""), started=at, ended=at)
-        turn.usage = body["usage"] if isinstance(body.get("usage"), dict) else {}
+        turn.usage = usage_of(body.get("usage"))
         self._run.turns.append(turn)
+        self._before, self._shots = _clean(self._shots) or self._before, []  # taken before the model was asked
         done = len(self._run.steps)
         for item in objects(body.get("output")):
             self._item(turn, item, at)
@@ -187,26 +190,28 @@ class _Trajectory:
         if not str(output.get("type") or "").endswith("_output") or self._calls.last_step(call) is None:
             return
         step, text, pictures = self._calls.last_step(call), "", list[DraftPicture]()
-        if isinstance(given, dict):
-            image = given.get("image_url") or given.get("screenshot")
-            if isinstance(image, str) and len(image) > 1000:
-                pictures.append(base64_picture(image, f"result of {call}", at=at))
-            kept = {key: value for key, value in given.items() if key not in {"image_url", "screenshot"}}
-            text = "" if kept == {"type": "input_image"} or not kept else json.dumps(kept, ensure_ascii=False)
-        elif given is not None:
+        about: JSON = given if isinstance(given, dict) else {}
+        image = about.get("image_url") or about.get("screenshot")
+        if isinstance(image, str) and len(image) > _LEAST_PICTURE:
+            pictures.append(base64_picture(image, f"result of {call}", at=at))
+        kept = {key: value for key, value in about.items() if key not in {"image_url", "screenshot"}}
+        if set(kept) == {"error"}:
+            text = str(kept["error"])
+        elif kept and kept != {"type": "input_image"}:
+            text = json.dumps(kept, ensure_ascii=False, default=str)
+        elif given is not None and given is not about:
             text = str(given)
-        failed = text.startswith(("ToolError", "Error")) or (isinstance(given, dict) and given.get("success") is False)
+        failed = text.startswith(("ToolError", "Error")) or about.get("success") is False or bool(about.get("error"))
         self._calls.finish(call, content=text, failed=failed, pictures=pictures, at=at)
         self._last = step
-        if isinstance(given, dict) and given.get("terminated"):
-            self._run.outcomes.append(_self_report(given))
+        if about.get("terminated"):
+            self._run.outcomes.append(_self_report(about))
 
     def _show(self) -> None:
         """Give the pictures of a turn's folder to its step: the clean one where there are two."""
         if self._last is None or self._last.own(FrameRole.AFTER):
             return
-        clean = [shot for stem, shot in self._shots if "action" not in stem]
-        shown = clean[-1] if clean else self._shots[-1][1] if self._shots else None
+        shown = _clean(self._shots)
         if shown is not None:
             shown.at = shown.at or self._last.ended
             self._last.show(shown, FrameRole.AFTER, FrameRole.OBSERVED)
@@ -218,6 +223,10 @@ class _Trajectory:
             self._new_items()
         if not run.turns and not run.steps and not self._about:
             raise BadImport(f"There is no turn in {self._entry.name}.")
+        for item in objects(self._about.get("new_items")):  # a call that failed has no file, and its output is here
+            step = self._calls.last_step(str(item.get("call_id") or ""))
+            if step is not None and step.status is StepStatus.UNKNOWN:
+                self._output(item, None)
         run.identity = run.identity or str(self._about.get("trajectory_id") or self._entry.name)
         run.ended = _time(self._about.get("completed_at")) or run.ended
         if status in {"running", ""} and self._about:
@@ -234,18 +243,24 @@ class _Trajectory:
             self._response({"response": {"output": items}}, _time(self._about.get("completed_at")))
 
 
+def _clean(shots: Sequence[tuple[str, DraftPicture]]) -> DraftPicture | None:
+    """Return the last picture of a turn's folder, by name; one with a crosshair where there is no other."""
+    clean = [shot for stem, shot in shots if "action" not in stem]
+    return clean[-1] if clean else shots[-1][1] if shots else None
+
+
 def _self_report(given: JSON) -> DraftOutcome:
     failed = str(given.get("status") or given.get("terminated_status") or "success") in {"failure", "failed", "error"}
     return DraftOutcome("failure" if failed else "success", OutcomeSource.SELF, "terminate")
 
 
 def _parsed(given: Any) -> Any:
-    """Return arguments or an output, which may be JSON in a text."""
-    if isinstance(given, str) and given.lstrip()[:1] in {"{", "["}:
-        try:
-            return parse_json(given)
-        except BadImport:
-            return given
+    """Return arguments or an output, which may be JSON in a text, or an object as Python prints it."""
+    if not isinstance(given, str) or given.lstrip()[:1] not in {"{", "["}:
+        return given
+    for parse in (parse_json, parse_literal):
+        with contextlib.suppress(BadImport):
+            return parse(given)
     return given
 
 

@@ -18,6 +18,7 @@ from footage.storage.importers.safety.documents import (
 )
 from footage.storage.importers.safety.files import Folder, is_pickle, read_file, shown, why_unfit
 from footage.storage.importers.safety.limits import LIMITS, Limits
+from footage.storage.importers.safety.literals import parse_literal
 from footage.storage.importers.safety.pictures import Pictures
 from footage.storage.importers.safety.sniffing import Header, sniff
 
@@ -35,6 +36,7 @@ __all__ = [
     "is_pickle",
     "parse_json",
     "parse_lines",
+    "parse_literal",
     "read_file",
     "read_json",
     "read_lines",
