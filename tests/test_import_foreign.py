@@ -12,7 +12,8 @@ import recordings
 from footage.storage import Store
 from footage.storage.importers import Report, import_paths
 from footage.storage.importers.canvas import Canvas
-from footage.storage.importers.pyautogui import actions_in, joined
+from footage.storage.importers.gestures import joined
+from footage.storage.importers.pyautogui import actions_in
 from footage.trajectory import Action, FrameRole, OutcomeSource, Run, RunStatus, Space, Step, StepStatus
 from recordings import RECORDINGS
 

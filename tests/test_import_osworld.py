@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from footage.storage import Store
+from footage.storage.importers import import_paths
 from footage.trajectory import FrameRole, OutcomeSource, RunStatus
 from foreign import JSON, imported, shot, shown, write
 from samples import noise
@@ -97,6 +98,62 @@ def test_actions_of_every_kind_are_one_step_each(
     assert raw == (action if isinstance(action, dict) else {"code": action})
 
 
+CLAUDE = {"name": "computer", "action_type": "tool_use", "id": "t"}
+SAVED = "".join(f"pyautogui.key{way}('{key}')\n" for way, keys in (("Down", "cs"), ("Up", "sc")) for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("action", "title", "arguments"),
+    [
+        ("pyautogui.moveTo(10, 20)\npyautogui.click(button='right')", "right_click", {"coordinate": [10, 20]}),
+        ("pyautogui.moveTo(10, 20)\npyautogui.doubleClick()", "double_click", {"coordinate": [10, 20]}),
+        (
+            "pyautogui.moveTo(5, 6); pyautogui.dragTo(7, 8, duration=1., button='left'); pyautogui.mouseUp(); ",
+            *("left_click_drag", {"start_coordinate": [5, 6], "coordinate": [7, 8]}),
+        ),
+        (
+            "pyautogui.moveTo(5, 6); pyautogui.mouseDown(); pyautogui.moveTo(7, 8); pyautogui.mouseUp()",
+            *("left_click_drag", {"start_coordinate": [5, 6], "coordinate": [7, 8]}),
+        ),
+        ("pyautogui.mouseDown(3, 4)", "left_mouse_down", {"coordinate": [3, 4]}),
+        ("pyautogui.hotkey('ctrl', 'p'); print('Opened print option')", "key", {"text": "ctrl+p"}),
+        (SAVED, "key", {"text": "c+s"}),
+        (
+            "pyautogui.keyDown('ctrl'); pyautogui.click(1, 2); pyautogui.keyUp('ctrl')",
+            *("left_click", {"coordinate": [1, 2], "text": "ctrl"}),
+        ),
+        ("pyautogui.press('a')\npyautogui.press(' ')\npyautogui.press('enter')", "type", {"text": "a \n"}),
+        ("pyautogui.press('a')\npyautogui.press('f5')", "python:run", None),
+        (
+            "import pyperclip\npyperclip.copy('né')\npyautogui.hotkey('ctrl', 'v')\npyautogui.press('enter')",
+            *("type", {"text": "né\n"}),
+        ),
+        ({"action_type": "DRAG_TO", "parameters": {"x": 5, "y": 6}}, "left_click_drag", {"coordinate": [5, 6]}),
+        (
+            {"action_type": "SCROLL", "parameters": {"dx": 0, "dy": -3}},
+            *("scroll", {"scroll_direction": "down", "scroll_amount": 3}),
+        ),
+        ({"action_type": "KEY_DOWN", "parameters": {"key": "ctrl"}}, "keyboard:key_down", {"text": "ctrl"}),
+        (
+            {"action_type": "CLICK", "parameters": {"x": 1, "y": 2, "num_clicks": 2}},
+            *("double_click", {"coordinate": [1, 2]}),
+        ),
+        ({**CLAUDE, "input": {"action": "screenshot"}, "command": "pyautogui.sleep(0.1)\n"}, "screenshot", {}),
+        (
+            {**CLAUDE, "input": {"action": "left_click", "coordinate": [20, 10]}, "command": "pyautogui.click(30, 15)"},
+            *("left_click", {"coordinate": [30, 15]}),
+        ),
+    ],
+)
+def test_code_that_is_one_gesture_is_that_action(
+    store: Store, tmp_path: Path, action: Any, title: str, arguments: JSON | None
+) -> None:
+    run = imported(store, folder(tmp_path / "r", line(1, 1, action)), "osworld")
+    (step,) = store.steps(run.id)
+    assert step.action.title == title
+    assert arguments is None or dict(step.action.arguments) == arguments
+
+
 @pytest.mark.parametrize(
     ("result", "values"), [("0.0", ["failure"]), ("0.35\n", ["0.35"]), ("", []), ("nonsense", []), (None, [])]
 )
@@ -122,6 +179,12 @@ def test_a_timeout_is_an_error_and_pictures_before_are_before(store: Store, tmp_
     run = imported(store, path, "osworld")
     assert (run.status, run.error) == (RunStatus.ERRORED, "Time limit exceeded in chrome/x")
     assert [(role, derived) for role, derived, _ in shown(store.step(run.id, 0))] == [(BEFORE, False)]
+
+
+def test_a_run_that_failed_before_its_first_step_is_a_run(store: Store, tmp_path: Path) -> None:
+    run = imported(store, write(tmp_path / "r/traj.jsonl", {"Error": "no screenshot"}), "osworld")
+    assert (run.status, run.error, run.steps) == (RunStatus.ERRORED, "no screenshot", 0)
+    assert not import_paths(store, [write(tmp_path / "r/other.jsonl", {"Error": "no screenshot"})]).imported
 
 
 def test_lines_without_a_picture_or_a_moment_find_theirs(store: Store, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from footage.toolcalls import COMPUTER_ACTIONS, PointerTracker, actions_of, point_of
 from footage.trajectory import JSON, Action
 
-__all__ = ["action_of_call", "computer_action"]
+__all__ = ["action_of_call", "computer_action", "key_name"]
 
 _BUTTONS = {
     "right": "right_click",
@@ -50,9 +50,15 @@ _MOST_CLICKS = 20
 _KEY_NAMES = {
     "enter": "Return",
     "return": "Return",
+    "\n": "Return",
+    " ": "space",
     "esc": "Escape",
     "escape": "Escape",
     "backspace": "BackSpace",
+    "left": "Left",
+    "right": "Right",
+    "up": "Up",
+    "down": "Down",
     "arrowleft": "Left",
     "arrowright": "Right",
     "arrowup": "Up",
@@ -64,6 +70,7 @@ _KEY_NAMES = {
     "command": "super",
     "meta": "super",
     "win": "super",
+    "winleft": "super",
     "alt": "alt",
     "option": "alt",
     "shift": "shift",
@@ -71,6 +78,10 @@ _KEY_NAMES = {
     "tab": "Tab",
     "pageup": "Page_Up",
     "pagedown": "Page_Down",
+    "page_up": "Page_Up",
+    "page_down": "Page_Down",
+    "pgup": "Page_Up",
+    "pgdn": "Page_Down",
     "delete": "Delete",
     "home": "Home",
     "end": "End",
@@ -180,4 +191,10 @@ def _number(value: Any) -> float:
 def _keys(fields: Mapping[str, Any]) -> str:
     given = fields.get("keys") or fields.get("key") or fields.get("text") or []
     listed = given if isinstance(given, list) else str(given).replace("-", "+").split("+") if given else []
-    return "+".join(_KEY_NAMES.get(str(key).strip().lower(), str(key).strip()) for key in listed)
+    return "+".join(key_name(str(key)) for key in listed)
+
+
+def key_name(name: str) -> str:
+    """Return the canonical name of a key, whatever others call it; letters are their own."""
+    plain = name.strip() or name
+    return _KEY_NAMES.get(plain.lower(), plain)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from footage.storage.importers.canvas import Canvas
+from footage.storage.importers.computer_calls import key_name
 from footage.toolcalls import PointerTracker
 from footage.trajectory import JSON, Action
 
-__all__ = ["actions_in", "joined"]
+__all__ = ["action_named", "actions_in"]
 
 _LONGEST = 100_000  # characters; code beyond that is kept as it is
 _BUTTONS = {"left": "left_click", "right": "right_click", "middle": "middle_click"}
@@ -27,8 +28,11 @@ _CLICKS = {
     "tripleClick": "triple_click",
     "triple_click": "triple_click",
 }
-_KEYS = {"enter": "Return", "return": "Return", "\n": "Return", "command": "super", "win": "super", "winleft": "super"}
+_BUTTON_MOVES = {"mouseDown": "left_mouse_down", "mouseUp": "left_mouse_up"}
 _POSITIONAL = {
+    "mouseDown": ("x", "y", "button"),
+    "mouseUp": ("x", "y", "button"),
+    "copy": ("text",),
     "dragTo": ("x", "y", "duration"),
     "moveTo": ("x", "y", "duration"),
     "write": ("message", "interval"),
@@ -43,7 +47,7 @@ _POSITIONAL = {
     "terminate": ("status",),
 }
 _CLICK_ARGUMENTS = ("x", "y", "clicks", "interval", "button")
-_MODULES = {"pyautogui", "computer", "time", "pag"}
+_MODULES = {"pyautogui", "computer", "time", "pag", "pyperclip"}
 
 
 def actions_in(code: str, canvas: Canvas, pointer: PointerTracker | None = None) -> list[Action]:
@@ -62,14 +66,20 @@ def actions_in(code: str, canvas: Canvas, pointer: PointerTracker | None = None)
         return [Action("run", {"code": code}, "python", {"code": code})]
     found = []
     for statement in tree.body:
-        remark = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        if remark or isinstance(statement, ast.Import | ast.ImportFrom):
+        if isinstance(statement, ast.Import | ast.ImportFrom) or _is_remark(statement):
             continue
         text = ast.get_source_segment(word, statement) or word
         action = _call(statement, text, canvas, tracker) or Action("run", {"code": text}, "python", {"code": text})
         tracker.follow(action)
         found.append(action)
     return found
+
+
+def _is_remark(statement: ast.stmt) -> bool:
+    """Tell a text that stands alone, and what is merely printed."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    called = value.func if isinstance(value, ast.Call) else None
+    return isinstance(value, ast.Constant) or (isinstance(called, ast.Name) and called.id == "print")
 
 
 def _word(word: str) -> Action:
@@ -100,15 +110,18 @@ def _call(statement: ast.stmt, text: str, canvas: Canvas, tracker: PointerTracke
         if names[:2] == ("x", "y") and isinstance(first, list | tuple) and len(first) == 2:
             given = [*first, *given[1:]]
         fields = {**dict(zip(names, given, strict=False)), **fields}
-    return _action(name, fields, {"code": text}, canvas, tracker)
+    return action_named(name, fields, {"code": text}, canvas, tracker)
 
 
-def _action(name: str, fields: JSON, raw: JSON, canvas: Canvas, tracker: PointerTracker) -> Action | None:
+def action_named(name: str, fields: JSON, raw: JSON, canvas: Canvas, tracker: PointerTracker) -> Action | None:
+    """Return the action of one call, by the function's name and its arguments' names; None for other functions."""
     point = canvas.point(fields.get("x"), fields.get("y"))
     at = {"coordinate": point} if point else {}
     tracked = tracker.position if fields.get("x") is None else None
     if name in _CLICKS:
         return Action(_click(name, fields), at, raw=raw, space=canvas.space, tracked=tracked)
+    if name in _BUTTON_MOVES:
+        return Action(_BUTTON_MOVES[name], at, raw=raw, space=canvas.space, tracked=tracked)
     if name == "moveTo":
         return Action("mouse_move", at, raw=raw, space=canvas.space)
     if name in {"dragTo", "drag"}:
@@ -138,7 +151,7 @@ def _scroll(name: str, fields: Mapping[str, Any]) -> JSON:
 
 def _keys(given: Any) -> list[str]:
     found = given if isinstance(given, list | tuple) else [given]
-    return [_KEYS.get(str(key).lower(), str(key)) for key in found if key is not None]
+    return [key_name(str(key)) for key in found if key is not None]
 
 
 def _press(fields: JSON, raw: JSON) -> Action:
@@ -160,8 +173,7 @@ _OTHERS: dict[str, Callable[[JSON, JSON], Action]] = {
     "hotkey": lambda fields, raw: Action("key", {"text": "+".join(_keys(fields.get("keys")))}, raw=raw),
     "keyDown": lambda fields, raw: Action("key_down", {"text": "+".join(_keys(fields.get("key")))}, "keyboard", raw),
     "keyUp": lambda fields, raw: Action("key_up", {"text": "+".join(_keys(fields.get("key")))}, "keyboard", raw),
-    "mouseDown": lambda _, raw: Action("left_mouse_down", {}, raw=raw),
-    "mouseUp": lambda _, raw: Action("left_mouse_up", {}, raw=raw),
+    "copy": lambda fields, raw: Action("copy", {"text": str(fields.get("text", ""))}, "clipboard", raw),
     "sleep": _wait,
     "wait": _wait,
     "terminate": lambda fields, raw: Action("terminate", {"status": str(fields.get("status", ""))}, "agent", raw),
@@ -170,34 +182,3 @@ _OTHERS: dict[str, Callable[[JSON, JSON], Action]] = {
 
 def _typed(message: Any) -> str:
     return "".join(map(str, message)) if isinstance(message, list | tuple) else str(message)
-
-
-def joined(actions: list[Action]) -> list[Action]:
-    """
-    Join what one gesture takes two calls for: a move and the drag or scroll that begins there; text and its Return.
-
-    Several calls that are no such pair stay several.
-    """
-    made: list[Action] = []
-    for action in actions:
-        before = made[-1] if made else None
-        pair = _pair(before, action) if before else None
-        if pair:
-            made[-1] = pair
-        else:
-            made.append(action)
-    return made
-
-
-def _pair(first: Action, second: Action) -> Action | None:
-    code = {"code": f"{(first.raw or {}).get('code', '')}\n{(second.raw or {}).get('code', '')}"}
-    kinds = (first.name, second.name)
-    if kinds == ("mouse_move", "left_click_drag") or (
-        kinds == ("mouse_move", "scroll") and "coordinate" in first.arguments
-    ):
-        name = "start_coordinate" if second.name == "left_click_drag" else "coordinate"
-        start = {name: first.arguments["coordinate"]} if "coordinate" in first.arguments else {}
-        return Action(second.name, {**second.arguments, **start}, raw=code, space=second.space)
-    if kinds == ("type", "key") and second.arguments.get("text") == "Return" and "repeat" not in second.arguments:
-        return Action("type", {"text": f"{first.arguments.get('text', '')}\n"}, raw=code)
-    return None

@@ -29,8 +29,9 @@ from footage.storage.importers.draft import (
     DraftTurn,
 )
 from footage.storage.importers.entry import Entry
+from footage.storage.importers.gestures import joined
 from footage.storage.importers.messages import objects
-from footage.storage.importers.pyautogui import actions_in, joined
+from footage.storage.importers.pyautogui import actions_in
 from footage.toolcalls import PointerTracker
 from footage.trajectory import JSON, FrameRole, OutcomeSource, RunStatus
 

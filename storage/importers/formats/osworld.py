@@ -25,8 +25,10 @@ from footage.storage.importers.computer_calls import computer_action
 from footage.storage.importers.derive import derive_before
 from footage.storage.importers.draft import DraftOutcome, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.storage.importers.entry import Entry
+from footage.storage.importers.gestures import joined
 from footage.storage.importers.messages import text_of
-from footage.storage.importers.pyautogui import actions_in, joined
+from footage.storage.importers.pyautogui import action_named, actions_in
+from footage.toolcalls import CLICKS, COMPUTER_ACTIONS, PointerTracker, actions_of
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus, StepStatus
 
 __all__ = ["NAME", "read", "recognise"]
@@ -36,19 +38,21 @@ NAME = "osworld"
 _TIME = re.compile(r"(\d{8})@(\d{6})_?(\d{0,6})")
 _CODE = ("code", "command", "action")
 _STATES = frozenset({"DONE", "FAIL", "WAIT"})
-_TYPES = {
+_CALLS = {
     "CLICK": "click",
-    "RIGHT_CLICK": "right_click",
-    "DOUBLE_CLICK": "double_click",
-    "MOVE_TO": "move",
-    "MOUSE_DOWN": "mouse_down",
-    "MOUSE_UP": "mouse_up",
-    "SCROLL": "scroll",
-    "TYPING": "type",
-    "PRESS": "keypress",
+    "RIGHT_CLICK": "rightClick",
+    "DOUBLE_CLICK": "doubleClick",
+    "MOVE_TO": "moveTo",
+    "MOUSE_DOWN": "mouseDown",
+    "MOUSE_UP": "mouseUp",
+    "TYPING": "typewrite",
+    "PRESS": "press",
+    "KEY_DOWN": "keyDown",
+    "KEY_UP": "keyUp",
     "HOTKEY": "hotkey",
-    "DRAG_TO": "drag",
+    "DRAG_TO": "dragTo",
 }
+"""The benchmark's own action space, and the calls it is carried out by."""
 _TASKS = ("instruction.txt", "task.txt")
 _SPOKEN = (
     "response",
@@ -65,7 +69,11 @@ _SPOKEN = (
 def recognise(entry: Entry) -> bool:
     """Tell a trajectory by its first line: numbered, with a moment, a picture, or an action and its reward."""
     first = entry.first if entry.kind in {"json", "jsonl"} else None
-    if not isinstance(first, dict) or "step_num" not in first:
+    if not isinstance(first, dict):
+        return False
+    if first.keys() == {"Error"}:  # of a run that failed before its first step
+        return entry.name == "traj.jsonl"
+    if "step_num" not in first:
         return False
     if {"action_timestamp", "screenshot_file", "screenshot_file_before_exec"} & first.keys():
         return True
@@ -150,7 +158,8 @@ class _Result:
         fields: JSON = dict(action) if isinstance(action, Mapping) else {"code": action}
         made = self._actions(action, fields)
         acting = joined([one for one in made if one.name != "wait"]) or made[:1]  # code often sleeps after what it does
-        one = acting[0] if len(acting) == 1 else _combined(acting, fields)
+        one = _called(fields.get("input"), acting, self._calls.pointer)
+        one = one or (acting[0] if len(acting) == 1 else _combined(acting, fields))
         (step,) = self._calls.add_actions(turn, call, [replace(one, raw=fields)], at=at)
         step.status = StepStatus.EXECUTED
         return step
@@ -163,9 +172,9 @@ class _Result:
         code = next((fields[key] for key in _CODE if isinstance(fields.get(key), str)), "")
         if code or isinstance(action, str):
             return actions_in(code, canvas, pointer) or [Action("run", {"code": code}, "python")]
-        given = fields.get("parameters")
-        found = computer_action(_TYPES.get(kind, kind), given if isinstance(given, Mapping) else fields, pointer)
-        return [found or Action(kind.lower() or "unknown", fields, "agent")]
+        inner = fields.get("parameters")
+        given: JSON = dict(inner) if isinstance(inner, Mapping) else fields
+        return [_of_space(kind, given, canvas, pointer) or Action(kind.lower() or "unknown", fields, "agent")]
 
     def _picture(self, line: JSON, key: str) -> DraftPicture | None:
         name = line.get(key)
@@ -241,6 +250,32 @@ def _combined(actions: list[Action], fields: JSON) -> Action:
         arguments["coordinate"] = placed.arguments["coordinate"]
     typed = [str(action.arguments.get("text", "")) for action in actions if action.name == "type"]
     return Action("run", arguments | ({"text": "".join(typed)} if typed else {}), "python")
+
+
+def _of_space(kind: str, given: JSON, canvas: Canvas, pointer: PointerTracker) -> Action | None:
+    """Return an action of the benchmark's own space, or of another one that names computer actions."""
+    if kind == "SCROLL" and {"dx", "dy"} & given.keys():
+        name, clicks = ("vscroll", given.get("dy")) if given.get("dy") else ("hscroll", given.get("dx"))
+        return action_named(name, {"clicks": clicks}, given, canvas, pointer)
+    if kind not in _CALLS:
+        return computer_action(kind, given, pointer)
+    words = {"clicks": given.get("num_clicks"), "message": given.get("text")}
+    found = action_named(_CALLS[kind], given | words, given, canvas, pointer)
+    if found is not None:
+        pointer.follow(found)
+    return found
+
+
+def _called(given: Any, acting: list[Action], pointer: PointerTracker) -> Action | None:
+    """Return the action that a call of the Messages API names, at the places its code has: those are scaled."""
+    if not isinstance(given, Mapping) or given.get("action") not in COMPUTER_ACTIONS:
+        return None
+    (told,) = actions_of({"type": "tool_use", "name": "computer", "input": given})
+    kept = {key: value for key, value in told.arguments.items() if not key.endswith("coordinate")}
+    places = [{k: v for k, v in one.arguments.items() if k.endswith("coordinate")} for one in acting]
+    found: JSON = next((place for place in reversed(places) if "coordinate" in place), {})
+    tracked = pointer.position if not found and told.name in CLICKS | {"scroll"} else None
+    return replace(told, arguments=kept | found, tracked=tracked)
 
 
 def _spoken(response: Any) -> str:
