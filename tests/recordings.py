@@ -126,15 +126,17 @@ def online_mind2web(folder: Path) -> Path:
 
 
 def browser_use(folder: Path) -> Path:
-    """A history as current versions write it: lists, picture files, metadata; the second action was not reached."""
+    """A history as current versions write it: lists, picture files, metadata; the third action was not reached."""
     put(folder / "screenshots/step_1.png", screen(1))
     put(folder / "screenshots/step_2.png", screen(2))
     brain = {"evaluation_previous_goal": "", "memory": "1 of 2", "next_goal": "Accept cookies", "thinking": "hm"}
+    seen = {"click": {"coordinate_x": 121, "coordinate_y": 60}}  # on a picture twice as large
     first: JSON = {
-        "model_output": {**brain, "action": [{"click": {"index": 40}}, {"input": {"index": 3, "text": "hi"}}]}
+        "model_output": {**brain, "action": [{"click": {"index": 40}}, seen, {"input": {"index": 3, "text": "hi"}}]}
     }
-    first |= {"result": [{"extracted_content": "Clicked 40"}], "metadata": _metadata(0)}
-    first["state"] = {"url": "u", "title": "t", "interacted_element": [None, None]}
+    clicked = {"extracted_content": "Clicked", "metadata": {"click_x": 60.5, "click_y": 30}}
+    first |= {"result": [{"long_term_memory": "Clicked 40"}, clicked], "metadata": _metadata(0)}
+    first["state"] = {"url": "u", "title": "t", "interacted_element": [None, None, None]}
     first["state"]["screenshot_path"] = "/home/somebody/run/screenshots/step_1.png"
     failed = {
         "model_output": None,
@@ -146,7 +148,8 @@ def browser_use(folder: Path) -> Path:
         "model_output": {**brain, "action": [{"done": {"text": "ok", "success": False}}]},
         "metadata": _metadata(2),
     }
-    done |= {"result": [{"is_done": True, "success": False, "extracted_content": "ok"}]}
+    judged = {"reasoning": "It looks done.", "verdict": True, "failure_reason": ""}
+    done |= {"result": [{"is_done": True, "success": False, "extracted_content": "ok", "judgement": judged}]}
     done["state"] = {"url": "u", "screenshot_path": "screenshots/step_2.png", "interacted_element": [None]}
     return put(folder / "history.json", {"history": [first, failed, done]})
 

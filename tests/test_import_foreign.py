@@ -165,13 +165,18 @@ def test_labels_of_online_mind2web(store: Store, tmp_path: Path, labels: object,
 def test_browser_use(store: Store, tmp_path: Path) -> None:
     run, steps, report = brought(store, recordings.browser_use(tmp_path / "s"))
     assert not report.skipped
-    assert names(steps) == ["browser:click", "browser:input", "browser:done"]
-    assert [step.status for step in steps] == [StepStatus.EXECUTED, StepStatus.NOT_EXECUTED, StepStatus.EXECUTED]
+    assert names(steps) == ["browser:click", "left_click", "browser:input", "browser:done"]
+    executed, left = StepStatus.EXECUTED, StepStatus.NOT_EXECUTED
+    assert [step.status for step in steps] == [executed, executed, left, executed]
     assert [turn.status for turn in store.turns(run.id)] == ["completed", "errored", "completed"]
-    assert [(o.value, o.source) for o in run.outcomes] == [("failure", OutcomeSource.SELF)]
-    assert [sides(step) for step in steps] == [{BEFORE: [False]}, {AFTER: [True]}, {BEFORE: [False]}]
+    assert [(o.value, o.source) for o in run.outcomes] == [
+        ("failure", OutcomeSource.SELF),
+        ("success", OutcomeSource.JUDGE),
+    ]
+    assert [sides(step) for step in steps] == [{BEFORE: [False]}, {}, {AFTER: [True]}, {BEFORE: [False]}]
     assert (run.ended.wall_ns - run.started.wall_ns) // 10**9 == 23  # type: ignore[union-attr]
-    assert all(step.action.point is None for step in steps)
+    assert steps[0].result_text == "Clicked 40"
+    assert [step.action.point for step in steps] == [None, (60, 30), None, None]  # where the page was clicked
 
 
 def test_browser_use_of_2024(store: Store, tmp_path: Path) -> None:

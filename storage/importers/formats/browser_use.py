@@ -66,6 +66,10 @@ def _end(run: DraftRun, last: JSON) -> None:
         return
     value = "failure" if last.get("success") is False else "success"
     run.outcomes.append(DraftOutcome(value, OutcomeSource.SELF, str(last.get("extracted_content") or "")))
+    judged = _single(last.get("judgement"))
+    if isinstance(judged.get("verdict"), bool):
+        why = str(judged.get("failure_reason") or judged.get("reasoning") or "")
+        run.outcomes.append(DraftOutcome("success" if judged["verdict"] else "failure", OutcomeSource.JUDGE, why))
 
 
 def _add(entry: Entry, run: DraftRun, item: JSON) -> None:
@@ -88,8 +92,10 @@ def _add(entry: Entry, run: DraftRun, item: JSON) -> None:
     elements = state.get("interacted_element")
     for index, action in enumerate(actions):
         element = elements[index] if isinstance(elements, list) and index < len(elements) else None
-        step = DraftStep(_action(action, element, picture), turn=len(run.turns) - 1, call_index=index, started=started)
-        _finish(step, results[index] if index < len(results) else None)
+        result = results[index] if index < len(results) else None
+        made = _action(action, element, picture, _single(result.get("metadata") if result else None))
+        step = DraftStep(made, turn=len(run.turns) - 1, call_index=index, started=started)
+        _finish(step, result)
         if not index:
             step.show(picture, FrameRole.BEFORE)
         run.steps.append(step)
@@ -99,7 +105,7 @@ def _finish(step: DraftStep, result: JSON | None) -> None:
     if result is None:  # a change of the page ends a reply's actions
         step.status = StepStatus.NOT_EXECUTED
         return
-    step.result_text = str(result.get("extracted_content") or "")
+    step.result_text = str(result.get("extracted_content") or result.get("long_term_memory") or "")
     step.error = str(result.get("error") or "")
     step.status = StepStatus.FAILED if step.error else StepStatus.EXECUTED
 
@@ -111,15 +117,19 @@ def _content(output: JSON) -> list[JSON]:
     return [*content, {"type": "text", "text": str(brain["next_goal"])}] if brain.get("next_goal") else content
 
 
-def _action(action: JSON, element: Any, picture: DraftPicture | None) -> Action:
-    """Return an action under its own name; one that gives coordinates is a click on the picture."""
+def _action(action: JSON, element: Any, picture: DraftPicture | None, done: JSON) -> Action:
+    """
+    Return an action under its own name; one that gives coordinates is a click on the picture.
+
+    `done` is what was told of it afterwards: a click's place on the page, which the model may have seen smaller.
+    """
     name = next(iter(action), "unknown")
     given = _single(action.get(name))
-    raw = {**action, **({"interacted_element": element} if element else {})}
+    raw = {**action, **({"interacted_element": element} if element else {}), **({"metadata": done} if done else {})}
     x, y = given.get("coordinate_x"), given.get("coordinate_y")
     if x is not None and y is not None:
         canvas = Canvas(picture.size if picture else None)
-        point = canvas.point(x, y)
+        point = canvas.point(done.get("click_x", x), done.get("click_y", y))
         return Action("left_click", {"coordinate": point} if point else {}, raw=raw)
     if name == "wait":
         seconds = given.get("seconds")
