@@ -245,7 +245,9 @@ def playwright(folder: Path) -> Path:
         {"type": "screencast-frame", "sha1": "b.jpeg", "timestamp": 1030, **size, **page},
         {"type": "after", "callId": "call@1", "endTime": 1040},
         {"type": "before", "callId": "call@2", "startTime": 1050, "stepId": "pw:api@3", **click, **page},
+        {"type": "screencast-frame", "sha1": "c.jpeg", "timestamp": 1053, **size, **page},  # the button appears
         {"type": "input", "callId": "call@2", "point": {"x": 320.5, "y": 120.0}},
+        {"type": "frame-snapshot", "snapshot": {"callId": "call@2", "snapshotName": "input@call@2", "timestamp": 1054}},
         {"type": "log", "callId": "call@2", "time": 1055, "message": "attempting click action"},
         {"type": "screencast-frame", "sha1": "gone.jpeg", "timestamp": 1060, **size, **page},
         {"type": "after", "callId": "call@2", "endTime": 1070, "error": {"message": "Timeout 30 ms exceeded"}},
@@ -274,6 +276,7 @@ def playwright(folder: Path) -> Path:
         archive.writestr("test.trace", "\n".join(map(json.dumps, runner)))
         archive.writestr("resources/a.jpeg", jpeg(1))
         archive.writestr("resources/b.jpeg", jpeg(2))
+        archive.writestr("resources/c.jpeg", jpeg(3))
     return path
 
 

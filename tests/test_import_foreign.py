@@ -256,8 +256,8 @@ def test_playwright(store: Store, tmp_path: Path) -> None:
         "attempting click action",
     )
     assert sides(goto) == {BETWEEN: [False], AFTER: [False]}
-    assert sides(click) == {BEFORE: [True], AFTER: [True]}
-    assert [skipped.reason for skipped in report.skipped] == ["1 of its 3 pictures are not in the archive"]
+    assert sides(click) == {BEFORE: [False], AFTER: [True]}  # as it was when the click had found its target
+    assert [skipped.reason for skipped in report.skipped] == ["1 of its 4 pictures are not in the archive"]
     assert [(o.value, o.source) for o in run.outcomes] == [("failure", OutcomeSource.EVALUATOR)]
     assert click.started is not None
     assert click.started.wall_ns == 1_750_000_000_050 * 10**6

@@ -17,6 +17,8 @@ from footage.trajectory import JSON, Action
 __all__ = ["Call", "FrameEvent", "Trace", "action_of", "merged"]
 
 _HOUSEKEEPING = ("hook@", "fixture@", "attach@", "test.attach@")
+_ACTED = ("input@", "action@")
+"""How the snapshots of a page are named that are taken just before a call acts on it."""
 _CLICKS = {"click": "left_click", "dblclick": "double_click", "tap": "left_click", "hover": "mouse_move"}
 _MOUSE = {
     "mouseClick": "left_click",
@@ -52,6 +54,8 @@ class Call:
     step: str = ""
     """The id of the test runner's own record of this call."""
     parent: str = ""
+    acted: float | None = None
+    """When it acted on the page, having waited for its target; None where that is not told."""
     ended: float | None = None
     error: str = ""
     point: tuple[Any, Any] | None = None
@@ -60,6 +64,11 @@ class Call:
     viewport: tuple[int, int] | None = None
     started_ns: int | None = None
     ended_ns: int | None = None
+
+    @property
+    def moment(self) -> float:
+        """When the page was as this call found it: it may have waited for that since it began."""
+        return self.started if self.acted is None else self.acted
 
 
 class Trace:
@@ -76,6 +85,7 @@ class Trace:
         """What brings this trace's times to the clock that all traces share."""
         self._viewport: tuple[int, int] | None = None
         self._offset: float | None = None
+        self._acted: dict[str, float] = {}
 
     @classmethod
     def read(cls, data: bytes, name: str) -> Trace:
@@ -130,6 +140,8 @@ class Trace:
             self.frames.append(
                 FrameEvent(str(event["sha1"]), str(event.get("pageId", "")), _ms(event["timestamp"]), size)
             )
+        elif kind == "frame-snapshot" and str(event["snapshot"].get("snapshotName")).startswith(_ACTED):
+            self._acted[str(event["snapshot"]["callId"])] = _ms(event["snapshot"]["timestamp"])
         elif kind == "error":
             self.errors.append(str(event.get("message", ""))[:2000])
 
@@ -185,6 +197,7 @@ class Trace:
         for call in self.calls.values():
             call.started_ns, call.ended_ns = self.wall_ns(call.started), self.wall_ns(call.ended)
             call.started = self.shared(call.started)
+            call.acted = self.shared(self._acted[call.id]) if call.id in self._acted else None
             call.ended = self.shared(call.ended) if call.ended is not None else None
 
 

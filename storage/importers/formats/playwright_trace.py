@@ -103,8 +103,8 @@ def _screens(run: DraftRun, archive: Archive, traces: list[Trace]) -> list[_Scre
 
 
 def _before(call: Call, screens: list[_Screen]) -> _Screen | None:
-    """Return what the call's page showed when the call began."""
-    mine = [s for s in screens if s.since <= call.started and (not call.page or s.page == call.page)]
+    """Return what the call's page showed when the call acted on it."""
+    mine = [s for s in screens if s.since <= call.moment and (not call.page or s.page == call.page)]
     return mine[-1] if mine else None
 
 
@@ -120,7 +120,7 @@ def _step(call: Call, screen: _Screen | None) -> DraftStep:
 
 def _show(run: DraftRun, calls: list[Call], screens: list[_Screen]) -> None:
     """
-    Give the steps their pictures: what was shown when a call began, and all that came until the next one.
+    Give the steps their pictures: what was shown when a call acted, and all that came until the next one.
 
     A picture is one step's own, and derived where it still holds for others.
     """
@@ -131,10 +131,10 @@ def _show(run: DraftRun, calls: list[Call], screens: list[_Screen]) -> None:
         if before is not None:
             step.show(before.picture, FrameRole.BEFORE, derived=before.shown)
             before.shown = True
-        for early in [s for s in rest if s.since <= call.started and not s.shown]:
+        for early in [s for s in rest if s.since <= call.moment and not s.shown]:
             step.show(early.picture, FrameRole.BETWEEN)
             early.shown = True
-        rest = [s for s in rest if s.since > call.started]
+        rest = [s for s in rest if s.since > call.moment]
         during = [s for s in rest if s.since <= following]
         own = [s for s in during if not call.page or s.page == call.page]
         for screen in during:
