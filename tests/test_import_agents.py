@@ -248,6 +248,16 @@ def test_an_atif_trajectory_has_its_calls_observations_and_pictures(store: Store
     assert [note.text for note in store.notes(run.id)] == ["the user said: Go on"]
 
 
+def test_the_trial_beside_an_atif_trajectory_tells_its_task_and_what_became_of_it(store: Store, tmp_path: Path) -> None:
+    write(tmp_path / "t/agent/trajectory.json", atif({"source": "user", "message": "Do it"}))
+    trial = {"task_name": "scan", "verifier_result": {"rewards": {"reward": 0.0}}}
+    failure = {"exception_type": "AgentTimeoutError", "exception_message": "after 900 s"}
+    write(tmp_path / "t/result.json", {**trial, "exception_info": failure})
+    run = imported(store, tmp_path / "t", "atif")
+    assert (run.task_id, run.status, run.error) == ("scan", RunStatus.ERRORED, "AgentTimeoutError: after 900 s")
+    assert [(o.value, o.source) for o in run.outcomes] == [("failure", OutcomeSource.EVALUATOR)]
+
+
 def test_an_observation_of_no_call_is_a_step_and_copied_context_is_none(store: Store, tmp_path: Path) -> None:
     write(
         tmp_path / "t.json",

@@ -8,7 +8,8 @@ ATIF, the Agent Trajectory Interchange Format, versions 1.0 to 1.8: one JSON fil
 
 A step of the agent is a turn here, each of its calls a step. Pictures of a result were taken after its call; a picture
 in a message shows the screen before what follows. Steps that are copied context are the first turn's request.
-A verdict may lie beside it, as the verifier's reward. Files that footage wrote say more, in `extra`.
+What became of the trial may lie beside it: the verifier's reward, or why it failed. Files that footage wrote say more,
+in `extra`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from footage.storage.importers.draft import DraftNote, DraftOutcome, DraftPictur
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.messages import blocks_of, objects, picture_of, text_of, usage_of, wall_ns
 from footage.storage.importers.own_atif import own_action, own_facts, own_result
-from footage.trajectory import JSON, Action, FrameRole, OutcomeSource
+from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus
 
 __all__ = ["NAME", "read", "recognise"]
 
@@ -49,7 +50,13 @@ def read(entry: Entry) -> Iterator[DraftRun]:
     times = [turn.started for turn in run.turns if turn.started is not None]
     run.started, run.ended = run.started or min(times, default=None), max(times, default=None)
     derive_before_from_last(run)
-    reward = _reward(entry)
+    trial = _trial(entry)
+    run.task_id = run.task_id or str(trial.get("task_name") or "")
+    failure = trial.get("exception_info")
+    if isinstance(failure, dict):
+        told = [str(failure[key]) for key in ("exception_type", "exception_message") if failure.get(key)]
+        run.status, run.error = RunStatus.ERRORED, ": ".join(told) or "the trial failed"
+    reward = _reward(entry, trial)
     if reward is not None:
         value = {1.0: "success", 0.0: "failure"}.get(reward, str(reward))
         run.outcomes.append(DraftOutcome(value, OutcomeSource.EVALUATOR, f"reward {reward}"))
@@ -178,7 +185,14 @@ class _Trajectory:
         return self._files[path]
 
 
-def _reward(entry: Entry) -> float | None:
+def _trial(entry: Entry) -> JSON:
+    """Return what is told of the trial that the trajectory is of, where it lies beside it."""
+    found = entry.beside("result.json", up=1)
+    trial: Any = found.value if found else None
+    return trial if isinstance(trial, dict) else {}
+
+
+def _reward(entry: Entry, trial: JSON) -> float | None:
     """Return the verifier's reward, where it lies beside the trajectory."""
     text = entry.beside("verifier/reward.txt", up=2)
     if text is not None:
@@ -186,8 +200,7 @@ def _reward(entry: Entry) -> float | None:
             return float(text.data.decode("utf-8", "replace").strip()[:40])
         except ValueError:
             return None
-    found = entry.beside("result.json", up=1)
-    verdict: Any = found.value if found else None
+    verdict: Any = trial
     for key in ("verifier_result", "rewards", "reward"):
         verdict = verdict.get(key) if isinstance(verdict, dict) else verdict
     return float(verdict) if isinstance(verdict, int | float) else None
