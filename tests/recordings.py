@@ -135,7 +135,8 @@ def browser_use(folder: Path) -> Path:
         "model_output": {**brain, "action": [{"click": {"index": 40}}, seen, {"input": {"index": 3, "text": "hi"}}]}
     }
     clicked = {"extracted_content": "Clicked", "metadata": {"click_x": 60.5, "click_y": 30}}
-    first |= {"result": [{"long_term_memory": "Clicked 40"}, clicked], "metadata": _metadata(0)}
+    named = {"long_term_memory": "Clicked 40", "metadata": {"click_x": 20.0, "click_y": 15.5}}
+    first |= {"result": [named, clicked], "metadata": _metadata(0)}
     first["state"] = {"url": "u", "title": "t", "interacted_element": [None, None, None]}
     first["state"]["screenshot_path"] = "/home/somebody/run/screenshots/step_1.png"
     failed = {

@@ -176,7 +176,7 @@ def test_browser_use(store: Store, tmp_path: Path) -> None:
     assert [sides(step) for step in steps] == [{BEFORE: [False]}, {}, {AFTER: [True]}, {BEFORE: [False]}]
     assert (run.ended.wall_ns - run.started.wall_ns) // 10**9 == 23  # type: ignore[union-attr]
     assert steps[0].result_text == "Clicked 40"
-    assert [step.action.point for step in steps] == [None, (60, 30), None, None]  # where the page was clicked
+    assert [step.action.point for step in steps] == [(20, 15), (60, 30), None, None]  # where the page was clicked
 
 
 def test_browser_use_of_2024(store: Store, tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def test_a_point_outside_the_picture_gets_a_caption_and_no_marker() -> None:
     assert centres(drawn, "caption") == [(100, 100)]
 
 
+def test_an_action_of_a_browser_is_marked_where_it_was_carried_out() -> None:
+    drawn = draw(Action("click", {"index": 4, **POINT}, "browser"), frame())
+    assert centres(drawn) == [(417.5, 523.5)]
+    assert len(centres(drawn, "caption")) == 1
+    assert centres(draw(Action("locate", POINT, "maps"), frame())) == []  # another tool's coordinate is no pixel
+
+
 def test_a_drag_is_drawn_from_its_start_to_its_end() -> None:
     drawn = draw(Action("left_click_drag", {"start_coordinate": [10, 20], "coordinate": [30, 5]}), frame())
     assert centres(drawn) == [(10.5, 20.5), (30.5, 5.5)]

@@ -87,6 +87,8 @@ def draw(action: Action, frame: Frame, regions: Iterable[Region] = ()) -> Markup
     """
     lens = Lens.of(frame)
     shape = _SHAPES.get(action.name) if action.is_computer else None
+    if action.namespace == "browser" and action.point is not None:
+        shape = _placed
     points = [point for point in (_start(action), action.point) if point is not None]
     if shape is not None and action.name != "zoom" and not (points and all(lens.shows(point) for point in points)):
         shape = None
@@ -157,6 +159,13 @@ def _zoom(action: Action, lens: Lens) -> list[str]:
         return _caption(action, lens)
     (x0, x1), (y0, y1) = sorted((box[0], box[2])), sorted((box[1], box[3]))
     return [_rectangle(lens.rectangle(Region(x0, y0, x1 - x0, y1 - y0)), "looked"), *_caption(action, lens)]
+
+
+def _placed(action: Action, lens: Lens) -> list[str]:
+    """Mark where a browser's action was carried out, and tell it: its name says too little."""
+    point = action.point
+    assert point is not None
+    return [_mark(lens, point, [_ring(13), _dot()], ""), *_caption(action, lens)]
 
 
 def _caption(action: Action, lens: Lens) -> list[str]:

@@ -6,7 +6,8 @@ browser-use: an `AgentHistoryList` as JSON, in the shapes that its versions wrot
 
 The first versions had one action and one result, not lists; thoughts stand beside the actions or under
 `current_state`; pictures are base64 at first, and files later. A picture was taken before the actions. Elements are
-named by their index on the page: no action has a position, but one that names coordinates itself.
+named by their index on the page; where an action was carried out is told with its result by later versions, in pixels
+of the page, and by an action itself that names coordinates, on a picture that may be scaled.
 """
 
 from __future__ import annotations
@@ -121,20 +122,21 @@ def _action(action: JSON, element: Any, picture: DraftPicture | None, done: JSON
     """
     Return an action under its own name; one that gives coordinates is a click on the picture.
 
-    `done` is what was told of it afterwards: a click's place on the page, which the model may have seen smaller.
+    `done` is what was told of it afterwards: its place on the page, which the model may have seen larger or smaller.
     """
     name = next(iter(action), "unknown")
     given = _single(action.get(name))
     raw = {**action, **({"interacted_element": element} if element else {}), **({"metadata": done} if done else {})}
-    x, y = given.get("coordinate_x"), given.get("coordinate_y")
-    if x is not None and y is not None:
-        canvas = Canvas(picture.size if picture else None)
-        point = canvas.point(done.get("click_x", x), done.get("click_y", y))
-        return Action("left_click", {"coordinate": point} if point else {}, raw=raw)
+    canvas = Canvas(picture.size if picture else None)
+    told = [canvas.point(done.get(f"{kind}_x"), done.get(f"{kind}_y")) for kind in ("click", "input")]
+    point = told[0] or told[1] or canvas.point(given.get("coordinate_x"), given.get("coordinate_y"))
+    place: JSON = {"coordinate": point} if point else {}
+    if given.get("coordinate_x") is not None and given.get("coordinate_y") is not None:
+        return Action("left_click", place, raw=raw)
     if name == "wait":
         seconds = given.get("seconds")
         return Action("wait", {"duration": seconds} if isinstance(seconds, int | float) else {}, raw=raw)
-    return Action(name, {k: v for k, v in given.items() if k != "coordinate"}, "browser", raw)
+    return Action(name, {**{k: v for k, v in given.items() if k != "coordinate"}, **place}, "browser", raw)
 
 
 def _picture(entry: Entry, run: DraftRun, state: JSON) -> DraftPicture | None:
