@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +262,25 @@ def test_playwright(store: Store, tmp_path: Path) -> None:
     assert [(o.value, o.source) for o in run.outcomes] == [("failure", OutcomeSource.EVALUATOR)]
     assert click.started is not None
     assert click.started.wall_ns == 1_750_000_000_050 * 10**6
+
+
+def test_playwright_that_was_not_packed(store: Store, tmp_path: Path) -> None:
+    with zipfile.ZipFile(recordings.playwright(tmp_path / "packed")) as archive:
+        archive.extractall(tmp_path / "traces")
+    (tmp_path / "traces/test.trace").unlink()
+    _, steps, report = brought(store, tmp_path / "traces")
+    assert names(steps) == ["browser:page.goto", "left_click"]
+    assert (steps[1].action.point, sides(steps[1])) == ((80, 30), {BEFORE: [False], AFTER: [True]})
+    assert [skipped.reason for skipped in report.skipped] == ["1 of its 4 pictures are not in the archive"]
+
+
+def test_playwright_of_a_version_to_come_is_told_of(store: Store, tmp_path: Path) -> None:
+    trace = recordings.put(tmp_path / "a.trace", {"type": "context-options", "version": 99, "options": {}})
+    _, steps, report = brought(store, trace)
+    assert not steps
+    assert [skipped.reason for skipped in report.skipped] == [
+        "a.trace: its version 99 is newer than those that footage knows (up to 8)"
+    ]
 
 
 def test_playwright_version_3(store: Store, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from footage.trajectory import JSON, Action
 
 __all__ = ["Call", "FrameEvent", "Trace", "action_of", "merged"]
 
+NEWEST = 8
+"""The newest version of traces that is known."""
 _HOUSEKEEPING = ("hook@", "fixture@", "attach@", "test.attach@")
 _ACTED = ("input@", "action@")
 """How the snapshots of a page are named that are taken just before a call acts on it."""
@@ -153,8 +155,11 @@ class Trace:
         self.title = str(event.get("title") or "")
         known = ("browserName", "playwrightVersion", "platform", "sdkLanguage")
         self.about = {key: str(event[key]) for key in known if event.get(key)}
-        if event.get("version") is not None:
-            self.about["trace version"] = str(event["version"])
+        version: Any = event.get("version")
+        if version is not None:
+            self.about["trace version"] = str(version)
+        if _is_number(version) and version > NEWEST:
+            self.problems.append(f"its version {version} is newer than those that footage knows (up to {NEWEST})")
         if _is_number(event.get("wallTime")) and _is_number(event.get("monotonicTime")):
             self._offset = float(event["wallTime"]) - float(event["monotonicTime"])
 

@@ -1,5 +1,6 @@
 """
-Playwright traces: a zip with `*.trace` (JSON lines) and `resources/`, of the versions 3 to 8.
+Playwright traces: a zip with `*.trace` (JSON lines) and `resources/`, of the versions 3 to 8; or not packed, as a
+browser writes them that keeps on recording: then each `*.trace` is a run.
 
 A trace of a browser context tells of calls to the API (`before`, `input`, `after` with one `callId`; one `action` in
 version 3) and of the screen (`screencast-frame`). One of the test runner tells of the same calls by other ids, of
@@ -10,6 +11,7 @@ next one. Times are milliseconds of a monotonic clock, one for each process that
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +19,7 @@ from footage.errors import BadImport
 from footage.storage.importers.draft import DraftNote, DraftOutcome, DraftPicture, DraftRun, DraftStep
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.playwright import Call, Trace, action_of, merged
-from footage.storage.importers.safety import LIMITS, Archive
+from footage.storage.importers.safety import LIMITS, Archive, Folder
 from footage.trajectory import FrameRole, OutcomeSource, RunStatus, StepStatus
 
 __all__ = ["NAME", "read", "recognise"]
@@ -26,7 +28,10 @@ NAME = "playwright"
 
 
 def recognise(entry: Entry) -> bool:
-    """Tell an archive by its traces, or a trace that was unpacked by its first event."""
+    """Tell an archive by its traces, and a trace that was not packed by its first event."""
+    if entry.kind in {"json", "jsonl"}:
+        first = entry.first
+        return isinstance(first, dict) and first.get("type") == "context-options" and "version" in first
     if entry.kind != "zip":
         return False
     with Archive(entry.path) as archive:
@@ -34,12 +39,12 @@ def recognise(entry: Entry) -> bool:
 
 
 def read(entry: Entry) -> Iterator[DraftRun]:
-    """Yield the archive's run: what one test, or one script, did in its browser."""
-    with Archive(entry.path) as archive:
+    """Yield the run: what one test, or one script, did in its browser."""
+    with Archive(entry.path) if entry.kind == "zip" else contextlib.nullcontext(_Unpacked(entry)) as archive:
         run = DraftRun(identity=entry.sha256)
         traces = []
         for name in archive.names:
-            if name.endswith(".trace"):
+            if name.endswith(".trace") or len(archive.names) == 1:
                 with run.trying(f"the trace {name}"):
                     trace = Trace.read(archive.read(name, LIMITS.json), name)
                     traces.append(trace)
@@ -53,7 +58,25 @@ def read(entry: Entry) -> Iterator[DraftRun]:
         yield run
 
 
-def _fill(run: DraftRun, archive: Archive, traces: list[Trace]) -> None:
+class _Unpacked:
+    """A trace that was not packed: its file, and the folder with what it names."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._folder = Folder(entry.folder)
+        self.names = [entry.name]
+
+    def __contains__(self, name: str) -> bool:
+        try:
+            return self._folder.find(name).is_file()
+        except BadImport:
+            return False
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Read a file by its name. Raises BadImport."""
+        return self._folder.read(name, limit)
+
+
+def _fill(run: DraftRun, archive: Archive | _Unpacked, traces: list[Trace]) -> None:
     calls = merged(traces)
     screens = _screens(run, archive, traces)
     for index, call in enumerate(calls):
@@ -84,7 +107,7 @@ class _Screen:
     shown: bool = False
 
 
-def _screens(run: DraftRun, archive: Archive, traces: list[Trace]) -> list[_Screen]:
+def _screens(run: DraftRun, archive: Archive | _Unpacked, traces: list[Trace]) -> list[_Screen]:
     """Return the frames whose pictures are in the archive, by time."""
     found = []
     missing = 0
