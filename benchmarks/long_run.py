@@ -27,7 +27,7 @@ from footage.recorder.upstream import Upstream
 from footage.storage import open_store
 from footage.trajectory import JSON, RunStatus
 
-THINK = 0.05
+THINK = 0.2
 WINDOW = 20
 """Steps at each end that are measured."""
 

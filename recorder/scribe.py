@@ -26,10 +26,15 @@ from footage.recorder.session import Recording, record, resume
 from footage.recorder.steps import StepEntry
 from footage.trajectory import JSON, Instant, RunStatus
 
-__all__ = ["DIED", "Scribe", "main"]
+__all__ = ["DIED", "LATE", "UNRECORDED", "Scribe", "main"]
 
 DIED = "The process that records was killed, and another took its place: what it had not stored is missing."
 """The gap that one which takes another's place begins with."""
+LATE = "The store could not be used when the run began: what came before is missing."
+"""The gap that a run begins with which could not be stored at first."""
+UNRECORDED = "unrecorded"
+"""The name that requests come by where there is no run for them."""
+_LATE_SECONDS = 2.0
 _ORPHANED = "The footage command was killed before the agent's end."
 _LOOK_SECONDS = 0.5
 _GOODBYE_SECONDS = 10.0
@@ -52,9 +57,13 @@ class Scribe:
         self._over = threading.Event()
         several = self._idle is not None
         self._lanes = Lanes(self._open_run if several else None)
+        self._late: threading.Thread | None = None
         if not several:
             run = self._open_run("")
-            self._lanes.add(run, run.id or "unrecorded")
+            self._lanes.add(run, run.id or UNRECORDED)
+            if not run.id:
+                self._late = threading.Thread(target=self._begin_late, name="footage-late", daemon=True)
+                self._late.start()
         self._intake = Intake(socket.socket(fileno=order["listener"]), self._lanes)
         self._say({"ready": True})
 
@@ -67,11 +76,29 @@ class Scribe:
         else:
             options = {"task": name, **self._options}
             run = record(**options, store=self._store, secrets=self._secrets, join=False, layer="proxy")
+        self._take(run, name)
+        return run
+
+    def _take(self, run: Recording, name: str) -> None:
+        """Take a run over, and tell the supervisor of it and of its calls."""
         self._runs.append(run)
         run.wire.on_calls = lambda entries, since: self._tell_steps("asked", entries, since)
         run.wire.results.on_results = lambda entries, since: self._tell_steps("told", entries, since)
         self._say({"run": run.id, "name": name})
-        return run
+
+    def _begin_late(self) -> None:
+        """Begin the run as soon as the store takes it: the disk that was full may have room again."""
+        while not self._over.wait(_LATE_SECONDS):
+            options = {**self._options, "strict": True}
+            try:
+                run = record(**options, store=self._store, secrets=self._secrets, join=False, layer="proxy")
+            except (FootageError, OSError):
+                continue
+            run.guard.strict = False
+            run.gap(LATE)
+            self._take(run, "")
+            self._lanes.add(run, UNRECORDED)
+            return
 
     def _tell_steps(self, what: str, entries: Sequence[StepEntry], since: Instant) -> None:
         self._say({what: [entry.index for entry in entries], "since": since.monotonic_ns})
@@ -112,6 +139,8 @@ class Scribe:
 
     def _end(self, status: RunStatus, error: str) -> None:
         self._over.set()
+        if self._late is not None:
+            self._late.join()
         self._lanes.close()
         for run in self._runs:
             run.end(status, error=error)
