@@ -53,7 +53,9 @@ def main() -> int:
             time.sleep(_LOOK_SECONDS)
         proxy.drain(_DRAIN_SECONDS)
     proxy.close()
-    link.close()
-    if orphaned:
+    unconfirmed = link.close(order.get("patience", 60.0))
+    if not orphaned:
+        say({"unconfirmed": unconfirmed})
+    else:
         shutil.rmtree(Path(order["post"]).parent, ignore_errors=True)
     return 0

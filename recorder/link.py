@@ -96,13 +96,18 @@ class Link:
         with self._changed:
             return self._changed.wait_for(lambda: self._ready, timeout=seconds)
 
-    def close(self, seconds: float = 10.0) -> None:
-        """Wait until everything is confirmed, and end."""
+    def close(self, seconds: float = 10.0) -> int:
+        """Wait until everything is confirmed, for as long as some of it is every `seconds`; return what is not."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._kept, timeout=seconds)
+            left = len(self._kept) + 1
+            while 0 < len(self._kept) < left:
+                left = len(self._kept)
+                self._changed.wait_for(lambda: len(self._kept) < left, timeout=seconds)  # noqa: B023 - waits here
+            left = len(self._kept)
             self._closed = True
             self._changed.notify_all()
         self._thread.join(1.0)
+        return left
 
     def _lose(self, exchange: int) -> None:
         self._size -= self._kept.pop(exchange).size

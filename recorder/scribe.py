@@ -26,7 +26,7 @@ from footage.recorder.session import Recording, record, resume
 from footage.recorder.steps import StepEntry
 from footage.trajectory import JSON, Instant, RunStatus
 
-__all__ = ["DIED", "LATE", "UNRECORDED", "Scribe", "main"]
+__all__ = ["DIED", "LATE", "UNCONFIRMED", "UNRECORDED", "Scribe", "main"]
 
 DIED = "The process that records was killed, and another took its place: what it had not stored is missing."
 """The gap that one which takes another's place begins with."""
@@ -35,9 +35,12 @@ LATE = "The store could not be used when the run began: what came before is miss
 UNRECORDED = "unrecorded"
 """The name that requests come by where there is no run for them."""
 _LATE_SECONDS = 2.0
+UNCONFIRMED = (
+    "Exchanges were passed on that nobody had confirmed as stored when the recording ended: they may be missing."
+)
 _ORPHANED = "The footage command was killed before the agent's end."
 _LOOK_SECONDS = 0.5
-_GOODBYE_SECONDS = 10.0
+_GOODBYE_SECONDS = 60.0
 _ORPHAN_SECONDS = 130.0
 """Longer than the process that passes requests on waits for the last reply."""
 
@@ -122,6 +125,9 @@ class Scribe:
                 self._command = order["command"]
             if "end" in order:
                 self._intake.wait(_GOODBYE_SECONDS)
+                if unconfirmed := order.get("unconfirmed"):  # none from a supervisor that began before an upgrade
+                    for run in self._runs:
+                        run.gap(UNCONFIRMED, lost=unconfirmed)
                 self._end(RunStatus(order["end"]), order["error"])
                 self._say({"ended": True})
                 return

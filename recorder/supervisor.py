@@ -39,6 +39,8 @@ _NOT_ITS_DOING = frozenset({-signal.SIGKILL, StoreError.exit_code})
 """How a process ends that may well run the next time: killed, or without room on the disk."""
 _START_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
+_CONFIRM_SECONDS = 120.0
+"""How long, at the end, nothing need be confirmed as stored before what is left is given up."""
 
 
 class _Child:
@@ -179,6 +181,7 @@ class Supervisor:
         self._answers: dict[int, int] = {}
         self._failure: JSON | None = None
         self._last_failure = ""
+        self._unconfirmed = 0
         self._begun, self._heard, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._stopped = False
         self._end: JSON = {}
@@ -254,18 +257,23 @@ class Supervisor:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop passing on, once all that passed is stored. Safe to call twice."""
-        if not self._stopped:
-            self._stopped = True
-            self._front.tell({"stop": True})
-            self._front.close(15)
+        """Stop passing on, once all that passed is stored; where nobody can store it, at once. Safe to call twice."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._front.tell({"stop": True})
+        try:
+            while not self._front.given_up.wait(0.1) and not self._scribe.given_up.is_set():
+                pass
+        finally:  # also where somebody does not want to wait any longer
+            self._front.close(1)
 
     def end(self, status: RunStatus, error: str = "") -> None:
         """Stop, and end every run. Safe to call twice."""
         if self._end:
             return
         self.stop()
-        self._end = {"end": str(status), "error": error}
+        self._end = {"end": str(status), "error": error, "unconfirmed": self._unconfirmed}
         self._scribe.tell(self._end)
         while not self._ended.wait(0.1) and not self._scribe.given_up.is_set():
             pass
@@ -301,6 +309,7 @@ class Supervisor:
 
     def _fronts_orders(self) -> list[JSON]:
         order: JSON = {"services": self._services, "post": str(self._folder / "post"), "command": self._command}
+        order |= {"patience": _CONFIRM_SECONDS}
         return [order | {"listener": self._listener.fileno()}]
 
     def _said(self, said: JSON) -> None:
@@ -329,5 +338,8 @@ class Supervisor:
         self._begun.set()
 
     def _told(self, said: JSON) -> None:
+        if "unconfirmed" in said:
+            self._unconfirmed = said["unconfirmed"]
+            return
         self._answers[said["ask"]] = said["under_way"]
         self._heard.set()

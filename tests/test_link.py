@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,20 @@ def test_everything_is_told_in_its_order(recorder: Recorder) -> None:
         connection.sendall(pack(Kind.DONE, tee.number))
         link.close()
     assert not link._kept
+
+
+def test_the_end_waits_for_as_long_as_something_is_confirmed(recorder: Recorder) -> None:
+    link = Link(recorder.path)
+    numbers = [exchange(link).number for _ in range(5)]
+    left: list[int] = []
+    closing = threading.Thread(target=lambda: left.append(link.close(1.0)))
+    with recorder.accept() as connection:
+        closing.start()
+        for number in numbers[:4]:
+            time.sleep(0.4)
+            connection.sendall(pack(Kind.DONE, number))
+        closing.join(10)
+    assert left == [1]
 
 
 def test_what_was_not_confirmed_is_told_again_to_the_next(recorder: Recorder) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from footage.recorder import supervisor
-from footage.recorder.scribe import LATE
+from footage.recorder.scribe import LATE, UNCONFIRMED
 from footage.recorder.supervisor import Supervisor
 from footage.recorder.tee import AHEAD
 from footage.recorder.upstream import Upstream
@@ -192,3 +192,29 @@ def test_a_disk_that_stays_full_does_not_keep_a_run_from_its_end(
         successor(running, "scribe", successor(running, "scribe", process))
         running.end(RunStatus.COMPLETED)
     assert "Nothing is recorded" in caplog.text
+
+
+@pytest.mark.parametrize("patience", [60.0, 0.1])
+def test_a_run_does_not_end_before_what_passed_is_stored_and_says_so_where_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr(supervisor, "_CONFIRM_SECONDS", patience)
+    with Service([click("a", 1, 2)]) as service:
+        running = Supervisor({"anthropic": Upstream(service.url)}, tmp_path / "footage.db", {"task": "x"})
+        scribe = running.processes["scribe"]
+        os.kill(scribe, signal.SIGSTOP)
+        body = json.dumps(asked(user("Add two numbers"))).encode()
+        with urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body) as response:
+            assert b"tool_use" in response.read()
+        if patience > 1:
+            waking = threading.Timer(1, os.kill, (scribe, signal.SIGKILL))  # another takes its place
+            waking.start()
+            running.stop()
+        else:
+            running.stop()
+            os.kill(scribe, signal.SIGKILL)  # with all that it was told
+        running.end(RunStatus.COMPLETED)
+    with open_store(tmp_path / "footage.db") as store:
+        (run,) = store.runs()
+        steps, gaps = [step.call_id for step in store.steps(run.id)], [gap.reason for gap in store.gaps(run.id)]
+    assert (steps, UNCONFIRMED in gaps) == ((["a"], False) if patience > 1 else ([], True))
