@@ -266,10 +266,17 @@ class Connections:
             reader.close()
         with self._turn:
             if self._writer is not None:
-                with self._lock.held():
-                    self._writer.close()
+                self._close_writer(self._writer)
             self._lock.close()
             self._writer = None
+
+    def _close_writer(self, writer: sqlite3.Connection) -> None:
+        """Close it under the writers' lock; one that another process keeps is no reason to wait at the end for ever."""
+        try:
+            with self._lock.held():
+                writer.close()
+        except StoreError:
+            keep_for_ever(writer)  # closing may checkpoint: it ends with the process, which does not
 
 
 def read_application_id(path: Path) -> int:

@@ -13,13 +13,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from footage.errors import StoreError
 from footage.storage.forks import watch_forks
 
-__all__ = ["RunLock", "WriterLock", "files_folder", "live_runs", "run_is_live"]
+__all__ = ["PATIENCE", "RunLock", "WriterLock", "files_folder", "live_runs", "run_is_live"]
+
+PATIENCE = 60.0
+"""Seconds that a writer waits for another one."""
+PATIENCE_AFTERWARDS = 0.5
+"""Seconds that it waits once that was in vain: nobody's agent is to stand still for every step."""
 
 
 def files_folder(store: Path) -> Path:
@@ -70,11 +76,18 @@ def _make_folder(path: Path) -> None:
 
 
 class WriterLock:
-    """The lock that every write transaction and every checkpoint of a store holds."""
+    """
+    The lock that every write transaction and every checkpoint of a store holds.
+
+    Raises StoreError where another process keeps it for longer than `PATIENCE`: suspended in mid-transaction, it may
+    keep it for ever. The next ones then wait `PATIENCE_AFTERWARDS` only, until it is to be had again.
+    """
 
     def __init__(self, store: Path) -> None:
+        self._store = store
         self._path = files_folder(store) / "writer.lock"
         self._file: _LockFile | None = None
+        self._patience = PATIENCE
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -83,16 +96,64 @@ class WriterLock:
             with _translated(self._path):
                 _make_folder(self._path.parent)
                 self._file = _LockFile(self._path, os.O_RDWR | os.O_CREAT)
-        self._file.lock(fcntl.LOCK_EX)
+        file = self._file
+        if not _locked_within(file, self._patience):
+            self._file, self._patience = None, PATIENCE_AFTERWARDS  # the thread that still waits closes the file
+            raise self._kept_from_us()
+        self._patience = PATIENCE
         try:
             yield
         finally:
-            self._file.lock(fcntl.LOCK_UN)
+            file.lock(fcntl.LOCK_UN)
+
+    def _kept_from_us(self) -> StoreError:
+        holder = _holder(self._path)
+        who = f"process {holder}" if holder else "another process"
+        hint = f"Is it suspended? `kill -CONT {holder or 'PID'}` lets it go on; what it has acknowledged is safe."
+        return StoreError(f"{self._store} cannot be written: {who} has been writing for a long time.", hint=hint)
 
     def close(self) -> None:
         """Give the file descriptor back; the next use opens it again."""
         if self._file is not None:
             self._file.close()
+
+
+def _locked_within(file: _LockFile, seconds: float) -> bool:
+    """
+    Lock the file, waiting no longer than so; False where that was in vain: the file is then not to be used any more.
+
+    The kernel's queue knows no time limit, so that a thread stands in it, which closes the file if it comes too late.
+    """
+    with contextlib.suppress(BlockingIOError):
+        file.lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    turn, locked, too_late = threading.Lock(), threading.Event(), threading.Event()
+
+    def stand() -> None:
+        file.lock(fcntl.LOCK_EX)
+        with turn:
+            if too_late.is_set():
+                file.close()
+            locked.set()
+
+    threading.Thread(target=stand, name="footage-lock", daemon=True).start()
+    if locked.wait(seconds):
+        return True
+    with turn:
+        if not locked.is_set():
+            too_late.set()
+    return not too_late.is_set()
+
+
+def _holder(path: Path) -> int | None:
+    """Return the id of the process that holds a lock on a file; None where that cannot be told."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        inode = str(path.stat().st_ino)
+        for line in Path("/proc/locks").read_text("ascii").splitlines():
+            fields = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:1234 0 EOF; those who wait have "->" second
+            if fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode:
+                return int(fields[4])
+    return None
 
 
 @contextlib.contextmanager

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import signal
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from footage.errors import FootageError, RunNotFound, StoreError
-from footage.storage import Store, open_store, verify_store
+from footage.storage import Store, locks, open_store, verify_store
 from footage.storage import store as store_module
 from footage.trajectory import (
     FrameRole,
@@ -445,6 +449,71 @@ def test_a_path_with_odd_characters_is_a_path(tmp_path: Path) -> None:
         with open_store(tmp_path / name, readonly=True) as store:
             assert store.count_runs() == 1
         assert (tmp_path / name).is_file()
+
+
+SUSPENDED = """
+import os, signal, sys
+from footage.storage import open_store
+with open_store(sys.argv[1]) as store, store.database.transaction() as connection:
+    connection.execute("DELETE FROM tag")
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@contextlib.contextmanager
+def suspended_writer(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a process that was suspended in the middle of a transaction."""
+    with subprocess.Popen([sys.executable, "-c", SUSPENDED, str(path)]) as process:
+        try:
+            os.waitpid(process.pid, os.WUNTRACED)
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+
+def test_a_writer_that_is_suspended_in_mid_transaction_holds_nobody_up_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "PATIENCE_AFTERWARDS", 0.1)
+    path = tmp_path / "runs.db"
+    with open_store(path) as store:
+        run = recorded(store)
+        store.add_tag(run, "kept")
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
+    with open_store(path) as store:
+        with suspended_writer(path) as process:
+            for _ in range(3):
+                with pytest.raises(StoreError, match=f"process {process.pid} has been writing") as raised:
+                    store.add_tag(run, "new")
+                assert f"kill -CONT {process.pid}" in str(raised.value.hint)
+            assert store.run(run).tags == ("kept",)
+        assert process.wait() == 0
+        store.add_tag(run, "new")
+        assert store.run(run).tags == ("new",)
+        assert verify_store(store).ok
+
+
+def test_a_store_can_be_closed_while_another_writer_is_suspended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "runs.db"
+    store = open_store(path)
+    run = recorded(store)
+    monkeypatch.setattr(locks.WriterLock, "held", suspending(locks.WriterLock.held))
+    with suspended_writer(path):
+        store.close()
+    with open_store(path) as again:
+        assert again.run(run).tags == ()
+
+
+def suspending(held: Callable[[locks.WriterLock], AbstractContextManager[None]]) -> object:
+    """Return `held` without patience."""
+
+    def impatient(lock: locks.WriterLock) -> AbstractContextManager[None]:
+        lock._patience = 0.1
+        return held(lock)
+
+    return impatient
 
 
 def test_a_run_is_a_value(store: Store) -> None:
