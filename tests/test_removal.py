@@ -88,6 +88,18 @@ def test_other_families_are_not_touched(store: Store) -> None:
     assert verify_store(store).ok
 
 
+def test_after_a_removal_only_the_families_of_the_removed_runs_are_looked_at(store: Store) -> None:
+    mother, other = fill(store, 1), fill(store, 2)
+    gone = remove_runs(store, [fill(store, 3, mother), fill(store, 4, other)])
+    looked: list[tuple[int, int]] = []
+    freed = collect(store, removed=gone[:1], on_progress=lambda *at: looked.append(at))
+    assert looked == [(1, 1)]
+    assert freed.pictures
+    assert collect(store, removed=gone[:1]).pictures == 0
+    assert collect(store).pictures == freed.pictures
+    assert verify_store(store).ok
+
+
 def test_a_run_goes_with_the_replays_and_forks_made_from_it_and_from_those(store: Store) -> None:
     mother = fill(store, 1)
     child = fill(store, 2, mother)

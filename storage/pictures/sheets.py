@@ -21,7 +21,7 @@ _COLOURS = 255  # that WebP's palette holds, besides the black of empty places
 _WEBP_TILES = 511  # of its longest side
 _LEAST_FILLED = 0.6  # of a sheet on which tiles keep their neighbours
 _LEAST_PLAIN = 4  # tiles; fewer are not worth a sheet
-_SEARCH, _SEARCH_IN_PHOTOS = 80, 40  # a longer search finds next to nothing in photos
+_SEARCH, _SHORT_SEARCH = 80, 40  # a longer one finds next to nothing in photos, nor with a better method
 _FEW = 16  # tiles that are not worth two sheets
 
 Numbers = NDArray[np.int64]
@@ -64,8 +64,9 @@ def lay_out(tiles: Tiles, rows: Numbers, columns: Numbers) -> list[Sheet]:
     if plain.sum() < _LEAST_PLAIN and not plain.all():
         plain[:] = False
     mixed = 2 * plain.sum() < len(plain)  # a page with pictures: a better method for its text is little of the whole
-    parts = [(plain, int(mixed), _SEARCH), (~plain, 0, _SEARCH_IN_PHOTOS)]
-    return [_sheet(tiles, np.flatnonzero(part), rows, columns, *how) for part, *how in parts if part.any()]
+    of_plain = (1, _SHORT_SEARCH) if mixed else (0, _SEARCH)
+    parts = [(plain, of_plain), (~plain, (0, _SHORT_SEARCH))]
+    return [_sheet(tiles, np.flatnonzero(part), rows, columns, *how) for part, how in parts if part.any()]
 
 
 def _of_few_colours(tiles: Tiles) -> NDArray[np.bool_]:

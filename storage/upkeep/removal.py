@@ -91,15 +91,21 @@ def _refuse_live(database: Database, name: str) -> None:
         raise UsageError(f"Run {name} is being recorded.", hint="Remove it once it has ended.")
 
 
-def collect(store: Store, *, dry_run: bool = False, on_progress: Callable[[int, int], None] | None = None) -> Collected:
+def collect(
+    store: Store,
+    *,
+    removed: Iterable[Run] | None = None,
+    dry_run: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Collected:
     """
     Remove pictures, atlases, documents and files that nothing refers to, and give the room back to the disk.
 
-    With `dry_run` nothing is removed; `on_progress` is called with (done, total) families.
+    Looks at the families of the runs that were `removed`, or at all. With `dry_run` nothing is removed; `on_progress`
+    is called with (done, total) families.
     """
     database, collected = store.database, Collected()
-    # A family without a run is one that a redaction is about to put in another's place.
-    families = [row[0] for row in database.rows("SELECT DISTINCT family FROM run ORDER BY family")]
+    families = _families(database, removed)
     for done, family in enumerate(families, 1):
         _collect_family(database, family, collected, dry_run=dry_run)
         if on_progress:
@@ -110,6 +116,19 @@ def collect(store: Store, *, dry_run: bool = False, on_progress: Callable[[int, 
         collected.file_bytes = Artefacts(database).remove_unused()
         collected.freed_bytes = give_back(database)
     return collected
+
+
+def _families(database: Database, removed: Iterable[Run] | None) -> list[int]:
+    """Return the families that hold anything which may be needed no more: those of removed runs, or all."""
+    # A family without a run is one that a redaction is about to put in another's place.
+    sql = "SELECT DISTINCT family FROM run WHERE family IN ({}) ORDER BY family"
+    if removed is None:
+        tables = ("picture", "atlas", "document")
+        rows = database.rows(sql.format(" UNION ".join(f"SELECT family FROM {table}" for table in tables)))
+    else:
+        named = f"SELECT id FROM family WHERE name IN {_LISTED}"
+        rows = database.rows(sql.format(named), dump_json(sorted({run.family for run in removed})))
+    return [row[0] for row in rows]
 
 
 def _collect_family(database: Database, family: int, collected: Collected, *, dry_run: bool) -> None:

@@ -37,7 +37,7 @@ def command(runs: tuple[str, ...], yes: bool, store: Path | None, as_json: bool)
         with counting("removing", hidden=as_json) as tick:
             gone = remove_runs(opened, runs, on_progress=tick)
         with counting("freeing", hidden=as_json) as tick:
-            freed = collect(opened, on_progress=tick)
+            freed = collect(opened, removed=gone, on_progress=tick)
     if as_json:
         print_json({"removed": [run.id for run in gone], "freed": freed.as_json()})
     else:
