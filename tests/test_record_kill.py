@@ -34,6 +34,8 @@ SEED = int(os.environ.get("FOOTAGE_SEED", "0"))
 AGENT = TESTS / "loops" / "acknowledging_loop.py"
 ENOUGH = 5
 """Calls after a kill that show that the agent goes on."""
+END = 300
+"""Seconds that a recorder gets to store what is left and to end, on a busy machine."""
 
 
 class Endless(Service):
@@ -98,7 +100,7 @@ class Recorded:
     def stop(self) -> None:
         """Ask the agent to end, as after its last step, and wait for the recorder's end."""
         Path(f"{self.learned}.stop").touch()
-        self.recorder.wait(60)
+        self.recorder.wait(END)
 
 
 @pytest.mark.parametrize("trial", range(ONCE))
@@ -113,7 +115,7 @@ def test_no_call_that_the_agent_learned_of_is_lost(tmp_path: Path, victim: str, 
             if victim == "footage":
                 under_way.goes_on()
                 under_way.stop()
-            assert under_way.recorder.wait(60) == (137 if victim == "agent" else -9)
+            assert under_way.recorder.wait(END) == (137 if victim == "agent" else -9)
         finally:
             under_way.recorder.kill()
         turns, gaps = check(under_way, "errored" if victim == "agent" else "interrupted")
@@ -133,7 +135,7 @@ def test_what_is_killed_is_started_again_and_the_agent_goes_on(tmp_path: Path, v
                 under_way.kill(victim)
                 under_way.goes_on()
             under_way.stop()
-            assert under_way.recorder.wait(60) == 0
+            assert under_way.recorder.wait(END) == 0
         finally:
             under_way.recorder.kill()
             under_way.recorder.wait()
