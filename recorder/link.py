@@ -47,6 +47,8 @@ class Link:
         self._size = 0
         self._count = 0
         self._ready = False
+        self._gone = False
+        """Whether the other side of this connection is gone: it may die before it ever was ready."""
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="footage-link", daemon=True)
         self._thread.start()
@@ -120,6 +122,7 @@ class Link:
         while not self._closed:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.connect(self._path)
+                self._gone = False
                 reader = threading.Thread(target=self._read, args=(connection,), name="footage-answers", daemon=True)
                 reader.start()
                 self._send(connection)
@@ -154,7 +157,7 @@ class Link:
     def _send(self, connection: socket.socket) -> None:
         """Send until the connection breaks, or all is confirmed at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._closed)
+            self._changed.wait_for(lambda: self._ready or self._gone or self._closed)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._outbox or self._closed or not self._ready)
@@ -168,7 +171,7 @@ class Link:
     def _down(self) -> None:
         """Let go of whatever waits for a process that is gone."""
         with self._changed:
-            self._ready = False
+            self._ready, self._gone = False, True
             holds, self._holds = self._holds, {}
             self._changed.notify_all()
         for stored in holds.values():

@@ -92,6 +92,17 @@ def test_everything_is_told_in_its_order(recorder: Recorder) -> None:
     assert not link._kept
 
 
+def test_a_recorder_that_dies_before_it_says_anything_is_followed_by_the_next(recorder: Recorder) -> None:
+    link = Link(recorder.path)
+    tee = exchange(link, b"abc")
+    recorder.accept(ready=False).close()
+    with recorder.accept() as connection:
+        kind, _ = told(connection, 5)[0]
+        connection.sendall(pack(Kind.DONE, tee.number))
+        tee.end()
+        assert (kind, link.close(5)) == (Kind.OPEN, 0)
+
+
 def test_the_end_waits_for_as_long_as_something_is_confirmed(recorder: Recorder) -> None:
     link = Link(recorder.path)
     numbers = [exchange(link).number for _ in range(5)]
