@@ -5,7 +5,8 @@ Exact recordings against the plain emulated machine: what they cost, and whether
 
 One session of 30 steps on qemu/desktop (calculator, editor, saving, the guest's own page in the browser) is performed
 on the plain machine, then recorded exactly, executed again so many times (the last ones from three different
-checkpoints; with `load` while both cores are busy), and forked at steps 5, 15 and 25, each fork executed again too.
+checkpoints; with `load` while both cores are busy), and forked at steps 5, 15 and 25. Each fork is forked itself, and
+all of these are executed again too.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from footage.recorder.session import record
-from footage.replay.exact_fork import machine_at
+from footage.recorder.session import Recording, record
+from footage.replay.engine import begin_again
+from footage.replay.exact_fork import machine_at, steps_behind
 from footage.replay.exactly import replay_exactly
 from footage.replay.keeping import keeping
 from footage.replay.machines import open_machine
+from footage.replay.steps import StepPlayer
 from footage.storage import Store, open_store
 from footage.storage.exact import exact_recording
-from footage.trajectory import Action, FrameRole, Verdict
+from footage.trajectory import Action, FrameRole, RunKind, Verdict
 
 KEYS = {"1": (139, 545), "7": (139, 421), "*": (350, 483), "2": (210, 545), "3": (281, 545), "=": (420, 575)}
 
@@ -97,25 +100,29 @@ def replays(store: Store, run: str, times: int, firsts: list[int]) -> tuple[int,
     return good, sum(seconds) / len(seconds) if seconds else 0.0
 
 
-def fork(store: Store, run: str, at: int, times: int) -> None:
+def fork(store: Store, run: str, at: int, times: int) -> str:
+    """Fork a run as the command does: from a checkpoint, then anchored; execute the fork again. Return its run."""
     begun = time.monotonic()
-    source = store.run(run)
+    source, restored = store.run(run), steps_behind(store, run, at)
     with closing(machine_at(store, source, at)) as machine:
-        recorded = exact_recording(store, run)
-        assert recorded is not None
-        checkpoint = recorded.for_step(at).step or 0
-        recording = record(f"fork at {at}", store=store, machine=machine, strict=True)
-        with recording, keeping(store, recording, machine):
-            watched = recording.watch(machine)
-            for action in SESSION[checkpoint:at]:
-                watched.perform(action)
-            ready = time.monotonic() - begun
-            watched.perform(write("another way"))
-    before = store.steps(recording.id)[at - checkpoint].frame(FrameRole.BEFORE)
-    wanted = store.step(run, at).frame(FrameRole.BEFORE)
+        writer = begin_again(store, source, RunKind.FORK, machine, at=at)
+        with Recording(writer, machine=machine.specification, strict=True) as recording:
+            with keeping(store, recording, machine):
+                player = StepPlayer(store, source, writer, machine)
+                for number in range(at):
+                    if number < restored:
+                        player.copy(number)
+                    elif not player.play(number).goes_on:
+                        raise SystemExit(f"the fork at {at} did not get past step {number}")
+                ready = time.monotonic() - begun
+                recording.watch(machine).perform(write("another way"))
+            recording.flush()
+    before, wanted = (store.step(which, at).frame(FrameRole.BEFORE) for which in (writer.run_id, run))
     same = before is not None and wanted is not None and before.sha256 == wanted.sha256
-    good, _ = replays(store, recording.id, times, [])
-    print(f"fork at {at}: ready in {ready:.1f} s, begins as recorded: {same}, {good} of {times} exact", flush=True)
+    good, _ = replays(store, writer.run_id, times, [])
+    told = f"ready in {ready:.1f} s, begins as recorded: {same}, {good} of {times} exact"
+    print(f"fork at {at} of {run} ({at - restored} steps performed): {told}", flush=True)
+    return writer.run_id
 
 
 def main(times: int, times_of_forks: int, *, load: bool) -> None:
@@ -132,8 +139,9 @@ def main(times: int, times_of_forks: int, *, load: bool) -> None:
         with busy(2 if load else 0):
             good, seconds = replays(store, run, times, firsts)
         print(f"{good} of {times} replays exact; {seconds:.1f} s each ({seconds / exact:.2f} of recording)", flush=True)
-        for at in (5, 15, 25):
-            fork(store, run, at, times_of_forks)
+        forks = [fork(store, run, at, times_of_forks) for at in (5, 15, 25)]
+        for at, one in zip((4, 12, 25), forks, strict=True):
+            fork(store, one, at, times_of_forks)
 
 
 if __name__ == "__main__":
