@@ -78,7 +78,8 @@ class Hands:
             if not action.looks_only:
                 self._catch_up()
             told = do(action) or Performed()
-            self._flush()
+            if not action.looks_only:
+                self._flush()
         return Performed(told.text, self._log.since(before), told.picture, told.region)
 
     def _table(self) -> dict[str, Callable[[Action], Performed | None]]:

@@ -15,11 +15,11 @@ from footage.replay.machines.configuration import configuration_path, resettable
 from footage.replay.machines.desktop.log import InputLog
 from footage.replay.machines.vnc.client import RfbClient
 from footage.replay.machines.vnc.connection import split_address
-from footage.replay.machines.vnc.hands import Hands
-from footage.trajectory import JSON, MACHINE_PROTOCOL, Instant, Screenshot
+from footage.replay.machines.vnc.hands import Hands, VncScreen
+from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
-    from footage.trajectory import Action, InputEvent, Performed
+    from footage.trajectory import Action, InputEvent, Performed, Screenshot
 
 __all__ = ["PASSWORD", "Vnc"]
 
@@ -123,13 +123,12 @@ class Vnc:
 
     def screenshot(self) -> Screenshot:
         """Return the whole screen as it is now, the pointer drawn in where the server leaves that to its clients."""
-        client = self._running()
-        client.sync()
-        return Screenshot(client.picture(), Instant.now(), f"vnc:{self._address}")
+        self._running()
+        return self._screen.take()
 
     def eye(self) -> VncEye:
         """Return a second way to look at the screen, for another thread."""
-        return VncEye(self._running(), f"vnc:{self._address}")
+        return VncEye(self._running(), self._screen)
 
     def perform(self, action: Action) -> Performed:
         """
@@ -193,7 +192,8 @@ class Vnc:
             self._client.close()
             raise
         self._log.events.clear()
-        self._hands = Hands(self._client, self._log)
+        self._screen = VncScreen(self._client, f"vnc:{self._address}")
+        self._hands = Hands(self._client, self._screen, self._log)
         self._started = time.monotonic()
 
     def _password(self) -> str | None:
@@ -222,9 +222,9 @@ class Vnc:
 class VncEye:
     """A second way to look at a VNC machine's screen. Thread-safe."""
 
-    def __init__(self, client: RfbClient, display: str) -> None:
+    def __init__(self, client: RfbClient, screen: VncScreen) -> None:
         self._client = client
-        self._display = display
+        self._screen = screen
         self._seen = -1
 
     def changed(self) -> bool:
@@ -234,7 +234,7 @@ class VncEye:
 
     def look(self) -> Screenshot:
         """Return the screen as the server last told of it."""
-        return Screenshot(self._client.picture(), Instant.now(), self._display)
+        return self._screen.last()
 
     def close(self) -> None:
         """Let go: the connection is the machine's."""
