@@ -22,7 +22,7 @@ _FILES = {"kernel": "*/gtk/debian-installer/amd64/linux", "initrd": "*/gtk/debia
 
 def recipe() -> bytes:
     """Return all that decides what the guest is, but the version of its package."""
-    return json.dumps([GUEST, PACKAGE, _FILES]).encode()
+    return json.dumps([GUEST, PACKAGE, _FILES, "zstd"]).encode()
 
 
 def wanted(path: str) -> bool:

@@ -30,7 +30,7 @@ SAVING = 120.0
 """Seconds that saving or loading a state may take."""
 QUIET = 4.0
 """Seconds for which a guest without an agent must be idle, and show the same, to be taken for up."""
-_QUICK, _SMALL = "-1", "-6"
+_QUICK, _SMALL = "-1", "-12 --long=27"
 
 
 def boot(guest: Guest, accelerator: str, tell: Callable[[str], None] = lambda _: None) -> Process:
@@ -131,7 +131,8 @@ def qemu_identity() -> dict[str, str]:
 def _wait_for_migration(process: Process, done: str) -> None:
     deadline = time.monotonic() + SAVING
     while True:
-        found: dict[str, Any] = process.execute("query-migrate")
+        # QEMU answers nothing while it waits for the program that packs, which may be slow.
+        found: dict[str, Any] = process.execute("query-migrate", timeout=SAVING)
         if found.get("status") == "completed":
             return
         if found.get("status") == "failed" or time.monotonic() > deadline:

@@ -15,7 +15,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from footage.errors import CannotDo
 
@@ -106,7 +106,7 @@ class Tree:
         """Bytes of all files."""
         return sum(len(node.data) for node in self.nodes.values())
 
-    def write(self, out: BinaryIO) -> None:
+    def write(self, out: IO[bytes]) -> None:
         """Write everything as a cpio archive of the kind the kernel reads (newc), the same for the same files."""
         for number, path in enumerate(sorted(self.nodes), 1):
             node = self.nodes[path]
