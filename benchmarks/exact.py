@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from footage.errors import MachineError
 from footage.recorder.session import Recording, record
 from footage.replay.engine import begin_again
 from footage.replay.exact_fork import machine_at, steps_behind
@@ -91,7 +92,11 @@ def replays(store: Store, run: str, times: int, firsts: list[int]) -> tuple[int,
     for number in range(times):
         first = firsts[number - times] if number >= times - len(firsts) else 0
         begun = time.monotonic()
-        report = replay_exactly(store, run, first=first)
+        try:
+            report = replay_exactly(store, run, first=first)
+        except MachineError as error:
+            print(f"  replay {number + 1} from step {first}: {error.message}", flush=True)
+            continue
         good += report.verdict is Verdict.REPRODUCED
         if not first:
             seconds.append(time.monotonic() - begun)

@@ -1,8 +1,8 @@
 """
 An exact recording, played: the screen of a run at any instant, byte for byte.
 
-One process goes forward; for an earlier instant, or where a process died, another one starts from the nearest
-checkpoint. What had to be started again is told.
+A process goes forward from a checkpoint to the next one, and never past it: where the recording was stopped, a replay
+cannot be relied on to go on. Where a process died, another one starts from the same checkpoint, and that is told.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class ExactPlayer:
         self._guest = guest
         self._on_restart = on_restart
         self._process: Reexecution | None = None
+        self._from: Checkpoint | None = None
         self._plan: list[int] = []
         self._shown: tuple[int, Pixels] | None = None
         self.restarts: list[str] = []
@@ -102,7 +103,7 @@ class ExactPlayer:
 
     def _run_on(self, process: Reexecution, icount: int) -> None:
         following = bisect_right(self._plan, icount)
-        if following < len(self._plan):
+        if following < len(self._plan) and self._recording.before(self._plan[following]) == self._from:
             process.begin(self._plan[following])
 
     def close(self) -> None:
@@ -118,16 +119,18 @@ class ExactPlayer:
         self.close()
 
     def _ready_for(self, icount: int) -> Reexecution:
-        """Return a process that is at or before an instant: the running one, or one from the nearest checkpoint."""
+        """Return a process that has come from the last checkpoint before an instant, and is not past it."""
         from footage.replay.machines.qemu.packing import unpack
         from footage.replay.machines.qemu.reexecution import Reexecution
 
-        if self._process is not None and self._process.reach <= icount:
+        checkpoint = self._recording.before(icount)
+        if self._process is not None and self._from == checkpoint and self._process.reach <= icount:
             return self._process
         self.close()
         log = Artefacts(self._store.database).path(self._recording.log)
-        snapshot = unpacked_checkpoint(self._store, self._recording.before(icount))
-        self._process = Reexecution(self._guest, lambda target: unpack(log, target), snapshot)
+        snapshot, start = unpacked_checkpoint(self._store, checkpoint), checkpoint.icount
+        self._process = Reexecution(self._guest, lambda target: unpack(log, target), snapshot, at=start, to=icount)
+        self._from = checkpoint
         return self._process
 
     def _tell(self, icount: int, error: MachineError) -> None:

@@ -169,6 +169,23 @@ def test_a_process_that_dies_is_started_again_and_said_so(
     assert [gap.reason for gap in opened.gaps(report.run)] == report.restarts
 
 
+def test_a_replay_that_dawdles_at_every_stop_comes_out_the_same(
+    opened: Store, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from footage.replay.machines.qemu.reexecution import Reexecution
+
+    screen = Reexecution.screen
+
+    def dawdling(self: Reexecution) -> object:
+        for _ in range(1000):  # each makes QEMU's main loop turn
+            self.process.execute("query-status")
+        return screen(self)
+
+    monkeypatch.setattr(Reexecution, "screen", dawdling)
+    report = replay_exactly(opened, recorded.id, first=2)
+    assert (report.verdict, report.restarts) == (Verdict.REPRODUCED, [])
+
+
 def test_frames_between_two_looks_join_the_run(opened: Store, recorded: Recorded) -> None:
     found = take_frames(opened, recorded.id, 0, 1, every_ms=20)
     assert found.looks > 5

@@ -161,7 +161,7 @@ class MarkedScreen(Screen):
     """
     The screen of a guest that records itself: each screenshot has its instruction count.
 
-    The guest is stopped only where the screen is another than at the last stop: as long as it shows the same, the
+    An instant is looked for only where the screen is another than at the last one: as long as it shows the same, the
     count from then belongs to it.
     """
 
@@ -195,7 +195,7 @@ class MarkedScreen(Screen):
 
 
 class MarkedEye(Eye):
-    """A second look at the screen; only what has changed is looked at with the guest stopped."""
+    """A second look at the screen; only what has changed gets an instruction count."""
 
     def __init__(self, recorder: Recorder, remote: Remote | None = None) -> None:
         super().__init__(recorder.process)

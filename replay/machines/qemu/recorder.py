@@ -1,12 +1,18 @@
 """
 A QEMU that records itself: every source of chance (interrupts, input, clocks) goes into a log (`-icount …,rr=record`).
 
-It starts from a snapshot, and is stopped for each look: only then do screen and instruction count belong together.
+A screen and an instruction count belong together where the screen is the same before and after the count. So the guest
+runs on while it is looked at, and is stopped for checkpoints alone. Stops are what a replay can fail at (QEMU 7.2):
+they are not in the log.
 
-Turns of QEMU's main loop are in the log too, those while it is stopped among them, and each command makes it turn. A
-replay that is stopped at the same instant and turns more often than the recording did eats what comes after the stop:
-the guest's clock loses a beat, and the replay stands still for good (QEMU 7.2, seen in every second recording of a busy
-host). So the recording turns often enough at each stop, and most of all where a replay may start.
+- Time that passed while the guest's processor halted (whenever it is idle) is lost to its clock where a stop comes just
+  as that time is up; on a busy host it often does. A replay that runs on there stands still for good. So a replay goes
+  from each checkpoint to the next one, and on in another process.
+- While the processor halts, turns of QEMU's main loop are in the log, even while the guest is stopped. A replay that is
+  stopped there for more turns than the recording was eats what comes next, and stands still as well. Where instructions
+  come next in the log, nothing is eaten. So a look counts as made a few instructions later, when a halted processor has
+  woken: there a replay stops. Only at a snapshot is it stopped while halted, for a moment (see `Reexecution`); the
+  recording turns more often than that there.
 """
 
 from __future__ import annotations
@@ -40,7 +46,10 @@ INTERVAL = 10.0
 START = 120.0
 """Seconds QEMU gets to load a snapshot and to save it as the start of its log: busy hosts are slow at it."""
 _SAVE = 120.0
-_TURNS, _TURNS_TO_START = 40, 250  # of the main loop, while stopped: more than any replay makes there
+_TURNS = 250  # of the main loop, while stopped at a snapshot: more than any replay makes there
+_AWAKE = 20  # instructions after a halt: those of an interrupt's entry, which draws nothing and takes more than these
+_LOOKS = 10  # tries to find the screen the same twice in a row
+_TICK = 0.1  # seconds in which any guest has a tick of its clock: each executes instructions
 _TURNS_TO_TAKE = 3  # after which it has read what came through a socket
 _RUN_ON = 0.5  # seconds at the end: what lies at the very end of a log is lost to the shutdown that follows it
 _SAMPLE = 0.05
@@ -94,6 +103,7 @@ class Recorder:
         self._checkpoints = Checkpoints(budget)
         self._log = self.folder / "log"
         self._first = _FIRST
+        self._reached = 0
         self._template = self.folder / "empty.qcow2"
         try:
             start = self.folder / f"{_FIRST}.qcow2"
@@ -110,7 +120,7 @@ class Recorder:
             if remote:
                 found = self.process.execute("query-vnc")
                 self.address = f"{found['host']}:{found['service']}"
-            self._turn(_TURNS_TO_START)
+            self._turn()
             self.process.execute("cont")
         except BaseException:
             self.close()
@@ -122,7 +132,10 @@ class Recorder:
     # --- looking ---
 
     def icount(self) -> int:
-        """Return how many instructions have been executed; a running guest is past that already."""
+        """Return how many instructions have been executed, the last look among them; a running guest is past that."""
+        return max(self._reached, self._count())
+
+    def _count(self) -> int:
         return int(self.process.execute("query-replay")["icount"])
 
     def halted(self) -> bool:
@@ -150,21 +163,50 @@ class Recorder:
         With `checkpoint` one is made at that very instant, if the last one is long enough ago and there is room.
         """
         with self._lock:
-            self.process.execute("stop")
-            try:
-                icount, pixels = self.icount(), self.process.screendump()
-                self._timeline.append((icount, time.monotonic_ns()))
-                if checkpoint and time.monotonic() - self._made_at >= self._interval and self._checkpoints.room():
-                    self._save(icount)
-                    self._turn(_TURNS_TO_START)
-                self._turn(_TURNS)
-            finally:
-                if self.process.alive:
-                    self.process.execute("cont")
-        return pixels, icount
+            if checkpoint and time.monotonic() - self._made_at >= self._interval and self._checkpoints.room():
+                return self._look_stopped(save=True)
+            return self._look_running() or self._look_stopped()
 
-    def _turn(self, times: int) -> None:
-        """Have QEMU's main loop turn a number of times."""
+    def _look_running(self) -> tuple[Pixels, int] | None:
+        """Return a screen that was the same before and after some instant; None where it changes all the time."""
+        import numpy as np
+
+        pixels = self.process.screendump()
+        for _ in range(_LOOKS):
+            count, last = self._next_count(), pixels
+            pixels = self.process.screendump()
+            if np.array_equal(last, pixels):
+                return pixels, self._mark(count)
+        return None
+
+    def _look_stopped(self, *, save: bool = False) -> tuple[Pixels, int]:
+        """Return the screen of the stopped guest, and save a checkpoint."""
+        self.process.execute("stop")
+        try:
+            count, pixels = self._count(), self.process.screendump()
+            if save:
+                self._save(count)
+                self._turn()
+            return pixels, self._mark(count)
+        finally:
+            if self.process.alive:
+                self.process.execute("cont")
+
+    def _next_count(self) -> int:
+        """Return an instruction count of later than the call: QEMU tells the last one that was noted."""
+        first, deadline = self._count(), time.monotonic() + _TICK
+        while (count := self._count()) == first and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return count
+
+    def _mark(self, count: int) -> int:
+        """Note that the guest was looked at; return the count that the look goes by."""
+        self._reached = count + _AWAKE
+        self._timeline.append((self._reached, time.monotonic_ns()))
+        return self._reached
+
+    def _turn(self, times: int = _TURNS) -> None:
+        """Have QEMU's main loop turn; by default so often that no replay turns more often at this stop."""
         for _ in range(times):
             self.process.execute("query-status")
 

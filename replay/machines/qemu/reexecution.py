@@ -7,9 +7,11 @@ hangs QEMU 7.2.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +19,7 @@ from footage.errors import MachineError
 from footage.replay.machines.desktop.keeper import Keeper
 from footage.replay.machines.qemu.guests import Guest, command
 from footage.replay.machines.qemu.process import Process
-from footage.replay.machines.qemu.recorder import START, drive, icount_option
+from footage.replay.machines.qemu.recorder import START, drive, escaped, icount_option
 
 if TYPE_CHECKING:
     from footage.trajectory import Pixels
@@ -31,14 +33,18 @@ _STUCK = 30.0
 class Reexecution:
     """A guest that does again what it did, from a snapshot on."""
 
-    def __init__(self, guest: Guest, log: Callable[[Path], None], snapshot: Callable[[Path], str]) -> None:
+    def __init__(
+        self, guest: Guest, log: Callable[[Path], None], snapshot: Callable[[Path], str], *, at: int, to: int
+    ) -> None:
         """
-        Start it, stopped at the snapshot.
+        Start it from a snapshot, which was taken at instant `at`, on its way to instant `to`.
 
         `log` and `snapshot` put the files where they are told to; `snapshot` returns the snapshot's name in its file.
-        Raises MissingProgram, CannotDo, MachineError.
+        QEMU finds its first commands in a pipe: it is stopped at the snapshot, where a long stop would be the end of
+        it (see `Recorder`), and somebody who had to connect first could be slow. Raises MissingProgram, CannotDo,
+        MachineError.
         """
-        self._target: int | None = None
+        self._target: int | None = to if to > at else None
         self._seen = 0
         self._keeper = Keeper("replay", within=guest.folder)
         self._end = weakref.finalize(self, self._keeper.stop)
@@ -46,9 +52,11 @@ class Reexecution:
             logged, start = self._keeper.folder / "log", self._keeper.folder / "start.qcow2"
             log(logged)
             option = icount_option("replay", logged, snapshot(start))
-            self.process = Process(command(guest, icount=option, drives=[drive(start)], extra=("-S",)), start=START)
-            self.icount = self._count()
-            """How many instructions have been executed."""
+            with self._orders(f"replay_break {to}\ncont\n" if to > at else "") as orders:
+                words = command(guest, icount=option, drives=[drive(start)], extra=("-S", *orders))
+                self.process = Process(words, start=START)
+            self.icount = at
+            """How many instructions have been executed, at the last stop."""
         except BaseException:
             self.close()
             raise
@@ -64,11 +72,7 @@ class Reexecution:
             self._arrive()
 
     def begin(self, icount: int) -> None:
-        """
-        Begin to execute up to an instant; `run_to` waits for it.
-
-        To be called as soon as the screen has been looked at: a stopped guest's clock is at risk (see `Recorder`).
-        """
+        """Begin to execute up to an instant; `run_to` waits for it."""
         if self._target is None:
             self._seen = len(self.process.qmp.events)
             self.process.execute("replay-break", {"icount": icount})
@@ -104,22 +108,33 @@ class Reexecution:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextlib.contextmanager
+    def _orders(self, lines: str) -> Iterator[Sequence[str]]:
+        """Have lines for the human monitor wait in a pipe; yield the options that make QEMU read it."""
+        pipe = self._keeper.folder / "orders"
+        os.mkfifo(f"{pipe}.in", 0o600)
+        Path(f"{pipe}.out").symlink_to(os.devnull)
+        end = os.open(f"{pipe}.in", os.O_RDWR)
+        try:
+            os.write(end, lines.encode("ascii"))
+            yield "-chardev", f"pipe,id=orders,path={escaped(pipe)}", "-mon", "orders"
+        finally:
+            os.close(end)
+
     def _count(self) -> int:
         return int(self.process.execute("query-replay")["icount"])
 
     def _wait(self, seen: int) -> None:
-        """Wait until it has stopped at the instant it was told. QEMU itself says so: see `Recorder` on questions."""
-        last, since = self.icount, time.monotonic()
+        """Wait until it has stopped at its target."""
+        last, since = -1, time.monotonic()
         while True:
-            try:
-                self.process.qmp.wait_for({"STOP"}, since=seen, timeout=1.0)
-            except MachineError:
-                if not self.process.alive:
-                    raise
-            else:
+            running, now = self.process.execute("query-status")["running"], self._count()
+            if now == self._target and not running:
                 return
-            if (now := self._count()) != last:
+            if now != last:
                 last, since = now, time.monotonic()
             elif time.monotonic() - since > _STUCK:
                 self.process.kill()
                 raise MachineError(f"QEMU stood still after {last} instructions, and was ended.")
+            with contextlib.suppress(MachineError):  # it may have told before there was anybody to listen
+                self.process.qmp.wait_for({"STOP"}, since=seen, timeout=1.0)
