@@ -27,9 +27,9 @@ from footage.replay.exactly import replay_exactly
 from footage.replay.keeping import keeping
 from footage.replay.machines import open_machine
 from footage.replay.steps import StepPlayer
-from footage.storage import Store, open_store
+from footage.storage import RunWriter, Store, open_store
 from footage.storage.exact import exact_recording
-from footage.trajectory import Action, FrameRole, RunKind, Verdict
+from footage.trajectory import Action, FrameRole, Machine, Run, RunKind, Verdict
 
 KEYS = {"1": (139, 545), "7": (139, 421), "*": (350, 483), "2": (210, 545), "3": (281, 545), "=": (420, 575)}
 
@@ -113,12 +113,7 @@ def fork(store: Store, run: str, at: int, times: int) -> str:
         writer = begin_again(store, source, RunKind.FORK, machine, at=at)
         with Recording(writer, machine=machine.specification, strict=True) as recording:
             with keeping(store, recording, machine):
-                player = StepPlayer(store, source, writer, machine)
-                for number in range(at):
-                    if number < restored:
-                        player.copy(number)
-                    elif not player.play(number).goes_on:
-                        raise SystemExit(f"the fork at {at} did not get past step {number}")
+                ready_at(store, source, at, writer, machine, restored)
                 ready = time.monotonic() - begun
                 recording.watch(machine).perform(write("another way"))
             recording.flush()
@@ -128,6 +123,16 @@ def fork(store: Store, run: str, at: int, times: int) -> str:
     told = f"ready in {ready:.1f} s, begins as recorded: {same}, {good} of {times} exact"
     print(f"fork at {at} of {run} ({at - restored} steps performed): {told}", flush=True)
     return writer.run_id
+
+
+def ready_at(store: Store, source: Run, at: int, writer: RunWriter, machine: Machine, restored: int) -> None:
+    """Perform the recorded steps of a run up to `at`, anchored; the first `restored` lie behind the machine."""
+    player = StepPlayer(store, source, writer, machine)
+    for number in range(at):
+        if number < restored:
+            player.copy(number)
+        elif not player.play(number).goes_on:
+            raise SystemExit(f"the fork at {at} did not get past step {number}")
 
 
 def main(times: int, times_of_forks: int, *, load: bool) -> None:
