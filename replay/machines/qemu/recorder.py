@@ -46,6 +46,9 @@ INTERVAL = 10.0
 START = 120.0
 """Seconds QEMU gets to load a snapshot and to save it as the start of its log: busy hosts are slow at it."""
 _SAVE = 120.0
+_RARER = (
+    2.0  # times as far apart are checkpoints for each second that one takes: a twentieth of the time goes into them
+)
 _TURNS = 250  # of the main loop, while stopped at a snapshot: more than any replay makes there
 _AWAKE = 20  # instructions after a halt: those of an interrupt's entry, which draws nothing and takes more than these
 _LOOKS = 10  # tries to find the screen the same twice in a row
@@ -125,7 +128,7 @@ class Recorder:
         except BaseException:
             self.close()
             raise
-        self._made_at = time.monotonic()
+        self._made_at, self._took = time.monotonic(), 0.0
         self._sampler = threading.Thread(target=self._sample, name="footage-timeline", daemon=True)
         self._sampler.start()
 
@@ -163,9 +166,14 @@ class Recorder:
         With `checkpoint` one is made at that very instant, if the last one is long enough ago and there is room.
         """
         with self._lock:
-            if checkpoint and time.monotonic() - self._made_at >= self._interval and self._checkpoints.room():
+            if checkpoint and self._due() and self._checkpoints.room():
                 return self._look_stopped(save=True)
             return self._look_running() or self._look_stopped()
+
+    def _due(self) -> bool:
+        """Tell whether the last checkpoint is long enough ago: longer on a busy host, where each takes long."""
+        rarer = max(1.0, _RARER * self._took)
+        return time.monotonic() - self._made_at >= self._interval * rarer
 
     def _look_running(self) -> tuple[Pixels, int] | None:
         """Return a screen that was the same before and after some instant; None where it changes all the time."""
@@ -181,12 +189,14 @@ class Recorder:
 
     def _look_stopped(self, *, save: bool = False) -> tuple[Pixels, int]:
         """Return the screen of the stopped guest, and save a checkpoint."""
+        begun = time.monotonic()
         self.process.execute("stop")
         try:
             count, pixels = self._count(), self.process.screendump()
             if save:
                 self._save(count)
                 self._turn()
+                self._took = time.monotonic() - begun
             return pixels, self._mark(count)
         finally:
             if self.process.alive:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.table import Column, Table
 from rich.text import Text
 
 from footage.cli.machine_build import build
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from footage.replay.machines.check import CheckResult
 
 __all__ = ["command"]
+
+_NAME = 31
+"""Characters of the longest name of a check."""
 
 
 @click.group(
@@ -128,5 +132,8 @@ command.add_command(check, "check")
 
 
 def _print_result(result: CheckResult) -> None:
-    mark = ("✓ ", "green") if result.ok else ("✗ ", "red")
-    console().print(Text.assemble(mark, f"{result.name:<30} ", (shortened(result.detail, 90), "dim")))
+    """Print one line; what does not fit goes on below itself."""
+    row = Table.grid(Column(width=1), Column(width=_NAME), Column(style="dim"), padding=(0, 1))
+    mark = Text("✓", "green") if result.ok else Text("✗", "red")
+    row.add_row(mark, Text(result.name), Text(shortened(result.detail, 90)))
+    console().print(row)
