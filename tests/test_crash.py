@@ -146,7 +146,7 @@ def test_eight_processes_write_while_readers_come_and_go(writers: Writers, path:
         events = sum(check(store, read_told(writers.told(seed)), seed) for seed in range(8))
         assert verify_store(store).as_json()["bad"] == []
     print(f"\n{events} events of 8 processes in {SOAK} s; the WAL was at most {largest:,} bytes")  # noqa: T201 - for -s
-    assert largest < 4 * CHECKPOINT_BYTES
+    assert largest < 8 * CHECKPOINT_BYTES  # a reader that the system lets wait keeps some checkpoints waiting too
     assert wal.stat().st_size == 0
 
 
