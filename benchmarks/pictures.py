@@ -1,9 +1,10 @@
 """
 What pictures cost: ours, PNG, lossless WebP and lossless video side by side, every pixel checked.
 
-On three sessions of the desktop machine (see sessions.py), and on every folder below `--folder` that holds thirty
-lossless pictures or more of one size. Bytes of ours are what the pictures take in the store's file. Times are CPU times
-of one thread, of PNG and ours by turns, so that a busy computer weighs on both.
+On three sessions of the desktop machine (see sessions.py), and on the lossless pictures of other people's recordings
+below `--folder`: of each run of thirty screens or more, and of each source, its runs joined. Bytes of ours are what the
+pictures take in the store's file. Times are CPU times of one thread, of PNG and ours by turns, so that a busy computer
+weighs on both.
 
     python benchmarks/pictures.py [--cache FOLDER] [--folder RECORDINGS] [--long 2000]
 """
@@ -18,6 +19,7 @@ import random
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,7 @@ from PIL import Image
 from sessions import CACHE, SESSIONS, recorded
 
 from footage.storage import Store, open_store
+from footage.storage.importers import import_paths
 from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.writing import Encoded, PictureWriter
 from footage.storage.upkeep.sealing import seal_runs
@@ -35,6 +38,7 @@ from footage.storage.upkeep.space import store_bytes
 from footage.trajectory import Pixels
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data"
+ENOUGH, FEW = 30, 20  # screens of a run, of a source: fewer are left out
 EVERY = 8  # of the screens, for methods that are slow
 
 
@@ -210,18 +214,30 @@ def sessions(cache: Path, folder: Path) -> Iterator[tuple[str, list[Pixels]]]:
     """Yield (name, screens): the desktop's sessions, then recordings at hand."""
     for name in SESSIONS:
         yield name, list(recorded(name, cache))
-    for parent in sorted({path.parent for path in folder.rglob("*.png")}):
-        paths = sorted(parent.glob("*.png"), key=_order)
-        screens = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-        alike = [screen for screen in screens if screen.shape == screens[0].shape]
-        if len(alike) >= 30 and alike[0].shape[0] >= 480:
-            yield parent.relative_to(folder).parts[0], alike
+    yield from recordings(folder)
 
 
-def _order(path: Path) -> list[tuple[int, str]]:
-    """Sort numbers in names as numbers."""
-    parts = path.stem.replace("-", "_").split("_")
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+def recordings(folder: Path) -> Iterator[tuple[str, list[Pixels]]]:
+    """
+    Yield the lossless screens of other people's recordings: each run that has enough, then all of a source, joined.
+
+    Joined are screens of one size, run by run in the order of their time: what such runs share is little.
+    """
+    with tempfile.TemporaryDirectory() as made, open_store(Path(made) / "runs.db") as store:
+        import_paths(store, [folder])
+        joined: dict[tuple[str, tuple[int, ...]], list[list[Pixels]]] = defaultdict(list)
+        for run in sorted(store.runs(limit=store.count_runs()), key=lambda run: run.started.wall_ns):
+            frames = {frame.picture: frame for frame in store.frames(run.id) if not frame.lossy}
+            screens = [store.pixels(picture) for picture in frames]
+            for shape in {screen.shape for screen in screens}:
+                alike = [screen for screen in screens if screen.shape == shape]
+                joined[run.source_format, shape].append(alike)
+                if len(alike) >= ENOUGH:
+                    yield f"{run.source_format}, one run", alike
+        for (source, _), runs in sorted(joined.items()):
+            screens = list(itertools.chain.from_iterable(runs))
+            if len(screens) >= FEW:
+                yield f"{source} ({len(runs)} runs)", screens
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -236,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What pictures cost.")
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--long", type=int, default=2000)
+    parser.add_argument("--long", type=int, default=2000, help="Steps of the run that is read; 0 for none.")
     options = parser.parse_args()
     sizes: list[Sequence[object]] = []
     times: list[Sequence[object]] = []
@@ -256,6 +272,8 @@ def main() -> None:
     table("Bytes: KB a screen (PNG / it)", sizes_head, sizes)
     times_head = ("session", "PNG", "WebP", "x264rgb qp 0", "ours", "ours / PNG", "sealing")
     table("Encoding: CPU ms a screen", times_head, times)
+    if not options.long:
+        return
     rows = [(name, *reading(recorded(name, options.cache), options.long)) for name in SESSIONS]
     rows_head = ("session", "cold", "next", "cold, sealed", "next, sealed")
     table(f"Reading a picture of a run of {options.long:,} steps: CPU ms, median (worst)", rows_head, rows)

@@ -59,7 +59,7 @@ def rows_of_steps(chance: random.Random, run: int, steps: int) -> tuple[Rows, Ro
         made.append(
             (row, run, number, number, f"c{number}", 0, "computer", name, arguments, "executed", "b", row, START)
         )
-        frames.append((row, run, 1, 1280, 800, "machine", 0, "b", row, START))
+        frames.append((row, run, run, 1280, 800, "machine", 0, "b", row, START))
         roles.append((row, row, row, "before"))
     return turns, made, frames, roles
 
@@ -78,6 +78,7 @@ def remarks(chance: random.Random, runs: int) -> Iterator[tuple[str, Rows]]:
 
 INSERTS = {
     "family": "INSERT INTO family (id, name) VALUES (?, ?)",
+    "picture": "INSERT INTO picture (id, family, width, height, sha256, lossy) VALUES (?, ?, 1280, 800, '', 0)",
     "run": "INSERT INTO run (id, name, family, kind, status, task, task_id, model, source_format, trusted, steps,"
     " turns, started_boot, started_mono, started_wall) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "turn": "INSERT INTO turn (id, run, conversation, number, model, status, content) VALUES (?,?,?,?,?,?,?)",
@@ -95,16 +96,10 @@ def make(store: Store, runs: int, steps: int) -> None:
     for first in range(1, runs + 1, 1000):
         print(f"\rmaking runs: {first:,} of {runs:,}", end="", file=sys.stderr, flush=True)
         with store.database.transaction(durable=False) as connection:
-            if first == 1:
-                connection.execute("INSERT INTO family (id, name) VALUES (1, 'x')")
-                picture = (
-                    "INSERT INTO picture (id, family, width, height, sha256, lossy) VALUES (1, 1, 1280, 800, '', 0)"
-                )
-                connection.execute(picture)
             for run in range(first, min(first + 1000, runs + 1)):
                 own = LONG if run == runs else steps
-                if run > 1:
-                    connection.execute(INSERTS["family"], (run, f"{run:012d}"))
+                connection.execute(INSERTS["family"], (run, f"{run:012d}"))
+                connection.execute(INSERTS["picture"], (run, run))
                 connection.execute(INSERTS["run"], run_row(chance, run, own))
                 for table, rows in zip(("turn", "step", "frame", "role"), rows_of_steps(chance, run, own), strict=True):
                     connection.executemany(INSERTS[table], rows)
@@ -125,7 +120,7 @@ def questions(runs: int) -> Iterator[tuple[str, Callable[[Store, random.Random],
         return asked
 
     def deep(store: Store, chance: random.Random) -> object:
-        return store.runs(limit=40, before=f"{chance.randrange(100, runs):012d}")
+        return store.runs(limit=40, before=f"{chance.randrange(1, runs):012d}")
 
     newest = "SELECT * FROM run {} ORDER BY started_wall DESC LIMIT 40"
     yield "first page", ask(), newest.format("")
