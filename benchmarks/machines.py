@@ -188,9 +188,8 @@ def main(times: int, names: list[str]) -> None:
                 one(store, kind, found[kind.name])
                 load = os.getloadavg()[0]
                 print(f"{turn + 1}: {kind.name}: {found[kind.name].record[-1]:.1f} s, load {load:.1f}", file=sys.stderr)
-    print(
-        "| machine | steps | start | look | record | replay (of record) | same | fork | log a step | snapshots a step |"
-    )
+    sizes = "log a step | checkpoints a step"
+    print(f"| machine | steps | start | look | record | replay (of record) | same | fork | {sizes} |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for kind in kinds:
         print(row(kind, found[kind.name]))
