@@ -289,7 +289,11 @@ def test_atif_pictures_elsewhere_are_told_and_subagents_are_conversations(store:
 
 
 def test_what_goes_out_as_atif_comes_back(store: Store, tmp_path: Path) -> None:
-    first = imported(store, trajectory(tmp_path / "t"), "cua")
+    folder = trajectory(tmp_path / "t")
+    failed = {"type": "function_call_output", "call_id": "c", "output": '{"error": "no such command"}'}
+    artefact(folder / "turn_005", "0009_function_call_result.json", {"item": {"call_id": "c"}, "result": [failed]})
+    first = imported(store, folder, "cua")
+    assert store.step(first.id, 2).error == "no such command"
     store.add_outcome(first.id, "success", OutcomeSource.JUDGE, "it is open")
     (tmp_path / "out").mkdir()
     write_atif(store, first.id, tmp_path / "out/t.json")
@@ -301,7 +305,7 @@ def test_what_goes_out_as_atif_comes_back(store: Store, tmp_path: Path) -> None:
             *(other.action.title, other.action.arguments),
             other.action.point,
         )
-        assert (one.status, one.result_text) == (other.status, other.result_text)
+        assert (one.status, one.result_text, one.error) == (other.status, other.result_text, other.error)
         assert [found[:2] for found in shown(one)] == [found[:2] for found in shown(other)]
         for (_, _, picture), (_, _, copy) in zip(shown(one), shown(other), strict=True):
             assert (store.pixels(picture) == store.pixels(copy)).all()

@@ -42,6 +42,10 @@ def own_result(step: DraftStep, extra: Any, picture: Callable[[str], DraftPictur
     told: JSON = extra if isinstance(extra, dict) else {}
     with contextlib.suppress(ValueError):
         step.status = StepStatus(str(told.get("status")))
+    error = told.get("error")
+    if isinstance(error, str) and error:  # what is told is the result's text, and then the error's
+        text = step.result_text or step.error
+        step.error, step.result_text = error, text.removesuffix(error).removesuffix("\n")
     spent = told.get("duration_ms")
     if step.started is not None and isinstance(spent, int | float) and 0 <= spent < 1e9:
         step.ended = step.started + int(spent * 1e6)

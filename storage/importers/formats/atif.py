@@ -46,10 +46,12 @@ def read(entry: Entry) -> Iterator[DraftRun]:
     """Yield the run."""
     document = entry.required()
     run = DraftRun(identity=entry.sha256)
-    _Trajectory(entry, run).read(document)
+    reader = _Trajectory(entry, run)
+    reader.read(document)
     times = [turn.started for turn in run.turns if turn.started is not None]
     run.started, run.ended = run.started or min(times, default=None), max(times, default=None)
-    derive_before_from_last(run)
+    if not reader.own:  # which tells which pictures are derived
+        derive_before_from_last(run)
     trial = _trial(entry)
     run.task_id = run.task_id or str(trial.get("task_name") or "")
     failure = trial.get("exception_info")
@@ -73,13 +75,14 @@ class _Trajectory:
         self._before: DraftPicture | None = None
         self._history: list[JSON] = []
         self._system = ""
-        self._own = False
+        self.own = False
+        """Whether footage wrote it."""
         self._files: dict[str, DraftPicture | None] = {}
 
     def read(self, document: JSON) -> None:
         """Take in a trajectory's steps."""
         agent: JSON = document["agent"] if isinstance(document.get("agent"), dict) else {}
-        self._own = agent.get("name") == "footage"
+        self.own = agent.get("name") == "footage"
         number = len(self._run.conversations)
         self._run.conversations.append(str(agent.get("name") or "") if number else "")
         self._model = str(agent.get("model_name") or "")
@@ -87,7 +90,7 @@ class _Trajectory:
         for step in document.get("steps") or []:
             with self._run.trying(f"step {step.get('step_id') if isinstance(step, dict) else step!r}"):
                 self._step(step, number)
-        if self._own:
+        if self.own:
             own_facts(self._run, document.get("extra"))
         for inner in objects(document.get("subagent_trajectories")):
             self.read(inner)
@@ -138,7 +141,7 @@ class _Trajectory:
         self._run.turns.append(turn)
         number, done = len(self._run.turns) - 1, len(self._run.steps)
         for call in calls:
-            own = own_action(call, self._calls.pointer) if self._own else None
+            own = own_action(call, self._calls.pointer) if self.own else None
             name = str(call.get("function_name") or "")
             made = [own] if own else action_of_call(name, call.get("arguments"), self._calls.pointer)
             self._calls.add_actions(number, str(call.get("tool_call_id") or ""), made, at=at)
@@ -164,7 +167,7 @@ class _Trajectory:
             failed = isinstance(extra, dict) and extra.get("is_error") is True
             self._calls.finish(call, content=result.get("content"), failed=failed, at=at)
             made = self._calls.last_step(call)
-            if self._own and made is not None:
+            if self.own and made is not None:
                 own_result(made, extra, self._file)
 
     def _picture(self, block: JSON, call: str) -> DraftPicture | None:
