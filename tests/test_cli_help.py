@@ -81,3 +81,12 @@ def test_a_narrow_terminal_keeps_every_run_on_a_line() -> None:
     lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
     assert len(lines) == 2 + 5
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_narrow_terminal_keeps_the_numbers_and_places_of_steps() -> None:
+    shown = on_a_terminal(["show", "@1", "--sample"], COLUMNS="70", NO_COLOR="1")
+    lines = [line.split() for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()]
+    steps = [words for words in lines if words and words[0].isdigit()]
+    assert [int(words[0]) for words in steps] == list(range(len(steps)))
+    assert any(re.fullmatch(r"\d+,\d+", word) for words in steps for word in words)
+    assert not any(re.fullmatch(r"\d*,?\d*…", word) for words in steps for word in words[1:3])

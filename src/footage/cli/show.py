@@ -102,11 +102,11 @@ def _judgements(run: Run) -> list[Text]:
 
 
 def _table(steps: Sequence[Step], *, verdicts: bool) -> Table:
-    """Return a table with one row, of one line, for each step."""
+    """Return a table with one row, of one line, for each step; on a narrow terminal texts are cut first."""
     table = plain_table()
-    table.add_column("step", justify="right", style="dim")
+    table.add_column("step", justify="right", style="dim", no_wrap=True)
     for name in ("action", "at", "with", "result"):
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, no_wrap=name in {"action", "at"})
     table.add_column("took", justify="right", style="dim", no_wrap=True)
     if verdicts:
         table.add_column("", no_wrap=True)
@@ -116,7 +116,7 @@ def _table(steps: Sequence[Step], *, verdicts: bool) -> Table:
             str(step.index),
             Text(shortened(action.title, 40), style="" if action.looks_only else "bold"),
             place(action),
-            described(action),
+            Text(described(action), no_wrap=True, overflow="ellipsis"),
             _result(step),
             duration(step.duration_ms),
             *([_verdict(step)] if verdicts else []),
@@ -139,7 +139,9 @@ def _said_before(steps: Sequence[Step], turns: Sequence[Turn]) -> list[Text]:
 def _result(step: Step) -> Text:
     status = styled("" if step.status is StepStatus.EXECUTED else step.status)
     detail = Text(shortened(step.error or step.result_text, 44), style="red" if step.error else "dim")
-    return Text(" ").join(part for part in (status, detail) if part)
+    found = Text(" ").join(part for part in (status, detail) if part)
+    found.no_wrap, found.overflow = True, "ellipsis"
+    return found
 
 
 def _verdict(step: Step) -> Text:
