@@ -181,6 +181,16 @@ def test_a_timeout_is_an_error_and_pictures_before_are_before(store: Store, tmp_
     assert [(role, derived) for role, derived, _ in shown(store.step(run.id, 0))] == [(BEFORE, False)]
 
 
+def test_what_a_reply_says_of_its_model_and_tokens(store: Store, tmp_path: Path) -> None:
+    reply = {"model": "gpt-test", "status": "ok", "raw_response": "I click.", "response_id": "r"}
+    first = line(1, 1, "pyautogui.click(1, 2)", response={**reply, "usage": {"input_tokens": 9, "output_tokens": 2}})
+    path = folder(tmp_path / "r", first, line(2, 2, "DONE", model_usage={"prompt_tokens": 5}, done=True))
+    run = imported(store, path, "osworld")
+    one, other = store.turns(run.id)
+    assert (run.model, one.text, one.usage) == ("gpt-test", "I click.", {"input_tokens": 9, "output_tokens": 2})
+    assert (other.model, other.usage) == ("gpt-test", {"input_tokens": 5})
+
+
 def test_a_run_that_failed_before_its_first_step_is_a_run(store: Store, tmp_path: Path) -> None:
     run = imported(store, write(tmp_path / "r/traj.jsonl", {"Error": "no screenshot"}), "osworld")
     assert (run.status, run.error, run.steps) == (RunStatus.ERRORED, "no screenshot", 0)

@@ -26,7 +26,7 @@ from footage.storage.importers.derive import derive_before
 from footage.storage.importers.draft import DraftOutcome, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.gestures import joined
-from footage.storage.importers.messages import text_of
+from footage.storage.importers.messages import text_of, usage_of
 from footage.storage.importers.pyautogui import action_named, actions_in
 from footage.toolcalls import CLICKS, COMPUTER_ACTIONS, PointerTracker, actions_of
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus, StepStatus
@@ -150,7 +150,12 @@ class _Result:
             return
         self._number, self._said = line["step_num"], said
         content = [{"type": "text", "text": said}] if said else []
-        self._run.turns.append(DraftTurn(content, self._run.model, started=at, ended=at))
+        response = line.get("response")
+        about: JSON = dict(response) if isinstance(response, Mapping) else {}
+        turn = DraftTurn(content, str(about.get("model") or ""), started=at, ended=at)
+        turn.usage = usage_of(about.get("usage") or line.get("model_usage"))
+        turn.response_id = str(about.get("response_id") or "")
+        self._run.turns.append(turn)
 
     def _step(self, action: Any, at: int | None) -> DraftStep:
         """Add the step of one line: code of several statements is one step, as the loop took it for one action."""
@@ -221,8 +226,9 @@ class _Result:
         arguments = entry.beside("args.json", up=2)
         known: Any = arguments.value if arguments else None
         run.model = str(known.get("model") or "") if isinstance(known, dict) else run.model
+        run.model = run.model or next((turn.model for turn in run.turns if turn.model), "")
         for turn in run.turns:
-            turn.model = run.model
+            turn.model = turn.model or run.model
         derive_before(run)
         self._report()
         result = entry.at("result.txt")
