@@ -44,8 +44,8 @@ class Limits:
     picture_memory: int = 768 * _MIB
     """Address space of the child process that decodes pictures."""
     picture_cpu: int = 4
-    picture_wait: float = 6.0
-    """For one picture, the start of the child included."""
+    picture_wait: float = 60.0
+    """For one picture, the start of the child included; a busy machine gives it little of its time in that."""
     patience: float = 6.0
     """For all pictures together that turn out to be too slow."""
     members: int = 20_000
