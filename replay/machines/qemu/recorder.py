@@ -156,7 +156,8 @@ class Recorder:
         """Have something give the guest input by another way than `send`, under the same conditions."""
         with self._lock:
             act()
-            self._turn(_TURNS_TO_TAKE)
+            for _ in range(_TURNS_TO_TAKE):
+                self.process.execute("query-status")
             return self.icount()
 
     def look(self, *, checkpoint: bool = False) -> tuple[Pixels, int]:
