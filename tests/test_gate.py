@@ -99,7 +99,7 @@ def gate(guest: Guest, admitted: list[str]) -> Iterator[Gate]:
         admitted.append("input")
         act()
 
-    made = Gate(guest.address, admit)
+    made = Gate(guest.address, admit, lambda *at: admitted.append(f"pointer {at}"))
     yield made
     made.close()
 
@@ -140,6 +140,9 @@ def test_an_open_gate_lets_everything_through(gate: Gate, guest: Guest, admitted
         client.send(ENCODINGS + KEY)
         guest.wait_for(ENCODINGS + KEY)
         assert admitted == ["input"]
+        client.send(struct.pack(">BBHH", 5, 1, 2, 1) + KEY)
+        guest.wait_for(ENCODINGS + KEY + KEY)  # the pointer goes another way
+        assert admitted == ["input", "input", "pointer (2, 1, 1)", "input"]
         client.send(ASK)
         assert client.take(1) == NOTHING_NEW
 

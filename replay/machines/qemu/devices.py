@@ -145,12 +145,7 @@ class QemuPointer(Pointer):
         self._screen = screen
 
     def _put_move(self, x: int, y: int) -> None:
-        self._inlet.send(
-            *(
-                {"type": "abs", "data": {"axis": axis, "value": _scaled(value, size)}}
-                for axis, value, size in zip("xy", (x, y), self._screen, strict=True)
-            )
-        )
+        self._inlet.send(*motion(x, y, self._screen))
 
     def click(self, number: int, times: int = 1) -> None:
         """
@@ -167,10 +162,23 @@ class QemuPointer(Pointer):
             self.button(number, down=False)
 
     def _put_button(self, number: int, *, down: bool) -> None:
-        self._inlet.send({"type": "btn", "data": {"button": _BUTTONS[number], "down": down}})
+        self._inlet.send(press(number, down=down))
 
     def _flush(self) -> None:
         """Events are given to the guest one by one: nothing is held back."""
+
+
+def motion(x: int, y: int, screen: tuple[int, int]) -> list[Mapping[str, Any]]:
+    """Return the input events that put the pointer on a pixel of a screen of this (width, height)."""
+    return [
+        {"type": "abs", "data": {"axis": axis, "value": _scaled(value, size)}}
+        for axis, value, size in zip("xy", (x, y), screen, strict=True)
+    ]
+
+
+def press(number: int, *, down: bool) -> Mapping[str, Any]:
+    """Return the input event of a button that is pressed or let go, by its number (1 is the left one)."""
+    return {"type": "btn", "data": {"button": _BUTTONS[number], "down": down}}
 
 
 def _scaled(pixel: int, size: int) -> int:

@@ -62,12 +62,14 @@ class Gate:
     """
     Listens on this host, from the moment it is made until `close`. `server` is host:port of the guest's own server.
 
-    Every client gets a connection of its own to that server. Open unless it is held.
+    Every client gets a connection of its own to that server. Open unless it is held. `point` moves the pointer to
+    (x, y), with these buttons down (bit 0 is the left one), in the server's place.
     """
 
-    def __init__(self, server: str, admit: Admit) -> None:
+    def __init__(self, server: str, admit: Admit, point: Callable[[int, int, int], object]) -> None:
         self.server = server
         self.admit = admit
+        self.point = point
         self.scene: Scene | None = None
         self._clients: weakref.WeakSet[_Client] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -246,6 +248,9 @@ class _Client:
         if scene is not None and kind in _INPUT:
             scene.touched()
             self._gate.refresh()
+        elif scene is None and kind == _POINTER:
+            buttons, x, y = struct.unpack(">xBHH", whole)
+            self._gate.admit(lambda: self._gate.point(x, y, buttons))
         elif scene is None and kind in _INPUT:
             self._gate.admit(lambda: far.send(whole))
         elif scene is None:
