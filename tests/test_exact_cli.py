@@ -124,7 +124,7 @@ def test_it_is_executed_again_byte_for_byte(session: Session, capsys: Capture) -
 def test_a_fork_with_the_agent_rehearses_and_goes_on_live(session: Session, fork: dict[str, Any]) -> None:
     assert (fork["forked"], fork["at"], fork["command"]["exit_code"]) == (True, TYPED, 0)
     assert [turn["grade"] for turn in fork["turns"]] == ["identical"] * TYPED
-    assert {step["verdict"] for step in fork["steps"]} == {"reproduced"}
+    assert {step["verdict"] for step in fork["steps"]} <= {"reproduced", "cosmetic"}
     assert fork["live"]["requests"] >= 3
     assert fork["live"]["thinking_blocks"] == TYPED
     with open_store(session.store) as store:
