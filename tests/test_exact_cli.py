@@ -22,6 +22,7 @@ from footage.recorder.standin import StandInServer
 from footage.storage import open_store
 from footage.storage.exact import exact_recording
 from footage.trajectory import FrameRole
+from footage.viewer import create_app
 
 pytestmark = pytest.mark.qemu
 
@@ -161,7 +162,10 @@ def test_ctrl_c_stops_a_replay_and_leaves_no_machine(session: Session) -> None:
 def test_the_family_is_a_tree(session: Session, fork: dict[str, Any], capsys: Capture) -> None:
     said = call(capsys, "runs", "--store", session.store)
     lines = [line.split() for line in said.out.splitlines()]
-    marked = {line[0]: line[1] for line in lines if line}
+    marked = {line[0]: line[1] for line in lines if len(line) > 1}
     assert marked[session.run[:8]] == "recorded"
     assert marked[fork["run"][:8]] in {"├", "└"}
     assert "made from" in call(capsys, "show", fork["run"], "--store", session.store).out
+    with open_store(session.store, readonly=True) as store:
+        page = create_app(store, token=None).test_client().get(f"/runs/{fork['run']}").get_data(as_text=True)
+    assert f"/runs/{session.run}" in page

@@ -64,10 +64,15 @@ class Activity:
         return _Look(time.monotonic_ns(), int(ran), int(waited), state == "R")
 
 
+def halted(process: Process) -> bool:
+    """Tell whether a guest's processor is halted at this moment, since there is nothing for it to do."""
+    return "HLT=1" in process.hmp("info registers")
+
+
 class Halts:
     """
-    The same for a guest under its record log: its processor also stands still where it waits for QEMU's other threads,
-    so the time in which it runs tells nothing. What does is whether it has halted.
+    The same for an emulated guest: its processor also stands still where it waits for QEMU's other threads, so that on
+    a busy host the time in which it runs tells little. What does is whether it has halted.
     """
 
     def __init__(self, halted: Callable[[], bool]) -> None:

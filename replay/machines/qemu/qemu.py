@@ -16,7 +16,7 @@ from footage.replay.machines.desktop.log import InputLog
 from footage.replay.machines.hands import Hands
 from footage.replay.machines.qemu import states
 from footage.replay.machines.qemu.accelerators import best_accelerator
-from footage.replay.machines.qemu.activity import Activity, Halts
+from footage.replay.machines.qemu.activity import Activity, Halts, halted
 from footage.replay.machines.qemu.agent import TIMEOUT, Agent
 from footage.replay.machines.qemu.devices import Give, Inlet, QemuKeyboard, QemuPointer
 from footage.replay.machines.qemu.guests import Guest, load_guest
@@ -240,7 +240,9 @@ class Qemu:
         self._started = time.monotonic()
 
     def _watcher(self, process: Process) -> Activity | Halts:
-        """Return what tells when the guest is idle."""
+        """Return what tells when the guest is idle: where it is emulated, that its processor has halted."""
+        if self._accelerator == "tcg":
+            return Halts(lambda: halted(process))
         return Activity(process)
 
     def _stop(self) -> None:

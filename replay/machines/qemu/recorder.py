@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from footage.errors import MachineError, MissingProgram
 from footage.replay.machines.desktop.keeper import Keeper
+from footage.replay.machines.qemu.activity import halted
 from footage.replay.machines.qemu.checkpoints import Checkpoints
 from footage.replay.machines.qemu.guests import Guest, command
 from footage.replay.machines.qemu.packing import Packing
@@ -144,7 +145,7 @@ class Recorder:
     def halted(self) -> bool:
         """Tell whether the guest's processor is halted, since there is nothing for it to do."""
         with self._lock:
-            return "HLT=1" in self.process.hmp("info registers")
+            return halted(self.process)
 
     def send(self, events: Sequence[Mapping[str, Any]]) -> int:
         """Give the guest input events, never while it is stopped for a look; return the instruction count then."""
