@@ -179,6 +179,7 @@ class StepPlayer:
             delivered=None if step.redacted else performed.delivered,
             started=started,
             ended=Instant.now(),
+            icounts=performed.icounts,
         )
         if bool(error) != (step.status is StepStatus.FAILED):
             why = f"it failed: {error}" if error else "it failed in the recording, and succeeded now"
@@ -210,7 +211,9 @@ class StepPlayer:
         expected = self._expect(step, frame)
         later = self._later(step) if role is FrameRole.AFTER else ()
         sight = self._see(Veiled(self._machine, frame.redacted), expected, later)
-        seen = self._keep(sight.screenshot, index, role)
+        # What is painted over is no screen that an exact replay could show again.
+        icount = None if frame.redacted else sight.screenshot.icount
+        seen = self._keep(sight.screenshot, index, role, icount)
         if frame.redacted:
             mark_frame(self._store, seen, frame.redacted)
         return _Looked(frame, sight, seen)
@@ -235,9 +238,9 @@ class StepPlayer:
             return ()
         return (self._expect(following[0], frame),)
 
-    def _keep(self, shot: Screenshot, index: int, role: FrameRole) -> int:
+    def _keep(self, shot: Screenshot, index: int, role: FrameRole, icount: int | None) -> int:
         roles = [(index, role)]
-        return self._writer.frame(shot.pixels, captured=shot.captured, display=shot.display, roles=roles)
+        return self._writer.frame(shot.pixels, captured=shot.captured, display=shot.display, roles=roles, icount=icount)
 
     # --- verdicts ---
 

@@ -233,3 +233,17 @@ def test_a_fork_begins_on_the_recorded_screen_and_is_exact_itself(opened: Store,
     replay = replay_exactly(opened, fork.id)
     assert replay.verdict is Verdict.REPRODUCED
     assert replay.screens >= 2
+
+
+def test_what_a_fork_performs_again_is_exact_too_and_can_be_forked(opened: Store, recorded: Recorded) -> None:
+    source = opened.run(recorded.id)
+    behind = steps_behind(opened, source.id, 1)
+    with ScriptedModel(*REPLIES) as model, closing(machine_at(opened, source, 1)) as machine:
+        action = Action("type", {"text": "xy"})
+        report = fork_run(opened, source.id, 3, machine, model.client, action=action, restored=behind)
+    steps = opened.steps(report.run)
+    assert [bool(step.icounts) for step in steps] == [number >= behind for number in range(STEPS)]
+    assert steps_behind(opened, report.run, 2) == behind
+    replay = replay_exactly(opened, report.run)
+    assert replay.verdict is Verdict.REPRODUCED
+    assert replay.screens >= 2 * (STEPS - behind)
