@@ -133,6 +133,8 @@ def ready_at(store: Store, source: Run, at: int, writer: RunWriter, machine: Mac
             player.copy(number)
         elif not player.play(number).goes_on:
             raise SystemExit(f"the fork at {at} did not get past step {number}")
+    if parted := player.arrive(at):
+        raise SystemExit(f"the fork at {at} did not get to its screen: {parted.why}")
 
 
 def main(times: int, times_of_forks: int, *, load: bool) -> None:

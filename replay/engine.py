@@ -48,6 +48,8 @@ class ReplayReport:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of a step; `unreached` where an unsupported action stopped a replay that had not parted."""
+        if self.divergence is not None:
+            return Verdict.DIVERGED
         found = {step.verdict for step in self.steps}
         order = (Verdict.DIVERGED, Verdict.UNREACHED, Verdict.COSMETIC)
         return next((verdict for verdict in order if verdict in found), Verdict.REPRODUCED)

@@ -152,12 +152,18 @@ def _off_screen(action: Action, machine: Machine) -> str:
 def play_before(
     player: StepPlayer, at: int, restored: int, report: ReplayReport, on_step: OnStep | None
 ) -> ReplayReport:
-    """Play the steps before step `at`, the first `restored` of them as copies; fills the report, and returns it."""
+    """
+    Play the steps before step `at`, the first `restored` of them as copies, and wait for its screen before.
+
+    Fills the report, and returns it.
+    """
     for number in range(restored):
         report.steps.append(player.copy(number))
         if on_step:
             on_step(number, len(player.steps), report.steps[-1])
     play_steps(player, range(restored, at), report, on_step)
+    if report.reached:
+        report.divergence = player.arrive(at)
     return report
 
 

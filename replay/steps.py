@@ -162,6 +162,21 @@ class StepPlayer:
         self._writer.verdict(index, verdict)
         return verdict
 
+    def arrive(self, number: int) -> Divergence | None:
+        """Wait for the screen before step `number`, to go another way from there; return how it stays another one."""
+        frame = self._steps[number].frame(FrameRole.BEFORE)
+        if frame is None or frame.region is not None:
+            return None
+        sight = self._see(Veiled(self._machine, frame.redacted), self._expect(self._steps[number], frame), ())
+        if sight.found:
+            return None
+        shot, difference = sight.screenshot, sight.difference
+        seen = self._writer.frame(shot.pixels, captured=shot.captured, display=shot.display)
+        if frame.redacted:
+            mark_frame(self._store, seen, frame.redacted)
+        why = f"the screen before it is another one ({difference.why})"
+        return Divergence(number, None, Cause.ENVIRONMENT, "screen", why, difference.regions)
+
     # --- parts of a step ---
 
     def _act(self, step: Step, action: Action, index: int, before: _Looked | None) -> Played:

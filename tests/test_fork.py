@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import numpy as np
 import pytest
 
 from footage.analysis.diff import diff_runs
@@ -11,7 +14,7 @@ from footage.recorder.session import record
 from footage.replay.engine import replay_run
 from footage.replay.fork import fork_run
 from footage.storage import Store, verify_store
-from footage.trajectory import Action, Cause, RunKind, RunStatus, Verdict
+from footage.trajectory import Action, Cause, FrameRole, RunKind, RunStatus, Screenshot, Verdict
 from painted import Painted
 from scripted_model import ScriptedModel, call, text
 
@@ -111,6 +114,48 @@ def test_a_fork_whose_world_cannot_be_restored_asks_no_model(store: Store, misse
     assert report.divergence is not None
     assert report.divergence.cause is Cause.EXECUTION
     assert store.run(report.run).verdict is Verdict.DIVERGED
+
+
+class _Interrupted(Painted):
+    """Shows something else once so many actions have been done and looked at."""
+
+    def __init__(self, looks: int, *, for_seconds: float) -> None:
+        super().__init__()
+        self._looks, self._seconds = looks, for_seconds
+
+    def screenshot(self) -> Screenshot:
+        if len(self.input_log) >= len("hello") + 1:
+            self._looks -= 1
+            if self._looks == 0:
+                self._until = time.monotonic() + self._seconds
+            self.popup = self._looks <= 0 and time.monotonic() < self._until
+        return super().screenshot()
+
+
+def test_a_fork_waits_for_the_screen_that_it_begins_on(store: Store, missed: str) -> None:
+    with ScriptedModel(*REPLIES) as model:
+        report = fork_run(store, missed, 3, _Interrupted(2, for_seconds=0.5), model.client)
+    assert report.forked
+    wanted = store.step(missed, 3).frame(FrameRole.BEFORE)
+    begun = store.step(report.run, 3).frame(FrameRole.BEFORE)
+    assert wanted is not None
+    assert begun is not None
+    assert begun.sha256 == wanted.sha256
+
+
+def test_a_fork_whose_screen_does_not_come_asks_no_model(store: Store, missed: str) -> None:
+    with ScriptedModel(*REPLIES) as model:
+        report = fork_run(store, missed, 3, _Interrupted(2, for_seconds=60), model.client, timeout=0.3)
+        assert model.requests == []
+    assert not report.forked
+    assert [step.verdict for step in report.replayed] == [Verdict.REPRODUCED] * 3
+    assert report.divergence is not None
+    assert (report.divergence.a_step, report.divergence.b_step) == (3, None)
+    assert report.divergence.cause is Cause.ENVIRONMENT
+    fork = store.run(report.run)
+    assert (fork.verdict, fork.divergence) == (Verdict.DIVERGED, report.divergence)
+    last = store.frames(fork.id)[-1]
+    assert not np.array_equal(store.pixels(last.picture), Painted().screenshot().pixels)
 
 
 def test_a_step_that_does_not_exist_or_was_never_asked_for_is_refused(store: Store, missed: str) -> None:
