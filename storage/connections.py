@@ -253,22 +253,17 @@ class Connections:
 
     def close(self) -> None:
         """Close all; the last process to leave moves the WAL into the file, under the writers' lock. Safe twice."""
-        with inside_sqlite():
-            with self._turn:
-                self._closed = True
+        with inside_sqlite(), self._turn:
+            self._closed = True
             self._close()
 
     def _close(self) -> None:
-        """Close what is open. Readers first, and outside of the writers' turn, for which a reader may be waiting."""
-        with self._turn:
-            readers, self._readers, self._local = self._readers, {}, threading.local()
-        for reader in readers.values():
+        for reader in self._readers.values():
             reader.close()
-        with self._turn:
-            if self._writer is not None:
-                self._close_writer(self._writer)
-            self._lock.close()
-            self._writer = None
+        if self._writer is not None:
+            self._close_writer(self._writer)
+        self._lock.close()
+        self._readers, self._writer, self._local = {}, None, threading.local()
 
     def _close_writer(self, writer: sqlite3.Connection) -> None:
         """Close it under the writers' lock; one that another process keeps is no reason to wait at the end for ever."""

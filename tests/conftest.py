@@ -13,6 +13,9 @@ import pytest
 
 from footage.storage import Store, open_store
 
+# Tests that run side by side find the width of a terminal here that there is not: nothing is to be wrapped for it.
+os.environ.pop("COLUMNS", None)
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
