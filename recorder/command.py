@@ -8,6 +8,7 @@ for this process alone are passed on to it.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from footage.errors import UsageError
 from footage.recorder import joining
 from footage.recorder.upstream import PROVIDERS
 
-__all__ = ["command_environment", "run_command", "short_name"]
+__all__ = ["check_command", "command_environment", "run_command", "short_name"]
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _LOCAL = "127.0.0.1,localhost"
@@ -82,11 +83,20 @@ def run_command(
     return code if code >= 0 else 128 - code
 
 
+def check_command(command: Sequence[str]) -> None:
+    """Raise UsageError where there is no such command, before anything is begun for it."""
+    if shutil.which(command[0]) is None:
+        exists = Path(command[0]).exists()
+        raise UsageError(
+            f"{command[0]} is no program that can be run." if exists else f"There is no command {command[0]!r}.",
+            hint="Put the command after --.",
+        )
+
+
 def _started(command: Sequence[str], environment: Mapping[str, str], stdout: int | None) -> subprocess.Popen[bytes]:
+    check_command(command)
     try:
         return subprocess.Popen(command, env=dict(environment), stdout=stdout)
-    except FileNotFoundError as error:
-        raise UsageError(f"There is no command {command[0]!r}.", hint="Put the command after --.") from error
     except OSError as error:
         raise UsageError(f"{command[0]} cannot be started: {error.strerror}.") from error
 

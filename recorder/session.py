@@ -341,8 +341,8 @@ class Recording:
         status, text = _ending(error)
         try:
             self.end(status, error=text)
-        except Exception:  # noqa: BLE001 - the agent's own error is the one to be seen
-            _log.exception("The end of run %s could not be recorded.", self.id)
+        except Exception as problem:  # noqa: BLE001 - the agent's own error is the one to be seen
+            _log.warning("The end of run %s could not be recorded: %s", self.id, problem)
 
 
 class RecordedStep:

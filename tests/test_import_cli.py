@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import call
-from footage.storage import open_store
+from footage.storage import RunWriter, open_store
 from footage.trajectory import RunKind
 from test_import_anthropic import dumps
 
@@ -59,3 +59,20 @@ def test_nothing_to_import_is_an_input_error(capsys: Capture, tmp_path: Path) ->
     assert call(capsys, "import", tmp_path, "--format", "unheard-of", "--store", store).code == 2
     with open_store(store) as opened:
         assert opened.count_runs() == 0
+
+
+def test_an_import_that_is_interrupted_leaves_whole_runs_only(
+    capsys: Capture, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "runs.db"
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunWriter, "finish", interrupted)
+        assert call(capsys, "import", recordings, "--store", store).code == 130
+    with open_store(store) as opened:
+        assert opened.count_runs() == 0
+        assert opened.database.rows("SELECT id FROM picture UNION ALL SELECT id FROM document") == []
+    assert "1 imported, 0 in the store already" in call(capsys, "import", recordings, "--store", store).out

@@ -209,10 +209,15 @@ def test_a_command_that_a_signal_ended_is_told_as_shells_do(tmp_path: Path, serv
     assert (done.returncode, seen.run.status) == (143, "interrupted")
 
 
-def test_a_command_that_is_not_there(tmp_path: Path, service: Service) -> None:
-    done, seen = recorded(tmp_path, service, "no-such-command")
-    assert (done.returncode, seen.run.status) == (2, "errored")
-    assert "There is no command 'no-such-command'." in done.stderr
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("no-such-command", "There is no command 'no-such-command'."), (str(Path(__file__).parent), "no program that")],
+)
+def test_a_command_that_cannot_be_run_begins_no_run(tmp_path: Path, service: Service, command: str, said: str) -> None:
+    argv = [*FOOTAGE, "record", "--store", str(tmp_path / "runs.db"), "--", command]
+    done = subprocess.run(argv, env=environment(service), capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert not (tmp_path / "runs.db").exists()
 
 
 def test_a_store_that_cannot_be_written_does_not_keep_the_agent_from_running(service: Service) -> None:

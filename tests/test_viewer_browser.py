@@ -22,6 +22,7 @@ from viewer_samples import (
     CLICKED,
     click,
     fork_story,
+    later,
     record_story,
     replay_story,
     screen,
@@ -423,6 +424,28 @@ def test_a_note_and_an_outcome_are_written_on_the_page(browser: Browser, tmp_pat
             assert watched.complaints == []
         assert [(note.text, note.step) for note in store.notes(run)] == [("a 1 b?", 2)]
         assert [(o.value, o.note) for o in store.run(run).outcomes[-1:]] == [("failure", "too slow")]
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_a_step_with_many_frames_between_keeps_its_toolbar(browser: Browser, store: Store, width: int) -> None:
+    writer = store.begin_run(task="Watch closely")
+    start = Instant.now()
+    step = write_step(writer, start, "", "", click(CLICKED), (screen(), screen("2")))
+    for number in range(14):
+        picture = screen("2", f"line {number}")
+        writer.frame(picture, captured=later(start, 1215 + number), roles=[(step, FrameRole.BETWEEN)], source="replay")
+    writer.end()
+    with serving(store, {}) as running, watching(browser, running) as watched:
+        page = watched.open(f"/runs/{writer.run_id}/steps/0")
+        page.set_viewport_size({"width": width, "height": 800})
+        toolbar, fit = box(page, ".toolbar"), box(page, ".zoom")
+        assert fit["x"] + fit["width"] <= toolbar["x"] + toolbar["width"]
+        assert box(page, ".position")["width"] > 60
+        page.get_by_label("between 14, taken in a replay").click()
+        page.wait_for_url("**show=between-14")
+        tabs, chosen = box(page, ".tabs"), box(page, ".tabs [aria-current]")
+        assert tabs["x"] <= chosen["x"] + 1
+        assert chosen["x"] + chosen["width"] <= tabs["x"] + tabs["width"] + 1
 
 
 def test_a_filter_that_is_chosen_is_used_at_once(watched: Watched) -> None:

@@ -23,6 +23,11 @@ def run_commands(store: Store, run: Run, *, step: int | None = None, machine: st
     """Return what can be done with a run, and at one of its steps."""
     on = ["--machine", machine] if machine else []
     found = [Command("Replay it", _line(store, "replay", run.id, *on))] if run.replayable != "no" else []
+    if run.replayable == "exact":
+        found.insert(0, Command("Execute it again, exactly", _line(store, "replay", run.id, "--exact")))
+        if step is not None and step + 1 < run.steps:
+            between = ("--between", str(step), str(step + 1))
+            found.append(Command("Take the frames nobody took", _line(store, "frames", run.id, *between)))
     if step is not None and run.turns and run.replayable != "no":
         found.append(Command(f"Fork it at step {step}", _line(store, "fork", run.id, "--at", str(step), *on)))
     if run.parent is not None:

@@ -27,6 +27,8 @@ class Shot:
     label: str
     frame: Frame
     overlay: Markup
+    short: str = ""
+    """The label where room is scarce: of several screens between two others, all but the first are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +169,11 @@ def shots_of(step: Step) -> list[Shot]:
         for number, frame in enumerate(frames, start=1):
             key = role.value if len(frames) == 1 else f"{role.value}-{number}"
             label = role.value if len(frames) == 1 else f"{role.value} {number}"
+            short = label if number == 1 else str(number)
             if frame.source == "replay":
-                label += ", taken in a replay"
+                label, short = f"{label}, taken in a replay", f"{short} ↻"
             overlay = draw(step.action, frame) if role is FrameRole.BEFORE else Markup()
-            shots.append(Shot(key, label, frame, overlay))
+            shots.append(Shot(key, label, frame, overlay, short))
     return shots
 
 

@@ -1,12 +1,14 @@
 """
 From a draft to a run in the store.
 
-A run is whole once its end is written. Until then its row says that it is being recorded; if the import dies, nobody
-holds the run's lock any more, and it is shown as interrupted. The next import of the same recording makes a new run.
+A run is whole once its end is written. An import that is interrupted takes back the run it was at. Where it dies, the
+run's row still says that it is being recorded, but nobody holds its lock any more: it is shown as interrupted. Either
+way the next import of the same recording makes a whole run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from footage.errors import FootageError, StoreError, UsageError
 from footage.storage.importers.draft import DraftFrame, DraftRun, DraftStep, Problem
 from footage.storage.importers.safety import Pictures, shown
 from footage.storage.store import Store
+from footage.storage.upkeep.removal import collect, remove_runs
 from footage.storage.writing import RunWriter
 from footage.trajectory import Action, Instant, RunKind, StepStatus
 
@@ -68,8 +71,11 @@ def write_run(
             if note.text.strip():
                 store.add_note(writer.run_id, note.text, step=note.step if known else None)
         writer.end(draft.status, error=draft.error, ended=pen.clock.at(draft.ended))
-    except BaseException:
+    except BaseException as error:
         writer.leave()
+        if isinstance(error, KeyboardInterrupt):
+            with contextlib.suppress(FootageError):  # then it stays, shown as interrupted
+                collect(store, removed=remove_runs(store, [writer.run_id]))
         raise
     return Written(writer.run_id, pen.problems)
 

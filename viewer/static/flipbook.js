@@ -50,8 +50,10 @@ function show(shot) {
   state.shot = shot;
   for (const canvas of canvases) canvas.hidden = canvas !== chosen;
   for (const tab of book.querySelectorAll("[data-show]")) {
-    if (tab.dataset.show === chosen?.dataset.shot) tab.setAttribute("aria-current", "true");
+    const current = tab.dataset.show === chosen?.dataset.shot;
+    if (current) tab.setAttribute("aria-current", "true");
     else tab.removeAttribute("aria-current");
+    if (current) tab.scrollIntoView({ block: "nearest", inline: "center" });
   }
   stage.apply();
   address(chosen && chosen !== canvases[0] ? `?show=${encodeURIComponent(chosen.dataset.shot)}` : "");

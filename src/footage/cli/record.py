@@ -80,12 +80,13 @@ def command(
     provider. With --machine it finds the machine's display in DISPLAY, that of a virtual machine in FOOTAGE_VNC. The
     exit code is CMD's own.
     """
-    from footage.recorder.command import command_environment, run_command, short_name
+    from footage.recorder.command import check_command, command_environment, run_command, short_name
     from footage.recorder.supervisor import Supervisor
     from footage.storage.database import default_path
     from footage.trajectory import RunStatus
 
     path = store or default_path()
+    check_command(argv)
     with ExitStack() as stack:
         wanted = services(providers)
         kept_out = named_secrets(secrets)
