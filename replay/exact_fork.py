@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from footage.replay.player import recording_of, unpacked_checkpoint
 from footage.storage import Store
-from footage.trajectory import Run
+from footage.storage.exact import Checkpoint, ExactRecording
+from footage.trajectory import Run, RunKind
 
 if TYPE_CHECKING:
     from footage.replay.machines.qemu.exact import ExactQemu
@@ -16,7 +17,20 @@ __all__ = ["machine_at", "steps_behind"]
 
 def steps_behind(store: Store, run: str, at: int) -> int:
     """Return how many steps of a run lie before the last checkpoint from which step `at` can be reached."""
-    return recording_of(store, run).for_step(at).step or 0
+    return _start(store, store.run(run), at)[1].step or 0
+
+
+def _start(store: Store, run: Run, at: int) -> tuple[ExactRecording, Checkpoint]:
+    """
+    Return the last checkpoint before a step, and the recording that it is of.
+
+    A fork's own recording begins at a checkpoint of the run it was made from: what lies before is that run's to tell.
+    """
+    recording = recording_of(store, run.id)
+    checkpoint = recording.for_step(at)
+    if (checkpoint.step or 0) <= at or run.kind is not RunKind.FORK or run.parent is None:
+        return recording, checkpoint
+    return _start(store, store.run(run.parent.run), at)
 
 
 def machine_at(
@@ -33,9 +47,8 @@ def machine_at(
     from footage.replay.machines.qemu.recorder import BUDGET
     from footage.replay.machines.qemu.sameness import same_guest
 
-    recording = recording_of(store, source.id)
+    recording, checkpoint = _start(store, source, at)
     guest = same_guest(recording.facts, anyway=anyway)
-    checkpoint = recording.for_step(at)
     points = [step.action.point for step in store.steps(source.id)[: checkpoint.step or 0]]
     known = [point for point in points if point is not None]
     return ExactQemu(

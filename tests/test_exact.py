@@ -233,6 +233,17 @@ def test_a_fork_begins_on_the_recorded_screen_and_is_exact_itself(opened: Store,
     replay = replay_exactly(opened, fork.id)
     assert replay.verdict is Verdict.REPRODUCED
     assert replay.screens >= 2
+    begins = steps_behind(opened, source.id, 3)
+    assert begins > 0
+    earlier = begins - 1  # before the fork's own recording begins: from a checkpoint of the run that it was made from
+    behind = steps_behind(opened, fork.id, earlier)
+    assert behind == steps_behind(opened, source.id, earlier) <= earlier
+    with ScriptedModel(*REPLIES) as model, closing(machine_at(opened, fork, earlier)) as machine:
+        again = fork_run(
+            opened, fork.id, earlier, machine, model.client, action=Action("type", {"text": "z"}), restored=behind
+        )
+    assert again.forked
+    assert replay_exactly(opened, again.run).verdict is Verdict.REPRODUCED
 
 
 def test_what_a_fork_performs_again_is_exact_too_and_can_be_forked(opened: Store, recorded: Recorded) -> None:
