@@ -21,8 +21,8 @@ from footage.replay.steps import StepPlayer
 from footage.replay.tape.fork import TapeFork, turn_of
 from footage.replay.tape.rehearsal import Rehearsal, pictures_given
 from footage.replay.tape.report import TapeReport, judge_requests
-from footage.replay.tape.run import TapeOptions, check_tape, end_judged, recording_of, run_recorded
-from footage.replay.tape.service import Asked, TapeService
+from footage.replay.tape.run import TapeOptions, check_tape, end_judged, recording_of, run_recorded, service_for
+from footage.replay.tape.service import Asked
 from footage.replay.tape.tape import Tape
 from footage.replay.tape.upstream import TapeUpstream
 from footage.storage import Store
@@ -101,17 +101,8 @@ def _run(
         if options.on_asked:
             options.on_asked(each)
 
-    service = TapeService(
-        store,
-        source,
-        tape,
-        policy=options.policy,
-        secrets=recording.guard.secrets,
-        live=True,
-        on_live=gate.open,
-        on_asked=asked,
-        on_refused=options.on_refused,
-    )
+    followed = replace(options, on_asked=asked)
+    service = service_for(store, source, tape, recording, followed, live=True, on_live=gate.open)
 
     def before(onward: Mapping[str, Upstream]) -> Mapping[str, Upstream]:
         return {name: TapeUpstream(service, name, live=way) for name, way in onward.items()}

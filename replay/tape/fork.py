@@ -13,8 +13,16 @@ from dataclasses import dataclass, field, replace
 from footage.errors import UsageError
 from footage.recorder.upstream import Upstream
 from footage.replay.tape.report import TapeReport, judge_steps
-from footage.replay.tape.run import TapeOptions, begin_on_tape, check_tape, end_judged, recording_of, run_recorded
-from footage.replay.tape.service import Live, TapeService
+from footage.replay.tape.run import (
+    TapeOptions,
+    begin_on_tape,
+    check_tape,
+    end_judged,
+    recording_of,
+    run_recorded,
+    service_for,
+)
+from footage.replay.tape.service import Live
 from footage.replay.tape.tape import Tape
 from footage.replay.tape.upstream import TapeUpstream
 from footage.storage import Store
@@ -74,16 +82,7 @@ def fork_tape(
     recording = recording_of(begin_on_tape(store, source, RunKind.FORK, machine, at=at), source, machine, options)
     writer = recording.writer
     assert writer is not None  # it was just made
-    service = TapeService(
-        store,
-        source,
-        tape,
-        policy=options.policy,
-        secrets=recording.guard.secrets,
-        live=True,
-        on_asked=options.on_asked,
-        on_refused=options.on_refused,
-    )
+    service = service_for(store, source, tape, recording, options, live=True)
     before = [each for each in tape.turns if each.number < turn]
     fork = TapeFork(at, TapeReport(source.id, writer.run_id, options.policy, before))
     with recording:

@@ -77,15 +77,7 @@ def replay_tape(
     tape = Tape(store, source)
     writer = begin_on_tape(store, source, RunKind.TAPE, machine)
     recording = recording_of(writer, source, machine, options)
-    service = TapeService(
-        store,
-        source,
-        tape,
-        policy=options.policy,
-        secrets=recording.guard.secrets,
-        on_asked=options.on_asked,
-        on_refused=options.on_refused,
-    )
+    service = service_for(store, source, tape, recording, options)
     report = TapeReport(source.id, writer.run_id, options.policy, tape.turns)
     with recording:
         services: dict[str, Upstream] = {name: TapeUpstream(service, name) for name in PROVIDERS}
@@ -95,6 +87,30 @@ def replay_tape(
         matched = judge_steps(store, source, report)
         end_judged(recording, writer, report, matched)
     return report
+
+
+def service_for(
+    store: Store,
+    source: Run,
+    tape: Tape,
+    recording: Recording,
+    options: TapeOptions,
+    *,
+    live: bool = False,
+    on_live: Callable[[], None] | None = None,
+) -> TapeService:
+    """Return what serves a tape to a command that is recorded; with `live` requests beyond the tape go on."""
+    return TapeService(
+        store,
+        source,
+        tape,
+        policy=options.policy,
+        secrets=recording.guard.secrets,
+        live=live,
+        on_live=on_live,
+        on_asked=options.on_asked,
+        on_refused=options.on_refused,
+    )
 
 
 def begin_on_tape(
