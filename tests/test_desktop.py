@@ -400,6 +400,20 @@ def test_a_server_that_dies_is_reported_and_reset_brings_it_back(desktop: Deskto
     assert same(desktop.screenshot().pixels, first)
 
 
+def test_a_reset_that_fails_can_be_tried_again(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = desktop.screenshot().pixels
+    display = desktop.environment["DISPLAY"]
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", "/nowhere")
+        with pytest.raises(MissingProgram, match="Xvfb"):
+            desktop.reset()
+    with pytest.raises(MachineError, match="did not come up again"):
+        desktop.screenshot()
+    desktop.reset()
+    assert same(desktop.screenshot().pixels, first)
+    assert desktop.environment["DISPLAY"] == display
+
+
 def test_after_close_nothing_works_and_closing_again_is_harmless() -> None:
     machine = Desktop(programs=[])
     machine.close()

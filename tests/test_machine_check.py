@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from footage.errors import MachineError
 from footage.replay.machines import probe
 from footage.replay.machines.cases import TEXT, all_cases
 from footage.replay.machines.check import CheckResult, check_machine
@@ -55,6 +56,9 @@ class Spoiled:
         return self._desktop.clock()
 
     def reset(self) -> None:
+        if "breaks" in self._faults and self._desktop.input_log:
+            self._desktop.close()
+            raise MachineError("No window of the calculator appeared.")
         if "reset" not in self._faults:
             self._desktop.reset()
 
@@ -93,6 +97,17 @@ def test_each_fault_is_found_and_nothing_else_is_blamed(desktop: Desktop, monkey
         *("left_click", "left_click without a point", "left_click with keys held"),
         *("scroll up", "scroll down", "scroll left", "scroll right", "scroll with a key held"),
     }
+
+
+@pytest.mark.desktop
+def test_a_machine_that_breaks_is_told_of_with_its_own_reason() -> None:
+    with Desktop(programs=[]) as machine:
+        results = check_machine(Spoiled(machine, {"breaks"}), close=True)
+    broken = next(result for result in results if result.name == "reset")
+    assert broken.detail == "No window of the calculator appeared."
+    assert broken.before is not None
+    assert broken.after is None
+    assert [result.name for result in results if not result.ok] == ["reset"]
 
 
 @pytest.mark.desktop

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds an effect gets to show."""
+START = 20.0
+"""Seconds the probe's window gets to show: a program takes its time to start on a busy computer."""
 LINGER = 0.05
 """Seconds after which an effect must still be what it was: nothing may come on top of it."""
 IDLE = 10
@@ -102,11 +104,11 @@ class _ProbeOnScreen:
         self._machine = machine
         command = [sys.executable, "-m", "footage.replay.machines.probe"]
         self._process = subprocess.Popen(command, env=os.environ | display)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START
         while probe.decode(machine.screenshot().pixels) is None:
             if time.monotonic() > deadline:
                 self.close()
-                raise NotSeen(f"the probe's window did not show within {PATIENCE:g} s")
+                raise NotSeen(f"the probe's window did not show within {START:g} s")
             time.sleep(0.02)
 
     def read(self) -> tuple[int, list[probe.Event]]:
@@ -143,7 +145,7 @@ class _Check:
         yield self._judge("input log", self._input_log)
         yield self._judge("reset", partial(self._reset, first))
         if close:
-            last = self._look()
+            last = self._screen_if_any()
             ok, detail = _attempt(partial(after_closing, self._machine))
             yield CheckResult("close", ok, detail, last)
 
@@ -185,10 +187,17 @@ class _Check:
                 self._witness.close()
 
     def _judge(self, name: str, look: Callable[[], str]) -> CheckResult:
-        """Turn what `look` says, or raises, into a result with the screens before and after."""
-        before = self._look()
+        """Turn what `look` says, or raises, into a result with the screens before and after, where there are any."""
+        before = self._screen_if_any()
         ok, detail = _attempt(look)
-        return CheckResult(name, ok, detail, before, self._look())
+        return CheckResult(name, ok, detail, before, self._screen_if_any())
+
+    def _screen_if_any(self) -> Pixels | None:
+        """Return the screen, or None where a machine that broke shows none: the result says why it broke."""
+        try:
+            return self._look()
+        except Exception:  # noqa: BLE001 - somebody's own driver may raise anything
+            return None
 
     def _look(self) -> Pixels:
         return self._machine.screenshot().pixels

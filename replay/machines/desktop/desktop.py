@@ -193,16 +193,16 @@ class Desktop:
         """
         End everything and start again from a fresh home; clears the input log.
 
-        Display and cookie stay the same, windows of other processes do not.
+        Display and cookie stay the same, windows of other processes do not. Where it raises, it can be tried again.
         """
-        number = self._running().server.number
+        if not self._end.alive:
+            raise MachineError("The desktop is closed.")
         self._stop()
-        self._start(number)
+        self._start(self._number)
 
     def close(self) -> None:
         """End it and everything in it. Safe to call twice."""
-        if self._session is not None:
-            self._stop()
+        self._stop()
         self._end()
 
     def __enter__(self) -> Self:
@@ -217,15 +217,19 @@ class Desktop:
         self._log = InputLog()
         self._hands = Hands(session.display, self._screen, self._log, session.rest)
         self._session = session
+        self._number = session.server.number
         self._let_go = weakref.finalize(self, _let_go, self._screen, session)
         self._started = time.monotonic()
 
     def _stop(self) -> None:
-        self._session = None
-        self._let_go()
+        if self._session is not None:
+            self._session = None
+            self._let_go()
 
     def _running(self) -> Session:
         if self._session is None:
+            if self._end.alive:
+                raise MachineError("The desktop did not come up again.", hint="reset() tries once more.")
             raise MachineError("The desktop is closed.")
         return self._session
 
