@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from footage.errors import CannotDo, MachineError, MissingProgram, UnsupportedAction, UsageError
 from footage.replay.machines import machine_names, open_machine, reopen
+from footage.replay.machines.desktop import activity
 from footage.replay.machines.desktop.desktop import Desktop
 from footage.replay.machines.desktop.programs import Program, default_programs
 from footage.trajectory import Action, Machine, Pixels, Region
@@ -414,6 +416,27 @@ def test_a_reset_that_fails_can_be_tried_again(desktop: Desktop, monkeypatch: py
     assert desktop.environment["DISPLAY"] == display
 
 
+def test_a_program_that_hangs_as_it_starts_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("footage.replay.machines.desktop.windows.PATIENCE", 10.0)
+    with Desktop(programs=[Program(("sh", "-c", "sleep 2; exec galculator"))]) as machine:
+        first = machine.screenshot().pixels
+        stopped: list[int] = []
+
+        def stop_one() -> None:
+            while not stopped:
+                for pid in activity.descendants(machine._keeper.pid):
+                    if name_of(pid) == "sleep":
+                        os.kill(pid, signal.SIGSTOP)
+                        stopped.append(pid)
+
+        thread = threading.Thread(target=stop_one)
+        thread.start()
+        machine.reset()
+        thread.join()
+        assert same(machine.screenshot().pixels, first)
+        assert not Path(f"/proc/{stopped[0]}").exists()
+
+
 def test_after_close_nothing_works_and_closing_again_is_harmless() -> None:
     machine = Desktop(programs=[])
     machine.close()
@@ -464,6 +487,13 @@ def test_it_ends_when_nothing_refers_to_it_any_more() -> None:
     server = server_of(machine)
     del machine
     until(lambda: not Path(f"/proc/{server}").exists(), "the X server was left")
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def server_of(machine: Desktop) -> int:

@@ -18,6 +18,7 @@ from footage.replay.machines.desktop.log import InputLog
 from footage.replay.machines.desktop.programs import CLOCK, SMALLEST, Program, default_programs
 from footage.replay.machines.desktop.screen import Screen
 from footage.replay.machines.desktop.session import Session, Wish
+from footage.replay.machines.desktop.windows import NotShown
 from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class Desktop:
         self.close()
 
     def _start(self, number: int | None) -> None:
-        session = Session(self._keeper, self._wish, number)
+        session = self._bring_up(number)
         self._screen = Screen(session.server.display, session.server.authority, session.server.framebuffer)
         self._log = InputLog()
         self._hands = Hands(session.display, self._screen, self._log, session.rest)
@@ -220,6 +221,13 @@ class Desktop:
         self._number = session.server.number
         self._let_go = weakref.finalize(self, _let_go, self._screen, session)
         self._started = time.monotonic()
+
+    def _bring_up(self, number: int | None) -> Session:
+        """Start a session; a second one where a program hung as it started, as happens once in some thousand times."""
+        try:
+            return Session(self._keeper, self._wish, number)
+        except NotShown:
+            return Session(self._keeper, self._wish, number)
 
     def _stop(self) -> None:
         if self._session is not None:

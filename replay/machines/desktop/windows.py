@@ -15,6 +15,10 @@ _FRAME_AND_ALL = 1 | 0x0F00 | 0x2000
 """North-west gravity (x and y are the frame's); x, y, width and height given; asked by a pager, not by a program."""
 
 
+class NotShown(MachineError):
+    """A program's window, or the window manager, did not show itself in time."""
+
+
 class Windows:
     """The managed windows of a display."""
 
@@ -72,6 +76,6 @@ class Windows:
         while not (found := look()):
             check()
             if time.monotonic() > deadline:
-                raise MachineError(f"No window of {what} appeared within {PATIENCE:.0f} s.")
+                raise NotShown(f"No window of {what} appeared within {PATIENCE:.0f} s.")
             time.sleep(0.003)
         return found
