@@ -57,7 +57,7 @@ def recorded(store: Store) -> str:
 
 
 def replayed(
-    store: Store, run: str, machine: Any, plant: Callable[[Any], None] | None = None, timeout: float = 1.5
+    store: Store, run: str, machine: Any, plant: Callable[[Any], None] | None = None, timeout: float = 4.0
 ) -> tuple[ReplayReport, int]:
     """Replay a run, with a change planted before step AT; return the report and how many events came after that."""
     logged = [0]
@@ -212,9 +212,9 @@ def test_a_clock_is_learned_from_replays_and_then_neither_replay_nor_diff_takes_
         for action in WRITE:
             watched.perform(action)
     with closing(start()) as machine:
-        unlearned, _ = replayed(store, recording.id, machine, timeout=0.8)
+        unlearned, _ = replayed(store, recording.id, machine, timeout=3)
     assert unlearned.verdict is Verdict.DIVERGED
-    learned = learn_from_replays(store, recording.id, start, times=2, timeout=0.8)
+    learned = learn_from_replays(store, recording.id, start, times=2, timeout=3)
     assert learned.ok, learned.as_json()
     assert learned.regions
     assert all(region.y < 80 and region.x >= 800 for region in learned.regions), learned.regions
@@ -228,7 +228,7 @@ def test_a_clock_is_learned_from_replays_and_then_neither_replay_nor_diff_takes_
 
 
 def test_a_machine_that_is_another_one_teaches_nothing(store: Store, recorded: str) -> None:
-    learned = learn_from_replays(store, recorded, desktop(files={}), times=2, timeout=1.0)
+    learned = learn_from_replays(store, recorded, desktop(files={}), times=2, timeout=3)
     assert not learned.ok
     assert learned.regions == ()
     assert learned.still or not learned.complete

@@ -78,7 +78,7 @@ def test_a_window_over_the_target_is_the_environment_and_no_input_follows(store:
                 while (machine.screenshot().pixels == blank).all() and time.monotonic() < deadline:
                     time.sleep(0.02)
 
-        report = replay_run(store, recorded, machine, timeout=1, on_step=plant)
+        report = replay_run(store, recorded, machine, timeout=4, on_step=plant)
         planted[0].kill()
         planted[0].wait()
         assert [step.verdict for step in report.steps] == [*["reproduced"] * 3, "diverged", *["unreached"] * 3]
@@ -116,7 +116,7 @@ def test_one_lost_character_is_a_divergence_whether_or_not_the_machine_tells_of_
     specification = store.run(recording.id).machine
     assert specification is not None
     with closing(reopen(specification)) as machine:
-        report = replay_run(store, recording.id, Forgetful(machine), timeout=0.7)
+        report = replay_run(store, recording.id, Forgetful(machine), timeout=3)
     assert [step.verdict for step in report.steps] == ["reproduced", "diverged"]
     assert report.divergence is not None
     assert report.divergence.cause is Cause.EXECUTION

@@ -339,7 +339,7 @@ def test_a_run_on_tigervnc_is_reproduced_on_another_server_and_a_change_is_the_e
                             break
                         time.sleep(0.02)
 
-        report = replay_run(store, run.id, machine, timeout=0.6, on_step=plant)
+        report = replay_run(store, run.id, machine, timeout=3, on_step=plant)
         assert [step.verdict for step in report.steps][:4] == ["reproduced", "reproduced", "diverged", "unreached"]
         assert report.divergence is not None
         assert (report.divergence.a_step, report.divergence.cause) == (2, Cause.ENVIRONMENT)
