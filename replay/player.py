@@ -2,11 +2,13 @@
 An exact recording, played: the screen of a run at any instant, byte for byte.
 
 A process goes forward from a checkpoint to the next one, and never past it: where the recording was stopped, a replay
-cannot be relied on to go on. Where a process died, another one starts from the same checkpoint, and that is told.
+cannot be relied on to go on. The next one starts while it runs, so that nobody waits for it; there are never more than
+these two. Where a process died, another one starts from the same checkpoint, and that is told.
 """
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,13 +66,18 @@ class ExactPlayer:
         self._on_restart = on_restart
         self._process: Reexecution | None = None
         self._from: Checkpoint | None = None
+        self._ahead: _Ahead | None = None
         self._plan: list[int] = []
         self._shown: tuple[int, Pixels] | None = None
         self.restarts: list[str] = []
         """A sentence for each process that ended before its time."""
 
     def plan(self, instants: Sequence[int]) -> None:
-        """Say which instants will be asked for: after each the next one is run to at once, while the caller works."""
+        """
+        Say which instants will be asked for: after each the next one is run to at once, while the caller works.
+
+        Where the next ones lie behind another checkpoint, the process from there is started ahead.
+        """
         self._plan = sorted(set(instants))
 
     def screen_at(self, icount: int) -> Pixels:
@@ -107,7 +114,16 @@ class ExactPlayer:
             process.begin(self._plan[following])
 
     def close(self) -> None:
-        """End the process. Safe to call twice."""
+        """End the processes. Safe to call twice."""
+        try:
+            self._end()
+        finally:
+            ahead, self._ahead = self._ahead, None
+            if ahead is not None:
+                ahead.close()
+
+    def _end(self) -> None:
+        """End the process that was asked last."""
         process, self._process = self._process, None
         if process is not None:
             process.close()
@@ -120,18 +136,41 @@ class ExactPlayer:
 
     def _ready_for(self, icount: int) -> Reexecution:
         """Return a process that has come from the last checkpoint before an instant, and is not past it."""
-        from footage.replay.machines.qemu.packing import unpack
-        from footage.replay.machines.qemu.reexecution import Reexecution
-
         checkpoint = self._recording.before(icount)
         if self._process is not None and self._from == checkpoint and self._process.reach <= icount:
             return self._process
-        self.close()
+        self._end()
+        self._process, self._from = self._started(checkpoint, icount), checkpoint
+        self._start_ahead(icount)
+        return self._process
+
+    def _started(self, checkpoint: Checkpoint, icount: int) -> Reexecution:
+        """Return a process from a checkpoint: the one that was started ahead, else a new one."""
+        if self._ahead is not None and (self._ahead.checkpoint, self._ahead.icount) == (checkpoint, icount):
+            process = self._ahead.take()
+        else:
+            if self._ahead is not None:
+                self._ahead.close()
+            process = self._start(checkpoint, icount)
+        self._ahead = None  # only now: until it is taken, `close` ends it
+        return process
+
+    def _start(self, checkpoint: Checkpoint, icount: int) -> Reexecution:
+        from footage.replay.machines.qemu.packing import unpack
+        from footage.replay.machines.qemu.reexecution import Reexecution
+
         log = Artefacts(self._store.database).path(self._recording.log)
         snapshot, start = unpacked_checkpoint(self._store, checkpoint), checkpoint.icount
-        self._process = Reexecution(self._guest, lambda target: unpack(log, target), snapshot, at=start, to=icount)
-        self._from = checkpoint
-        return self._process
+        return Reexecution(self._guest, lambda target: unpack(log, target), snapshot, at=start, to=icount)
+
+    def _start_ahead(self, icount: int) -> None:
+        """Begin to start the process that the plan needs next, if it is another one."""
+        for instant in self._plan[bisect_right(self._plan, icount) :]:
+            checkpoint = self._recording.before(instant)
+            if checkpoint != self._from:
+                if instant > checkpoint.icount:  # else it would be stopped there for long, which is the end of it
+                    self._ahead = _Ahead(checkpoint, instant, self._start)
+                return
 
     def _tell(self, icount: int, error: MachineError) -> None:
         name = self._recording.before(icount).name
@@ -139,3 +178,36 @@ class ExactPlayer:
         self.restarts.append(sentence)
         if self._on_restart:
             self._on_restart(sentence)
+
+
+class _Ahead:
+    """A process that is being started from a checkpoint, on its way to an instant, before anybody waits for it."""
+
+    def __init__(self, checkpoint: Checkpoint, icount: int, start: Callable[[Checkpoint, int], Reexecution]) -> None:
+        self.checkpoint = checkpoint
+        self.icount = icount
+        self._start = start
+        self._process: Reexecution | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="footage-ahead", daemon=True)
+        self._thread.start()
+
+    def take(self) -> Reexecution:
+        """Wait until it is started, and return it. Raises what starting it has raised."""
+        self._thread.join()
+        if self._process is None:
+            assert self._error is not None  # one of the two
+            raise self._error
+        return self._process
+
+    def close(self) -> None:
+        """End it, as soon as it is started."""
+        self._thread.join()
+        if self._process is not None:
+            self._process.close()
+
+    def _run(self) -> None:
+        try:
+            self._process = self._start(self.checkpoint, self.icount)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            self._error = error
