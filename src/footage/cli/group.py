@@ -10,8 +10,12 @@ from __future__ import annotations
 import importlib
 import io
 import keyword
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
@@ -111,16 +115,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the command line and return its exit code; the console script's entry point.
 
-    0 as expected, 1 the answer is "no" (diverged, not ok), 2 usage or input error, 3 it could not be done, 130 Ctrl-C.
+    0 as expected, 1 the answer is "no" (diverged, not ok), 2 usage or input error, 3 it could not be done, 130 stopped
+    by Ctrl-C, SIGTERM or SIGHUP.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # recorded text may hold what the terminal cannot say
     try:
-        return int(cli.main(given, prog_name="footage", standalone_mode=False) or 0)
+        with _stopping_in_order():
+            return int(cli.main(given, prog_name="footage", standalone_mode=False) or 0)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nobody is shown a traceback unasked
         from footage.cli import failures
 
         ours = given[: given.index("--")] if "--" in given else given  # what follows belongs to another command
         return failures.report(error, as_json="--json" in ours)
+
+
+@contextmanager
+def _stopping_in_order() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP stop the block as Ctrl-C does, so that what was recorded is kept; ignored ones stay so."""
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only there can a signal be caught
+    for number in numbers:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _stop(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -123,6 +123,9 @@ def command(
             code = run_command(argv, environment, started=supervisor.watch)
             _drain(supervisor)
             supervisor.stop()
+        except KeyboardInterrupt:
+            supervisor.end(RunStatus.INTERRUPTED)
+            raise
         except BaseException as error:
             supervisor.end(RunStatus.ERRORED, f"{type(error).__name__}: {error}")
             raise
