@@ -19,9 +19,11 @@ from types import FrameType
 from footage.errors import UsageError
 from footage.recorder import joining
 from footage.recorder.upstream import PROVIDERS
+from footage.trajectory import RunStatus
 
-__all__ = ["check_command", "command_environment", "run_command", "short_name"]
+__all__ = ["check_command", "command_environment", "ending_of", "run_command", "short_name", "was_stopped"]
 
+_STOPPING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _LOCAL = "127.0.0.1,localhost"
 _INTERPRETERS = ("python", "node", "bash", "sh", "zsh", "deno", "bun", "ruby", "perl", "tsx", "ts-node")
@@ -81,6 +83,18 @@ def run_command(
         for number, handler in before.items():
             signal.signal(number, handler)
     return code if code >= 0 else 128 - code
+
+
+def was_stopped(code: int) -> bool:
+    """Whether a command ended with this exit code because somebody stopped it."""
+    return code - 128 in _STOPPING
+
+
+def ending_of(code: int) -> tuple[RunStatus, str]:
+    """Return how the run of a command ends that ended with this exit code, and the sentence that says why."""
+    if was_stopped(code):
+        return RunStatus.INTERRUPTED, f"The command was stopped ({signal.Signals(code - 128).name})."
+    return (RunStatus.ERRORED, f"The command ended with exit code {code}.") if code else (RunStatus.COMPLETED, "")
 
 
 def check_command(command: Sequence[str]) -> None:

@@ -39,6 +39,7 @@ _NOT_ITS_DOING = frozenset({-signal.SIGKILL, StoreError.exit_code})
 """How a process ends that may well run the next time: killed, or without room on the disk."""
 _START_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
+_GOODBYE_SECONDS = 10.0
 _CONFIRM_SECONDS = 120.0
 """How long, at the end, nothing need be confirmed as stored before what is left is given up."""
 
@@ -206,7 +207,10 @@ class Supervisor:
                 self._told,
                 lambda: not self._stopped,
             )
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                self._scribe.tell({"end": str(RunStatus.INTERRUPTED), "error": "Interrupted."})
+                self._scribe.close(_GOODBYE_SECONDS)
             self._let_go()
             raise
 
@@ -277,7 +281,7 @@ class Supervisor:
         self._scribe.tell(self._end)
         while not self._ended.wait(0.1) and not self._scribe.given_up.is_set():
             pass
-        self._scribe.close(10)
+        self._scribe.close(_GOODBYE_SECONDS)
         self._let_go()
 
     def __enter__(self) -> Self:

@@ -60,7 +60,7 @@ def keeping(
     Keep what the machine recorded of itself once the block is left, however that happens.
 
     Nothing is done for a machine that does not record itself. What cannot be kept leaves a gap with its reason: the
-    run is then replayed anchored, as any other.
+    run is then replayed anchored, as any other. So does a KeyboardInterrupt while it is being kept.
     """
     try:
         yield
@@ -71,9 +71,16 @@ def keeping(
             try:
                 _keep(store, recording, machine, on_progress)
             except (MachineError, StoreError, OSError) as error:
-                reason = f"the exact recording is lost: {error}"
-                _log.warning("Run %s: %s", recording.id, reason)
-                recording.gap(reason)
+                _lost(recording, str(error))
+            except KeyboardInterrupt:
+                _lost(recording, "nobody waited until it was packed")
+                raise
+
+
+def _lost(recording: Recording, why: str) -> None:
+    reason = f"the exact recording is lost: {why}"
+    _log.warning("Run %s: %s", recording.id, reason)
+    recording.gap(reason)
 
 
 def _keep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -226,6 +227,50 @@ def test_ctrl_c_is_a_sentence(capsys: Capture, store: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("footage.cli.runs.open_for", interrupted)
     assert main(["runs", "--store", str(store)]) == 130
+    assert capsys.readouterr().err.strip().startswith("footage: error: Interrupted.")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_stops_a_command_stops_it_as_ctrl_c_does(
+    capsys: Capture, store: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("footage.cli.runs.open_for", stopped)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert main(["runs", "--store", str(store)]) == 130
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert capsys.readouterr().err.strip().startswith("footage: error: Interrupted.")
+
+
+def test_what_is_ignored_stays_ignored(capsys: Capture, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        monkeypatch.setattr("footage.cli.runs.print_json", lambda _: os.kill(os.getpid(), signal.SIGHUP))
+        assert call(capsys, "runs", "--store", store, "--json").code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_what_was_half_made_does_not_complain(capsys: Capture, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Half:
+        def __del__(self) -> None:
+            raise AttributeError
+
+    def interrupted(*_: object, **__: object) -> None:
+        half = Half()
+        raise KeyboardInterrupt(str(half is None))
+
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    monkeypatch.setattr("footage.cli.runs.open_for", interrupted)
+    assert main(["runs", "--store", str(store)]) == 130
+    gc.collect()
+    assert complaints == []
     assert capsys.readouterr().err.strip().startswith("footage: error: Interrupted.")
 
 

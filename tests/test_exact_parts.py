@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from footage.errors import CannotDo, UsageError
+from footage.recorder.session import record
+from footage.replay.keeping import keeping
 from footage.replay.machines import open_machine
 from footage.replay.machines.qemu import sameness
 from footage.replay.machines.qemu.checkpoints import FIRST_GUESS, Checkpoints, thinnest
@@ -16,6 +20,7 @@ from footage.replay.machines.qemu.recorder import escaped
 from footage.replay.player import recording_of
 from footage.replay.unseen import looks_between
 from footage.storage import Store
+from footage.trajectory import RunStatus
 
 
 def test_the_checkpoint_with_the_closest_neighbours_goes_first() -> None:
@@ -104,3 +109,19 @@ def test_another_kernel_is_refused_by_name_unless_tried_anyway(tmp_path: Path, m
     with pytest.raises(CannotDo, match=r"the guest's kernel is another one \(c then, a now\)"):
         sameness.same_guest(other)
     assert sameness.same_guest(other, anyway=True) is guest
+
+
+def test_nobody_need_wait_until_a_recording_is_packed(store: Store) -> None:
+    class Machine:
+        facts: Any = None
+
+        def finish(self, _on_progress: Callable[[int, int], None] | None = None) -> Any:
+            raise KeyboardInterrupt
+
+    machine: Any = Machine()
+    with pytest.raises(KeyboardInterrupt), record("x", store=store, join=False) as run, keeping(store, run, machine):
+        pass
+    (found,) = store.runs()
+    assert (found.status, found.guarantee) == (RunStatus.INTERRUPTED, None)
+    reasons = [gap.reason for gap in store.gaps(found.id)]
+    assert reasons == ["the exact recording is lost: nobody waited until it was packed"]

@@ -57,6 +57,21 @@ def test_one_that_is_killed_again_and_again_is_still_started_again(
         assert (run.status, [step.call_id for step in store.steps(run.id)]) == ("completed", ["a"])
 
 
+def test_ctrl_c_while_it_starts_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = Supervisor._wait_for_scribe
+
+    def interrupted(self: Supervisor) -> None:
+        waited(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Supervisor, "_wait_for_scribe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Supervisor({"anthropic": Upstream("http://127.0.0.1:9")}, tmp_path / "footage.db", {"task": "x"})
+    with open_store(tmp_path / "footage.db") as store:
+        (run,) = store.runs()
+        assert (run.status, run.error) == ("interrupted", "Interrupted.")
+
+
 def test_one_that_cannot_run_is_given_up_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

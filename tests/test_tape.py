@@ -371,6 +371,16 @@ def test_the_command_says_what_parted_and_what_to_look_at(
     assert main(["replay", runs["whole"], "--store", str(store.path), "--", "no-such-program"]) == 2
 
 
+def test_a_command_that_is_stopped_interrupts_its_run(
+    tapes: tuple[Store, dict[str, str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    store, runs = tapes
+    stopped = ["sh", "-c", "kill -TERM $$"]
+    assert main(["replay", runs["whole"], "--store", str(store.path), "--json", "--", *stopped]) == 143
+    run = store.run(json.loads(capfd.readouterr().out)["run"])
+    assert (run.status, run.error) == (RunStatus.INTERRUPTED, "The command was stopped (SIGTERM).")
+
+
 def test_a_fork_from_the_command_line_goes_where_the_variable_points(
     tapes: tuple[Store, dict[str, str]], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footage.errors import UsageError
-from footage.recorder.command import command_environment, run_command
+from footage.recorder.command import command_environment, ending_of, run_command
 from footage.recorder.lanes import Lanes, Unrecorded
 from footage.recorder.proxy import Proxy
 from footage.recorder.screens import Screens
@@ -26,7 +26,7 @@ from footage.replay.tape.service import Asked, Policy, Refused, TapeService
 from footage.replay.tape.tape import Tape
 from footage.replay.tape.upstream import TapeUpstream
 from footage.storage import RunWriter, Store
-from footage.trajectory import Machine, Parent, Run, RunKind, RunStatus
+from footage.trajectory import Machine, Parent, Run, RunKind
 
 __all__ = ["TapeOptions", "check_tape", "replay_tape"]
 
@@ -181,8 +181,6 @@ def end_judged(recording: Recording, writer: RunWriter, report: TapeReport, matc
     for number, verdict in zip(report.numbers, report.steps, strict=True):
         if number in matched:
             writer.verdict(matched[number], verdict, source_step=number)
-    code = report.exit_code
-    status = RunStatus.COMPLETED if code == 0 else RunStatus.ERRORED
-    error = "" if code == 0 else f"The command ended with exit code {code}."
+    status, error = ending_of(report.exit_code)
     recording.flush()
     writer.end(status, error=error, verdict=report.verdict, divergence=report.divergence)

@@ -281,9 +281,14 @@ class Recorder:
         if not whole:
             raise MachineError("QEMU did not end by itself, so its log is not whole.")
         log, start = Packing(self._log), Packing(self.folder / f"{_FIRST}.qcow2")
-        made = self._checkpoints.finish(on_progress)
-        checkpoints = [(self._first, self._checkpoints.start, start.wait()), *made]
-        return Left(log.wait(), end, checkpoints, _growing(self._timeline), self._checkpoints.dropped)
+        try:
+            made = self._checkpoints.finish(on_progress)
+            checkpoints = [(self._first, self._checkpoints.start, start.wait()), *made]
+            return Left(log.wait(), end, checkpoints, _growing(self._timeline), self._checkpoints.dropped)
+        except BaseException:
+            log.cancel()
+            start.cancel()
+            raise
 
     def close(self) -> None:
         """End QEMU and remove what it left. Safe to call twice."""

@@ -76,7 +76,11 @@ def kept(store: Store | Path, run: Recording, machine: Machine | None, *, quiet:
         opened = store if isinstance(store, Store) else stack.enter_context(open_store(store))
         packed = stack.enter_context(late_counting("packing the recording", hidden=quiet))
         stack.enter_context(keeping(opened, run, machine, on_progress=packed))
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:
+            _say("what was recorded is being packed; another Ctrl-C lets the exact recording go")
+            raise
 
 
 @contextmanager

@@ -129,12 +129,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from footage.cli import failures
 
         ours = given[: given.index("--")] if "--" in given else given  # what follows belongs to another command
-        return failures.report(error, as_json="--json" in ours)
+        code = failures.report(error, as_json="--json" in ours)
+        _let_go(error)
+        return code
 
 
 @contextmanager
 def _stopping_in_order() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP stop the block as Ctrl-C does, so that what was recorded is kept; ignored ones stay so."""
+    """Have SIGTERM and SIGHUP stop the block as Ctrl-C does, so that it ends in order; ignored ones stay ignored."""
     numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     if threading.current_thread() is not threading.main_thread():
         numbers = []  # only there can a signal be caught
@@ -149,3 +151,16 @@ def _stopping_in_order() -> Iterator[None]:
 
 def _stop(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Let go of what was being made when an exception came: half of it, which would complain with a traceback."""
+    import traceback
+
+    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
+    finally:
+        sys.unraisablehook = before

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -80,7 +79,7 @@ def command(
     provider. With --machine it finds the machine's display in DISPLAY, that of a virtual machine in FOOTAGE_VNC. The
     exit code is CMD's own.
     """
-    from footage.recorder.command import check_command, command_environment, run_command, short_name
+    from footage.recorder.command import check_command, command_environment, ending_of, run_command, short_name
     from footage.recorder.supervisor import Supervisor
     from footage.storage.database import default_path
     from footage.trajectory import RunStatus
@@ -124,14 +123,16 @@ def command(
             _drain(supervisor)
             supervisor.stop()
         except KeyboardInterrupt:
-            supervisor.end(RunStatus.INTERRUPTED)
+            supervisor.end(RunStatus.INTERRUPTED, "Interrupted.")
             raise
         except BaseException as error:
             supervisor.end(RunStatus.ERRORED, f"{type(error).__name__}: {error}")
             raise
-        for layer in screens:
-            layer.close()
-        _end(supervisor, code)
+        try:
+            for layer in screens:
+                layer.close()
+        finally:  # the command has ended, whatever becomes of its machine's recording
+            supervisor.end(*ending_of(code))
     if supervisor.run:
         if _is_empty(path, supervisor.run):
             click.echo(_NOTHING, err=True)
@@ -200,17 +201,6 @@ def _drain(proxy: Supervisor) -> None:
         click.echo("footage: waiting for a reply that is on its way (Ctrl-C: do not wait)", err=True)
         with suppress(KeyboardInterrupt):
             proxy.drain(_DRAIN_SECONDS)
-
-
-def _end(supervisor: Supervisor, code: int) -> None:
-    from footage.trajectory import RunStatus
-
-    if code == 0:
-        supervisor.end(RunStatus.COMPLETED)
-    elif code in {128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP}:
-        supervisor.end(RunStatus.INTERRUPTED, f"The command was stopped ({signal.Signals(code - 128).name}).")
-    else:
-        supervisor.end(RunStatus.ERRORED, f"The command ended with exit code {code}.")
 
 
 def services(providers: Sequence[str]) -> dict[str, Upstream]:

@@ -58,7 +58,7 @@ def replay_on_tape(
     else:
         _print_end(report)
         print_next(store, f"show {report.run}", f"diff {report.source} {report.run}", error=True)
-    return 0 if report.verdict in _SAME else 1
+    return _exit_code(report, same=report.verdict in _SAME)
 
 
 def fork_on_tape(
@@ -96,7 +96,14 @@ def fork_on_tape(
     else:
         _print_fork(fork)
         print_next(store, f"show {fork.tape.run}", f"diff {fork.tape.source} {fork.tape.run}", error=True)
-    return 0 if fork.forked else 1
+    return _exit_code(fork.tape, same=fork.forked)
+
+
+def _exit_code(report: TapeReport, *, same: bool) -> int:
+    """Return the command's own exit code where somebody stopped it, else the answer: 0 or 1."""
+    from footage.recorder.command import was_stopped
+
+    return report.exit_code if was_stopped(report.exit_code) else int(not same)
 
 
 def _fork_exactly(
