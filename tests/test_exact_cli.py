@@ -31,6 +31,11 @@ Capture = pytest.CaptureFixture[str]
 FOOTAGE = Path(sys.executable).with_name("footage")
 TASK = "Write hello in the notes and save them"
 AGENT: list[str | Path] = [sys.executable, Path(__file__).parent / "loops" / "vnc_loop.py", TASK]
+LOOK = """
+import os
+from footage.replay.machines import open_machine
+print(open_machine(f"vnc:{os.environ['FOOTAGE_VNC']}").screenshot().size)
+"""
 TYPED = 2
 """The step that types: a look and a click come before it."""
 
@@ -157,6 +162,13 @@ def test_ctrl_c_stops_a_replay_and_leaves_no_machine(session: Session) -> None:
     while session.machines():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("words", [("record", "--machine", "qemu/desktop"), ("replay", "RUN")])
+def test_a_command_finds_its_machine_recorded_exactly_or_not(session: Session, words: tuple[str, ...]) -> None:
+    given = [session.run if word == "RUN" else word for word in words]
+    done = session.footage(*given, "--", sys.executable, "-c", LOOK)
+    assert done.stdout.splitlines()[-1] == "(1280, 800)", done.stderr
 
 
 def test_the_family_is_a_tree(session: Session, fork: dict[str, Any], capsys: Capture) -> None:

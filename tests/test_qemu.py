@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import numpy as np
@@ -65,6 +65,35 @@ def test_any_text_arrives_whole(fresh: Qemu) -> None:
     do(fresh, "left_click", coordinate=EDITOR)
     do(fresh, "type", text=STRANGE)
     assert saved(fresh) == STRANGE
+
+
+def test_another_process_finds_its_screen_and_works_with_it_after_a_reset_too(fresh: Qemu) -> None:
+    where = fresh.environment["FOOTAGE_VNC"]
+    write_from_outside(fresh, where, "by another way")
+    fresh.reset()
+    assert fresh.environment["FOOTAGE_VNC"] == where
+    write_from_outside(fresh, where, "and once more")
+
+
+def write_from_outside(machine: Qemu, where: str, text: str) -> None:
+    """Have a text in the editor and saved, by the screen alone, and see that it is."""
+    with closing(open_machine(f"vnc:{where}")) as outside:
+        idle = machine.screenshot().pixels
+        assert np.array_equal(outside.screenshot().pixels, idle)
+        do(outside, "left_click", coordinate=EDITOR)
+        until(lambda: not np.array_equal(machine.screenshot().pixels, idle))
+        machine.rest(10)
+        do(outside, "type", text=text)
+        do(outside, "key", text="ctrl+s")
+        until(lambda: machine.read_file("notes.txt").decode() == text)
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_long_text_arrives_whole(fresh: Qemu) -> None:

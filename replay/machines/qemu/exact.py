@@ -110,7 +110,8 @@ class ExactQemu(Qemu):
     def eye(self) -> Eye:
         """Return a second way to look at the screen, for another thread."""
         self._running()
-        return MarkedEye(self._recorder, self._remote)
+        remote = self._remote
+        return MarkedEye(self._recorder, lambda: remote)
 
     def perform(self, action: Action) -> Performed:
         """Carry out one action, with the instruction count before it and after each of its input events."""
@@ -137,8 +138,6 @@ class ExactQemu(Qemu):
 
     def close(self) -> None:
         """End it, and remove what it left. Safe to call twice."""
-        if self._remote is not None:
-            self._remote.gate.close()
         super().close()
         self._end_recorder()
 
@@ -197,15 +196,9 @@ class MarkedScreen(Screen):
 class MarkedEye(Eye):
     """A second look at the screen; only what has changed gets an instruction count."""
 
-    def __init__(self, recorder: Recorder, remote: Remote | None = None) -> None:
-        super().__init__(recorder.process)
+    def __init__(self, recorder: Recorder, remote: Callable[[], Remote | None]) -> None:
+        super().__init__(recorder.process, remote)
         self._screen = self._marked = MarkedScreen(recorder)
-        self._remote = remote
-
-    def before_input(self, since_ns: int) -> Screenshot:
-        """Return the screen before another process's first input after an instant; see `Remote.before_input`."""
-        self._check_open()
-        return self._remote.before_input(since_ns) if self._remote else self.look()
 
     def changed(self) -> bool:
         """Tell whether anything on the screen has changed since this was last asked."""

@@ -30,12 +30,13 @@ START = 20.0
 class Process:
     """A running QEMU."""
 
-    def __init__(self, arguments: Sequence[str], *, start: float = START) -> None:
+    def __init__(self, arguments: Sequence[str], *, start: float = START, display: bool = False) -> None:
         """
         Start QEMU and connect to its monitor within `start` seconds.
 
         `arguments` is the whole command line, its first being the program; the sockets of monitor and first serial
-        port are added here. Raises MissingProgram, CannotDo or MachineError (with what QEMU said on stderr).
+        port are added here, with `display` that of a VNC server too. Raises MissingProgram, CannotDo or MachineError
+        (with what QEMU said on stderr).
         """
         self._keeper = Keeper("qemu")
         self._end = weakref.finalize(self, self._keeper.stop)
@@ -43,10 +44,13 @@ class Process:
         """For whatever belongs to this process; vanishes with it. Short enough for sockets."""
         self.serial = self.folder / "serial"
         """Unix socket of the guest's first serial port."""
+        self.display = self.folder / "vnc"
+        """Unix socket of its VNC server, where it has one."""
         self.arguments = (
             *arguments,
             *("-serial", f"unix:{self.serial},server=on,wait=off"),
             *("-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"),
+            *(("-vnc", f"unix:{self.display}") if display else ()),
         )
         self._numbers = itertools.count()
         try:

@@ -21,6 +21,7 @@ from footage.replay.machines.qemu.agent import TIMEOUT, Agent
 from footage.replay.machines.qemu.devices import Give, Inlet, QemuKeyboard, QemuPointer
 from footage.replay.machines.qemu.guests import Guest, load_guest
 from footage.replay.machines.qemu.process import Process
+from footage.replay.machines.qemu.remote import Remote, Unrecorded
 from footage.replay.machines.qemu.screen import Eye, Screen
 from footage.replay.machines.qemu.witness import Witness
 from footage.trajectory import JSON, MACHINE_PROTOCOL
@@ -61,6 +62,7 @@ class Qemu:
         self._states: dict[str, tuple[Path, tuple[int, int]]] = {}
         self._keeper: Keeper | None = None
         self._process: Process | None = None
+        self._remote: Remote | None = None
         self._begin(states.make_ready(self._guest, self._accelerator), self._guest.pointer)
 
     @classmethod
@@ -121,8 +123,17 @@ class Qemu:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """No variables: other processes have no way to a guest."""
-        return {}
+        """
+        `FOOTAGE_VNC`, where its VNC server is to be found (host:port); nothing once it is closed.
+
+        Nobody is listened to before this is asked for.
+        """
+        if self._process is None:
+            return {}
+        if self._remote is None:
+            self._remote = Remote(Unrecorded(_process_of(weakref.ref(self))), self._guest.screen)
+            weakref.finalize(self, self._remote.gate.close)
+        return {"FOOTAGE_VNC": self._remote.gate.address}
 
     # --- working with it --------------------------------------------------------------------------------------------
 
@@ -133,7 +144,7 @@ class Qemu:
 
     def eye(self) -> Eye:
         """Return a second way to look at the screen, for another thread; ends with `reset` and `close`."""
-        return Eye(self._running())
+        return Eye(self._running(), _remote_of(weakref.ref(self)))
 
     def perform(self, action: Action) -> Performed:
         """
@@ -204,6 +215,8 @@ class Qemu:
 
     def close(self) -> None:
         """End it, with its snapshots. Safe to call twice."""
+        if self._remote is not None:
+            self._remote.gate.close()
         self._stop()
         if self._keeper is not None:
             self._keeper.stop()
@@ -219,6 +232,8 @@ class Qemu:
         self._stop()
         process = states.load(self._guest, self._accelerator, state)
         self._use(process, Screen(process), pointer)
+        if self._remote is not None:
+            self._remote.move()
 
     def _use(self, process: Process, screen: Screen, pointer: tuple[int, int]) -> None:
         """Work with a running process from now on."""
@@ -283,6 +298,28 @@ def _binder(machine: weakref.ref[Qemu]) -> Callable[[str], object]:
         return owner.run(shlex.split(command)) if owner is not None else None
 
     return run
+
+
+def _process_of(machine: weakref.ref[Qemu]) -> Callable[[], Process]:
+    """Return what tells the process that a machine's guest runs in, without keeping the machine alive."""
+
+    def process() -> Process:
+        owner = machine()
+        if owner is None:
+            raise MachineError("The virtual machine is closed.")
+        return owner.process
+
+    return process
+
+
+def _remote_of(machine: weakref.ref[Qemu]) -> Callable[[], Remote | None]:
+    """Return what tells the way by which others act on a machine's guest, without keeping the machine alive."""
+
+    def remote() -> Remote | None:
+        owner = machine()
+        return owner._remote if owner is not None else None  # noqa: SLF001 - of this module
+
+    return remote
 
 
 def _new_keeper(machine: Qemu) -> Keeper:

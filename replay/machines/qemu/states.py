@@ -100,11 +100,15 @@ def save(process: Process, target: Path, *, quick: bool = False) -> None:
 
 
 def load(guest: Guest, accelerator: str, state: Path) -> Process:
-    """Start QEMU with a saved state, running. Raises MachineError where it does not fit, or cannot be read."""
+    """
+    Start QEMU with a saved state, running, and with a VNC server.
+
+    Raises MachineError where the state does not fit, or cannot be read.
+    """
     if not state.is_file():
         raise MachineError(f"The saved state {state.name} is gone.", hint=f"footage machine build {guest.name}")
     unpacking = f"exec:zstd -q -dc {shlex.quote(str(state))}"
-    process = Process(command(guest, accelerator=accelerator, extra=("-S", "-incoming", unpacking)))
+    process = Process(command(guest, accelerator=accelerator, extra=("-S", "-incoming", unpacking)), display=True)
     try:
         _wait_for_migration(process, "loaded")
         process.execute("cont")

@@ -14,10 +14,11 @@ from typing import Any
 
 from footage.errors import MachineError, UsageError
 
-__all__ = ["Stream", "Welcome", "connect", "introduced", "split_address"]
+__all__ = ["UNIX", "Stream", "Welcome", "connect", "introduced", "split_address"]
 
 PATIENCE = 10.0
 """Seconds that a server gets to answer."""
+UNIX = "unix:"
 _NONE, _PASSWORD = 1, 2
 _KNOWN = {16: "Tight", 18: "TLS", 19: "VeNCrypt", 30: "Apple", 129: "MSLogon", 5: "RA2"}
 _HEAD = 24
@@ -122,7 +123,9 @@ def connect(address: str, password: str | None) -> tuple[Stream, Welcome]:
 
 def introduced(address: str) -> tuple[Stream, bytes]:
     """
-    Connect to a server without a password; return the stream, and all it says of itself, as it came (`ServerInit`).
+    Connect to a server (host:port, or `unix:path`) without a password.
+
+    Returns the stream, and all it says of itself, as it came (`ServerInit`).
 
     Raises what `connect` raises.
     """
@@ -131,19 +134,28 @@ def introduced(address: str) -> tuple[Stream, bytes]:
 
 
 def _introduced(address: str, password: str | None) -> tuple[Stream, bytes, bytes]:
-    host, port = split_address(address)
-    try:
-        link = socket.create_connection((host, port), timeout=PATIENCE)
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        raise MachineError(f"There is no VNC server at {address}: {why}.", hint="Is it running?") from problem
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    stream = Stream(link)
+    stream = Stream(_linked(address))
     try:
         return stream, *_shake_hands(stream, address, password)
     except BaseException:
         stream.close()
         raise
+
+
+def _linked(address: str) -> socket.socket:
+    """Return a connection to `host:port`, or to a server of this user's at `unix:path`."""
+    try:
+        if address.startswith(UNIX):
+            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            link.settimeout(PATIENCE)
+            link.connect(address.removeprefix(UNIX))
+        else:
+            link = socket.create_connection(split_address(address), timeout=PATIENCE)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise MachineError(f"There is no VNC server at {address}: {why}.", hint="Is it running?") from problem
+    return link
 
 
 def _shake_hands(stream: Stream, address: str, password: str | None) -> tuple[bytes, bytes]:

@@ -60,8 +60,9 @@ Admit = Callable[[Callable[[], object]], object]
 
 class Gate:
     """
-    Listens on this host, from the moment it is made until `close`. `server` is host:port of the guest's own server.
+    Listens on this host, from the moment it is made until `close`.
 
+    `server` is where the guest's own server is: host:port, or `unix:path`.
     Every client gets a connection of its own to that server. Open unless it is held. `point` moves the pointer to
     (x, y), with these buttons down (bit 0 is the left one), in the server's place.
     """
