@@ -81,6 +81,7 @@ def run_agent(
     tool_version: str = "computer_20251124",
     messages: Sequence[JSON] | None = None,
     on_event: Callable[[AgentEvent], None] | None = None,
+    why_stopped: Callable[[], str] = lambda: "",
 ) -> AgentResult:
     """
     Let `model` work on `task` with a machine, and record it.
@@ -88,12 +89,15 @@ def run_agent(
     `messages` continues an existing history (a fork); tool calls it leaves unanswered are carried out first.
     `tool_version` is one of the four computer tools. Stops after `max_steps` actions. Raises ModelError where the
     service answers with an error, UsageError for an unknown tool; what a machine cannot do is told to the model.
+    Where `why_stopped` gives a reason, no action is begun any more, and no reply asked for.
     """
     if tool_version not in TOOL_VERSIONS:
         raise UsageError(f"There is no tool {tool_version!r}.", hint=f"One of: {', '.join(TOOL_VERSIONS)}.")
     watched = machine if isinstance(machine, WatchedMachine) else recording.watch(machine)
     history = list(messages) if messages is not None else [{"role": "user", "content": task}]
-    loop = _Loop(watched, recording.attach(client), model, system, tool_version, history, max_steps, on_event)
+    loop = _Loop(
+        watched, recording.attach(client), model, system, tool_version, history, max_steps, on_event, why_stopped
+    )
     return loop.run()
 
 
@@ -110,6 +114,7 @@ class _Loop:
         history: list[JSON],
         max_steps: int,
         on_event: Callable[[AgentEvent], None] | None,
+        why_stopped: Callable[[], str],
     ) -> None:
         screen = machine.specification.get("screen") or machine.screenshot().size
         self._machine = machine
@@ -124,12 +129,15 @@ class _Loop:
         self._done = 0
         self._pointer = PointerTracker()
         self._tell = on_event or (lambda _: None)
+        self._why_stopped = why_stopped
 
     def run(self) -> AgentResult:
         if self._history and self._history[-1].get("role") == "assistant":
             self._perform_all(self._history[-1]["content"])
         text = ""
         while self._left > 0:
+            if why := self._why_stopped():
+                return self._result("stopped", why)
             content, stop_reason = self._ask()
             self._history.append({"role": "assistant", "content": content})
             text = "\n\n".join(block["text"] for block in content if block.get("type") == "text") or text
@@ -201,6 +209,7 @@ class _Loop:
             wrong = problem(action) if action.is_computer else f"There is no tool named {block.get('name')!r} here."
             if not wrong and self._left <= 0:
                 wrong = "Not executed: the limit of actions is reached."
+            wrong = wrong or self._why_stopped()
             if wrong:
                 self._tell(AgentEvent("error", wrong, action, self._done))
                 return _text_result(wrong, failed=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.errors import BadAction
@@ -19,7 +20,7 @@ from footage.recorder.session import Recording
 from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable, play_steps, verdicts_json
 from footage.replay.history import continuation
 from footage.replay.keeping import keeping
-from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer
+from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer, why_stopped
 from footage.storage import RunWriter, Store
 from footage.trajectory import (
     JSON,
@@ -132,6 +133,7 @@ def fork_run(
                     tool_version=onward.version or DEFAULT_TOOL,
                     messages=onward.messages,
                     on_event=on_event,
+                    why_stopped=partial(why_stopped, store.path),
                 )
             at_end()
         recording.flush()

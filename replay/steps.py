@@ -35,7 +35,7 @@ from footage.trajectory import (
     Verdict,
 )
 
-__all__ = ["DEFAULT_TIMEOUT", "Played", "StepPlayer", "stop_file"]
+__all__ = ["DEFAULT_TIMEOUT", "Played", "StepPlayer", "stop_file", "why_stopped"]
 
 DEFAULT_TIMEOUT = 10.0  # seconds an anchor waits; a slow program is no divergence
 
@@ -43,6 +43,12 @@ DEFAULT_TIMEOUT = 10.0  # seconds an anchor waits; a slow program is no divergen
 def stop_file(store: Path) -> Path:
     """Return the kill switch of what acts for a store: while this file is there, no action is begun."""
     return store.with_name(f"{store.name}.stop")
+
+
+def why_stopped(store: Path) -> str:
+    """Return why no action may be begun for a store: its kill switch is there. "" while it is not."""
+    file = stop_file(store)
+    return f"stopped: {file} is there" if file.exists() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +127,9 @@ class StepPlayer:
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
             return self._judge(index, StepVerdict(Verdict.UNREACHED, "redacted: what it typed was not given"))
         before = self._await(step, FrameRole.BEFORE, index)
-        if self._stop_file.exists():
+        if why := why_stopped(self._store.path):
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
-            return self._judge(index, StepVerdict(Verdict.UNREACHED, f"stopped: {self._stop_file} is there"))
+            return self._judge(index, StepVerdict(Verdict.UNREACHED, why))
         if before is not None and not before.sight.found:
             self._writer.finish(index, status=StepStatus.NOT_EXECUTED)
             return self._diverged(step, index, before, Cause.ENVIRONMENT, "the screen before it is another one")

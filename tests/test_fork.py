@@ -13,6 +13,7 @@ from footage.recorder.agent import run_agent
 from footage.recorder.session import record
 from footage.replay.engine import replay_run
 from footage.replay.fork import fork_run
+from footage.replay.steps import stop_file
 from footage.storage import Store, verify_store
 from footage.trajectory import Action, Cause, FrameRole, RunKind, RunStatus, Screenshot, Verdict
 from painted import Painted
@@ -185,3 +186,22 @@ def test_an_action_given_by_hand_is_blamed_on_no_model(store: Store, missed: str
     assert found is not None
     assert (found.b_step, found.cause, found.kind) == (0, Cause.HARNESS, "given")
     assert found.why.endswith("run b was forked here, with an action given by hand")
+
+
+def test_the_kill_switch_stops_the_live_part_before_its_next_action(store: Store, missed: str) -> None:
+    switch, machine = stop_file(store.path), Painted()
+    with ScriptedModel(*REPLIES) as model:
+        report = fork_run(
+            store,
+            missed,
+            0,
+            machine,
+            model.client,
+            action=Action("left_click", {"coordinate": [47, 117]}),
+            on_event=lambda event: switch.touch() if event.action and event.action.arguments.get("text") else None,
+        )
+        requests = len(model.requests)
+    assert report.result is not None
+    assert (report.result.reason, report.result.text) == ("stopped", f"stopped: {switch} is there")
+    assert (machine.text, requests) == ("he", 1)  # what was begun is done
+    assert [step.status for step in store.steps(report.run)] == ["executed", "executed", "intended"]

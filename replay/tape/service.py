@@ -24,7 +24,7 @@ from footage.analysis.volatile import volatile_of
 from footage.errors import BadPicture, StoreError
 from footage.recorder.blocks import content_of, objects
 from footage.recorder.secrets import Secrets
-from footage.replay.steps import stop_file
+from footage.replay.steps import why_stopped
 from footage.replay.tape.reply import Answer, answer_of, raw_answer, refusal
 from footage.replay.tape.tape import Miss, Place, Tape
 from footage.storage import Store
@@ -137,7 +137,6 @@ class TapeService:
     ) -> None:
         self._store = store
         self._tape = tape
-        self._stop_file = stop_file(store.path)
         self._volatile, self._screen = volatile_of(source), (source.machine or {}).get("screen")
         self._policy = policy
         self._secrets = secrets or Secrets()
@@ -188,8 +187,8 @@ class TapeService:
             return self._refuse("unreadable", f"{method} {plain}", f"the recording cannot be read: {error.message}")
 
     def _message(self, what: str, given: JSON) -> Answer | None:
-        if self._stop_file.exists():
-            return self._refuse("stopped", what, f"stopped: {self._stop_file} is there")
+        if why := why_stopped(self._store.path):
+            return self._refuse("stopped", what, why)
         with self._lock:
             stopped, gone = self._book.stopped, self._book.live.requests > 0
         if stopped:

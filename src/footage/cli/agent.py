@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def command(
     from footage.recorder.agent import run_agent
     from footage.recorder.client import DEFAULT_MODEL, make_client
     from footage.recorder.session import record
+    from footage.replay.steps import why_stopped
 
     if not task.strip():
         raise UsageError("The task is empty.", hint='Say what is to be done: footage agent "Write hello in the notes".')
@@ -93,6 +95,7 @@ def command(
                 max_steps=max_steps,
                 system=system,
                 on_event=None if as_json else event_printer(),
+                why_stopped=partial(why_stopped, opened.path),
             )
     if as_json:
         ended = {"reason": result.reason, "text": result.text, "steps": result.steps}

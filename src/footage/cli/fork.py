@@ -162,7 +162,8 @@ def parse_action(document: str) -> Action:
 def _print_end(report: ForkReport, store: Path | None) -> None:
     out = console()
     if report.result is None:
-        out.print(Text.assemble("\n", styled("diverged"), f": step {report.at} was not reached"))
+        verdict = "diverged" if report.divergence else "unreached"
+        out.print(Text.assemble("\n", styled(verdict), f": step {report.at} was not reached"))
         if report.divergence:
             out.print(divergence_text(report.divergence))
     else:
