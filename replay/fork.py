@@ -8,7 +8,7 @@ goes on in the reference loop, with the very history the model had at that step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from footage.errors import BadAction
 from footage.recorder.actions import problem
 from footage.recorder.agent import AgentEvent, AgentResult, run_agent
+from footage.recorder.secrets import secrets_of_environment
 from footage.recorder.session import Recording
 from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable, play_steps, verdicts_json
 from footage.replay.history import continuation
@@ -88,6 +89,7 @@ def fork_run(
     max_steps: int = 50,
     timeout: float = DEFAULT_TIMEOUT,
     restored: int = 0,
+    secrets: Mapping[str, str] | None = None,
     on_step: OnStep | None = None,
     on_event: Callable[[AgentEvent], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -99,6 +101,8 @@ def fork_run(
     `restored` is how many of its steps lie behind the machine already, because it started from a checkpoint of that
     run: they are copied. What a machine recorded of itself is kept with the fork (`on_progress`, see `keeping`), which
     ends the machine: `at_end` is called before.
+
+    `secrets` are what was redacted in the run, by the marks in their places, as for `replay_run`.
 
     With `action` that is done in the step's place; else `model` (by default the run's own) is asked anew, under another
     `system` prompt where one is given. Raises RunNotFound, UsageError (the run cannot be forked there), MachineError,
@@ -113,10 +117,13 @@ def fork_run(
     chosen = model or source.model
     writer = begin_again(store, source, RunKind.FORK, machine, model=chosen, at=at)
     report = ForkReport(source.id, writer.run_id, at, chosen, dropped_thinking=onward.dropped_thinking)
-    with Recording(writer, machine=machine.specification, model=chosen) as recording:
+    kept_out = secrets_of_environment()
+    for secret in (secrets or {}).values():
+        kept_out.add(secret)
+    with Recording(writer, machine=machine.specification, model=chosen, secrets=kept_out) as recording:
         with keeping(store, recording, machine, on_progress=on_progress):
             copies = copy_turns(store, source, turns, step, writer)
-            player = StepPlayer(store, source, writer, machine, timeout=timeout, turns=copies)
+            player = StepPlayer(store, source, writer, machine, timeout=timeout, turns=copies, secrets=secrets)
             before = play_before(player, at, restored, ReplayReport(source.id, writer.run_id), on_step)
             report.replayed, report.divergence = before.steps, before.divergence
             if before.reached:

@@ -15,6 +15,7 @@ from footage.replay.engine import replay_run
 from footage.replay.fork import fork_run
 from footage.replay.steps import stop_file
 from footage.storage import Store, verify_store
+from footage.storage.redaction.redact import redact_texts
 from footage.trajectory import Action, Cause, FrameRole, RunKind, RunStatus, Screenshot, Verdict
 from painted import Painted
 from scripted_model import ScriptedModel, call, text
@@ -205,3 +206,23 @@ def test_the_kill_switch_stops_the_live_part_before_its_next_action(store: Store
     assert (report.result.reason, report.result.text) == ("stopped", f"stopped: {switch} is there")
     assert (machine.text, requests) == ("he", 1)  # what was begun is done
     assert [step.status for step in store.steps(report.run)] == ["executed", "executed", "intended"]
+
+
+def test_what_was_taken_out_before_a_fork_is_given_and_not_kept(store: Store) -> None:
+    secret = "hunter2"
+    replies = (
+        [call("left_click", "c0", coordinate=[47, 117])],
+        [call("type", "c1", text=secret)],
+        [call("type", "c2", text="!")],
+        [text("done")],
+    )
+    with ScriptedModel(*replies) as model, record(TASK, store=store, model="scripted") as recording:
+        run_agent(TASK, Painted(), model.client, model="scripted", recording=recording)
+    redact_texts(store, recording.id, [secret])
+    with ScriptedModel(*replies) as model:
+        alone = fork_run(store, recording.id, 2, Painted(), model.client, timeout=1)
+        assert (alone.forked, alone.replayed[1].verdict, model.requests) == (False, Verdict.UNREACHED, [])
+        machine, given = Painted(), {"[redacted 1]": secret}
+        report = fork_run(store, recording.id, 2, machine, model.client, timeout=1, secrets=given)
+    assert (report.forked, machine.text) == (True, f"{secret}!")
+    assert redact_texts(store, recording.id, [secret]).places.total() == 0

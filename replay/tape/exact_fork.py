@@ -45,18 +45,21 @@ def fork_exact_tape(
     options: TapeOptions | None = None,
     *,
     restored: int = 0,
+    secrets: Mapping[str, str] | None = None,
     on_step: OnStep | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> TapeFork:
     """
     Fork a run with `command` on its machine, started `remote` from a checkpoint with `restored` steps before it.
 
-    As `fork_tape` otherwise. The command is not run where the steps before the fork did not come out as recorded.
+    As `fork_tape` otherwise; `secrets` as for `replay_run`. The command is not run where the steps before the fork did
+    not come out as recorded.
     """
     source = store.run(reference)
     check_tape(source)
     check_replayable(source)
     options = options or TapeOptions()
+    options = replace(options, secrets=[*options.secrets, *(secrets or {}).values()])
     step = store.step(source.id, at)
     turn = turn_of(store.steps(source.id), step)
     tape = Tape(store, source, until=turn)
@@ -67,7 +70,7 @@ def fork_exact_tape(
     with recording:
         with keeping(store, recording, machine, on_progress=on_progress):
             copies = copy_turns(store, source, tape.turns, step, writer)
-            player = StepPlayer(store, source, writer, machine, turns=copies)
+            player = StepPlayer(store, source, writer, machine, turns=copies, secrets=secrets)
             done = play_before(player, at, restored, ReplayReport(source.id, writer.run_id), on_step)
             report.steps, report.numbers = done.steps, list(range(len(done.steps)))
             report.divergence = done.divergence

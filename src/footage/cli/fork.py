@@ -12,6 +12,7 @@ from rich.text import Text
 
 from footage.cli.agent import event_printer
 from footage.cli.exactness import budget_option, forked_machine, restored_steps
+from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import (
     anyway_option,
@@ -75,7 +76,8 @@ def command(
     """Re-execute RUN up to step STEP, then go another way, live.
 
     With --action that is done in the step's place; else the model is asked anew, with the history it had there.
-    The result is a run of its own. Exit code 1 where the step was not reached.
+    The result is a run of its own. Exit code 1 where the step was not reached. Secrets that were typed before STEP are
+    asked for, as by `footage replay`.
 
     A run that was recorded with --exact begins at its last checkpoint before STEP, and the fork is recorded exactly
     too; with --machine it begins anew on that machine.
@@ -107,6 +109,8 @@ def command(
         source = opened.run(run)
         check_replayable(source)
         opened.step(source.id, at)
+        steps = opened.steps(source.id)
+        secrets = given_secrets(steps[:at], ask=not as_json)
         exact = machine is None and source.replayable == "exact"
         with (
             closing(make_client(model or source.model, think=think)) as client,
@@ -125,7 +129,8 @@ def command(
                 system=system,
                 max_steps=max_steps,
                 restored=restored_steps(opened, source, at) if exact else 0,
-                on_step=None if as_json else step_printer(opened.steps(source.id)),
+                secrets=secrets,
+                on_step=None if as_json else step_printer(steps),
                 on_event=None if as_json else event_printer(first=at),
             )
     if as_json:

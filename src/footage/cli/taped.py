@@ -14,6 +14,7 @@ import click
 from rich.text import Text
 
 from footage.cli.exactness import forked_machine, late_counting, restored_steps
+from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.terminal import console, divergence_text, print_next, styled, verdict_mark
 from footage.cli.text import shortened
@@ -121,6 +122,8 @@ def _fork_exactly(
     from footage.cli.replay import step_printer
     from footage.replay.tape.exact_fork import fork_exact_tape
 
+    steps = store.steps(source.id)
+    secrets = given_secrets(steps[:at], ask=not quiet)
     with (
         forked_machine(store, source, at, anyway=anyway, budget=budget, remote=True) as started,
         late_counting("packing the recording", hidden=quiet) as packed,
@@ -134,7 +137,8 @@ def _fork_exactly(
             _live(source),
             options,
             restored=restored_steps(store, source, at),
-            on_step=None if quiet else step_printer(store.steps(source.id)),
+            secrets=secrets,
+            on_step=None if quiet else step_printer(steps),
             on_progress=packed,
         )
 
