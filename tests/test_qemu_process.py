@@ -67,6 +67,15 @@ def test_a_refused_command_is_an_error_and_no_more(process: Process) -> None:
     assert process.alive
 
 
+def test_that_it_listened_is_no_reason_why_it_ended() -> None:
+    with Process([*BARE, "-vnc", "127.0.0.1:0,to=999"]) as process:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+        assert "VNC server running on" in process.stderr
+        with pytest.raises(MachineError, match="it ended without a word"):
+            process.execute("query-status")
+
+
 def test_a_process_that_does_not_answer_is_ended(process: Process) -> None:
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(MachineError, match="did not answer"):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 START = 20.0
 """Seconds QEMU gets until it answers."""
+_HARMLESS = "VNC server running on"  # said on stderr, and no reason why it ended
 
 
 class Process:
@@ -139,7 +140,7 @@ class Process:
     def _why_gone(self) -> str:
         if self.alive:
             return ""
-        lines = self.stderr.splitlines()
+        lines = [line for line in self.stderr.splitlines() if not line.startswith(_HARMLESS)]
         return lines[-1] if lines else "it ended without a word."
 
 

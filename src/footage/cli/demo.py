@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from footage.cli.exactness import GIGABYTE, budget_option, exact_option
+from footage.cli.exactness import GIGABYTE, budget_option, exact_option, state_budget
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
 
@@ -60,6 +60,8 @@ def command(
     from footage.cli.demonstration import Setting, demonstrate
     from footage.cli.terminal import console
 
+    if exact:
+        state_budget(budget)
     with open_for(store, create=True) as opened:
         shown = console(error=True)
         with _staging(shown, hidden=as_json) as on_stage:

@@ -27,7 +27,9 @@ __all__ = [
     "kept",
     "late_counting",
     "restored_steps",
+    "say",
     "started_machine",
+    "state_budget",
 ]
 
 GIGABYTE = 1_000_000_000
@@ -58,8 +60,8 @@ def started_machine(name: str, *, exact: bool, budget: float, remote: bool = Fal
         with closing(open_machine(name)) as machine:
             yield machine
         return
-    _state(budget)
-    with closing(open_machine(name, exact=True, budget=int(budget * GIGABYTE), remote=remote, tell=_say)) as machine:
+    state_budget(budget)
+    with closing(open_machine(name, exact=True, budget=int(budget * GIGABYTE), remote=remote, tell=say)) as machine:
         yield machine
 
 
@@ -79,7 +81,7 @@ def kept(store: Store | Path, run: Recording, machine: Machine | None, *, quiet:
         try:
             yield
         except KeyboardInterrupt:
-            _say("what was recorded is being packed; another Ctrl-C lets the exact recording go")
+            say("what was recorded is being packed; another Ctrl-C lets the exact recording go")
             raise
 
 
@@ -94,7 +96,7 @@ def forked_machine(
     """
     from footage.replay.exact_fork import machine_at
 
-    _state(budget)
+    state_budget(budget)
     size = int(budget * GIGABYTE)
     with closing(machine_at(store, source, at, anyway=anyway, budget=size, remote=remote)) as machine:
         yield machine
@@ -107,15 +109,15 @@ def restored_steps(store: Store, source: Run, at: int) -> int:
     return steps_behind(store, source.id, at)
 
 
-def _state(budget: float) -> None:
+def state_budget(budget: float) -> None:
+    """Say what an exact recording may take on the disk, before it starts."""
     from footage.replay.machines.qemu.recorder import INTERVAL
 
-    _say(
-        f"exact: a checkpoint every {INTERVAL:g} s or more, about 0.1 GB each, at most {budget:g} GB in all (--budget)"
-    )
+    say(f"exact: a checkpoint every {INTERVAL:g} s or more, about 0.1 GB each, at most {budget:g} GB in all (--budget)")
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Tell something that is no result, on standard error."""
     click.echo(f"footage: {sentence}", err=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from footage.cli.exactness import say
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import anyway_option, json_option, store_option, with_examples
 from footage.cli.terminal import console, counting, print_next
@@ -68,7 +69,7 @@ def command(
             count=count,
             anyway=anyway,
             on_look=looked,
-            on_restart=None if as_json else lambda sentence: click.echo(sentence, err=True),
+            on_restart=None if as_json else say,
         )
     if as_json:
         print_json(found.as_json())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
+from footage.cli.exactness import say
 from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import anyway_option, json_option, store_option, with_examples
@@ -125,7 +126,7 @@ def _replay_exactly(run: str, first: int, *, anyway: bool, store: Path | None, a
             first=first,
             anyway=anyway,
             on_step=None if as_json else step_printer(opened.steps(source.id)),
-            on_restart=None if as_json else lambda sentence: click.echo(f"footage: {sentence}", err=True),
+            on_restart=None if as_json else say,
         )
     if as_json:
         print_json(report.as_json())
