@@ -79,6 +79,19 @@ def test_tiles_of_few_colours_get_a_sheet_of_their_own() -> None:
     assert sorted(np.concatenate([sheet.tiles for sheet in sheets]).tolist()) == list(range(200))
 
 
+def test_drawings_of_many_colours_are_compressed_better_than_photos() -> None:
+    chance = np.random.default_rng(2)
+    levels = chance.choice(256, 12, replace=False).astype(np.uint8)  # of each channel: 1,728 colours
+    drawn = levels[chance.integers(0, 12, (128, 128, 3))].repeat(5, axis=0).repeat(5, axis=1)
+    ramp = np.add.outer(np.arange(640), np.arange(640))[..., None] // 4 + chance.integers(0, 4, (640, 640, 3))
+    for picture, method in ((drawn, 1), (ramp.astype(np.uint8), 0)):
+        tiles = tiles_of(picture)
+        (sheet,) = lay_out(tiles, *np.divmod(np.arange(400), 20))
+        assert sheet.method == method
+        decoded = decode_atlas(sheet.encode(), sheet.columns, sheet.count)
+        assert np.array_equal(take(decoded, y_of(sheet.positions), column_of(sheet.positions)), tiles[sheet.tiles])
+
+
 def test_tiles_keep_their_neighbours_on_a_sheet() -> None:
     tiles = tiles_of(noise(96, 96))
     (sheet,) = lay_out(tiles, *np.divmod(np.arange(9), 3))

@@ -15,7 +15,7 @@ from footage.storage.pictures.tiles import TILE, Columns, Tiles, take
 __all__ = ["find_shifted"]
 
 _LEAST_TILES = 8  # fewer are cheaper to store
-_MOST_COLUMNS = 8  # that vote
+_MOST_COLUMNS = 4  # that vote; with more the same distances win
 _DISTANCES = 2  # that are tried
 _LEAST_VOTES = 16
 _FACTORS = np.random.default_rng(32).integers(1, 1 << 62, 12, dtype=np.uint64) * 2 + 1
@@ -35,6 +35,8 @@ def find_shifted(now: Columns, before: Columns, tiles: Tiles, y: Numbers, column
     for distance in _likely_distances(now, before, y, column):
         there = y + distance
         tried = np.flatnonzero((found < 0) & (there >= 0) & (there + TILE <= len(before)))
+        middle = before[there[tried] + TILE // 2, column[tried]] == tiles[tried, TILE // 2]
+        tried = tried[middle.all(axis=1)]  # a row tells most of those that are something else
         if tried.size:
             same = (take(before, there[tried], column[tried]).view(np.uint64) == tiles[tried].view(np.uint64)).reshape(
                 len(tried), -1
