@@ -16,6 +16,7 @@ from typing import Any
 
 from footage.recorder.actions import TOOLSET, PointerTracker, actions_of
 from footage.recorder.blocks import objects, tool_results
+from footage.recorder.client import STAND_IN
 from footage.recorder.conversations import Conversations, Talk, full_print, label_of, text_print
 from footage.recorder.guard import Guard
 from footage.recorder.pictures import PictureQueue
@@ -203,9 +204,18 @@ class Wire:
         """Name the run's model where nobody did: the first that was asked, or the first that was given tools."""
         if model and (not self.model or (has_tools and not self._model_is_sure)):
             self._model_is_sure = has_tools
-            if model != self.model:
-                self.model = model
-                self.guard.write("the model's name", lambda w: w.describe(model=model))
+            self._set_model(model)
+
+    def name_stand_in(self, model: str) -> None:
+        """Name the run after the stand-in that answered in another model's place: what it did is not that model's."""
+        if model.startswith(STAND_IN) and not self.model.startswith(STAND_IN):
+            self._model_is_sure = True
+            self._set_model(model)
+
+    def _set_model(self, model: str) -> None:
+        if model != self.model:
+            self.model = model
+            self.guard.write("the model's name", lambda w: w.describe(model=model))
 
 
 class Exchange:
@@ -387,6 +397,7 @@ class Exchange:
             writes.append(self._attempt(turn, ended, error or (_HUNG_UP if self._hung_up else "")))
             if not late:
                 writes.append(self._ended(turn, ended, message, content, status))
+                self._wire.name_stand_in(str(message.get("model") or ""))
         self._take(blocks, writes)
 
     def _attempt(self, turn: int, ended: Instant, error: str) -> Callable[[RunWriter], None]:

@@ -218,7 +218,7 @@ def test_a_picture_that_is_none_ends_the_task() -> None:
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        ({"model": "claude-x"}, 404),
+        ({"model": "stand-in/nobody"}, 404),
         ({"model": "stand-in/hasty:x"}, 404),
         ({"messages": []}, 400),
         ({"messages": "hello"}, 400),

@@ -65,6 +65,14 @@ def test_a_get_is_told_what_to_do(server: StandInServer) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("asked", "answers"), [("claude-x", "stand-in/careful"), ("stand-in/hasty:3", "stand-in/hasty:3")]
+)
+def test_whoever_is_asked_for_the_stand_in_says_who_it_is(server: StandInServer, asked: str, answers: str) -> None:
+    status, message, _ = post(server, "/v1/messages", json.dumps({**HELLO, "model": asked}).encode())
+    assert (status, message["model"]) == (200, answers)
+
+
 def test_thinking_takes_the_time_it_is_given() -> None:
     with StandInServer(think=0.3) as server:
         begun = time.monotonic()

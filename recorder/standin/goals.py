@@ -117,6 +117,11 @@ class Character:
         return cls("careful" if found[1] == "careful" else "hasty", int(found[2] or 0))
 
     @property
+    def model(self) -> str:
+        """The name it answers by: `stand-in/careful`, `stand-in/hasty`, `stand-in/hasty:SEED`."""
+        return f"stand-in/{self.name}" + (f":{self.seed}" if self.seed else "")
+
+    @property
     def checks(self) -> bool:
         """Whether it looks at what it has done."""
         return self.name == "careful"

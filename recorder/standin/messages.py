@@ -46,7 +46,11 @@ def error_body(status: int, message: str) -> JSON:
 
 
 def reply_to(body: Any) -> JSON:
-    """Return the message that answers a request's JSON body. Raises BadRequest."""
+    """
+    Return the message that answers a request's JSON body. Raises BadRequest.
+
+    An agent that asks for another model gets the careful one: the message says which one answered.
+    """
     character = _check(body)
     history = read_history(body)
     decision = decide(history, character)
@@ -66,7 +70,7 @@ def reply_to(body: Any) -> JSON:
         "id": f"msg_standin_{secrets.token_hex(8)}",
         "type": "message",
         "role": "assistant",
-        "model": body["model"],
+        "model": character.model,
         "content": content,
         "stop_reason": "end_turn" if decision.action is None else "tool_use",
         "stop_sequence": None,
@@ -82,10 +86,11 @@ def _check(body: Any) -> Character:
             raise BadRequest(400, f"{field}: Field required")
     if not isinstance(body["messages"], list) or not body["messages"]:
         raise BadRequest(400, "messages: at least one message is required")
-    character = Character.of_model(str(body["model"]))
-    if character is None:
-        raise BadRequest(404, f"model: {body['model']} (this server has stand-in/careful and stand-in/hasty only)")
-    return character
+    model = str(body["model"])
+    character = Character.of_model(model)
+    if character is None and model.startswith("stand-in/"):
+        raise BadRequest(404, f"model: {model} (there are stand-in/careful and stand-in/hasty)")
+    return character or Character("careful")
 
 
 def _tokens(value: Any) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from footage.cli.options import store_option, with_examples
-from footage.cli.record import named_secrets, provider_option, secret_option, services
+from footage.cli.record import named_secrets, provider_option, secret_option, services, stand_in_option
 
 if TYPE_CHECKING:
     from footage.trajectory import JSON
@@ -22,6 +22,7 @@ _LOOK_SECONDS = 1.0
 @with_examples(
     "footage proxy --port 8790",
     "footage proxy --tag nightly --idle 60 --store runs.db",
+    "footage proxy --port 8790 --stand-in",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="By default any free one.")
 @click.option(
@@ -33,6 +34,7 @@ _LOOK_SECONDS = 1.0
     help="A run ends when nothing came by its name for so long.",
 )
 @click.option("--tag", "tags", multiple=True, help="Put a tag on each run; may be given several times.")
+@stand_in_option
 @provider_option
 @secret_option
 @store_option
@@ -40,6 +42,7 @@ def command(
     port: int,
     idle: float,
     tags: tuple[str, ...],
+    stand_in: bool,
     providers: tuple[str, ...],
     secrets: tuple[str, ...],
     store: Path | None,
@@ -47,7 +50,7 @@ def command(
     """Run the recording proxy alone, until Ctrl-C.
 
     Each NAME in the path of an agent's ANTHROPIC_BASE_URL is a run of its own; requests without one are a run too.
-    Requests go on to what ANTHROPIC_BASE_URL says here, or to the provider.
+    Requests go on to what ANTHROPIC_BASE_URL says here, or to the provider, or to the stand-in model.
     """
     from footage.recorder.supervisor import Supervisor
     from footage.storage.database import default_path
@@ -58,7 +61,7 @@ def command(
             click.echo(f"{what['name'] or 'requests without a name'}: run {what['run']}", err=True)
 
     proxy = Supervisor(
-        services(providers),
+        services(providers, stand_in=stand_in),
         store or default_path(),
         {"tags": list(tags)},
         secrets=named_secrets(secrets),
@@ -73,5 +76,7 @@ def command(
         click.echo("Ctrl-C stops the proxy.", err=True)
         while True:
             time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:  # that is how it ends
+        pass
     finally:
         proxy.end(RunStatus.COMPLETED)

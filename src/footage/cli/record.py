@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from footage.recorder.upstream import Upstream
     from footage.trajectory import JSON, Machine
 
-__all__ = ["command", "named_secrets", "provider_option", "secret_option", "services"]
+__all__ = ["command", "named_secrets", "provider_option", "secret_option", "services", "stand_in_option"]
 
 _DRAIN_SECONDS = 120.0
 _NOTHING = (
@@ -42,6 +42,11 @@ secret_option = click.option(
     help="A variable whose value must not be stored, wherever it turns up. Those named …_KEY, …_TOKEN, …_PASSWORD"
     " are kept out anyway.",
 )
+stand_in_option = click.option(
+    "--stand-in",
+    is_flag=True,
+    help="Answer with the stand-in model that comes with footage: it needs no key and no network.",
+)
 
 
 @with_examples(
@@ -50,6 +55,7 @@ secret_option = click.option(
     "footage record --machine desktop -- node agent.mjs",
     "footage record --machine qemu/desktop --exact -- python my_agent.py",
     "footage record --secret LOGIN --store runs.db -- python my_agent.py",
+    "footage record --stand-in --machine desktop -- python examples/plain_agent.py",
 )
 @click.argument("argv", metavar="-- CMD...", nargs=-1, type=click.UNPROCESSED, required=True)
 @click.option("--task", default="", help="What the agent is to do; by default the name of the command.")
@@ -58,6 +64,7 @@ secret_option = click.option(
 @click.option("--machine", help="Start this machine for the agent, and record its screen; see `footage machine list`.")
 @exact_option
 @budget_option
+@stand_in_option
 @provider_option
 @secret_option
 @store_option
@@ -69,6 +76,7 @@ def command(
     machine: str | None,
     exact: bool,
     budget: float,
+    stand_in: bool,
     providers: tuple[str, ...],
     secrets: tuple[str, ...],
     store: Path | None,
@@ -76,8 +84,8 @@ def command(
     """Run CMD as it is, and record its exchanges with the model.
 
     CMD finds the recording proxy in ANTHROPIC_BASE_URL; requests go on to what the variable said before, or to the
-    provider. With --machine it finds the machine's display in DISPLAY, that of a virtual machine in FOOTAGE_VNC. The
-    exit code is CMD's own.
+    provider, or with --stand-in to the stand-in model. With --machine it finds the machine's display in DISPLAY, that
+    of a virtual machine in FOOTAGE_VNC. The exit code is CMD's own.
     """
     from footage.recorder.command import check_command, command_environment, ending_of, run_command, short_name
     from footage.recorder.supervisor import Supervisor
@@ -87,7 +95,7 @@ def command(
     path = store or default_path()
     check_command(argv)
     with ExitStack() as stack:
-        wanted = services(providers)
+        wanted = services(providers, stand_in=stand_in)
         kept_out = named_secrets(secrets)
         started = stack.enter_context(_machine(machine, exact=exact, budget=budget))
         screens: list[_Layer] = []
@@ -116,6 +124,8 @@ def command(
             proxy=supervisor.url,
             machine=started.environment if started else {},
         )
+        if stand_in:
+            environment.setdefault("ANTHROPIC_API_KEY", "stand-in")  # clients want one
         try:
             if started and supervisor.run:
                 screens.append(stack.enter_context(closing(_Layer(supervisor.run, path, kept_out, started))))
@@ -203,12 +213,21 @@ def _drain(proxy: Supervisor) -> None:
             proxy.drain(_DRAIN_SECONDS)
 
 
-def services(providers: Sequence[str]) -> dict[str, Upstream]:
-    """Return the services to pass requests on to: where their variables point, else their own addresses."""
+def services(providers: Sequence[str], *, stand_in: bool = False) -> dict[str, Upstream]:
+    """
+    Return the services to pass requests on to: where their variables point, else their own addresses.
+
+    With `stand_in` the Messages API is the stand-in's, served by this process.
+    """
     from footage.recorder.upstream import PROVIDERS, Upstream
 
     wanted = {name: PROVIDERS[name] for name in ("anthropic", *providers)}
-    return {name: Upstream(os.environ.get(variable) or own) for name, (variable, own) in wanted.items()}
+    found = {name: Upstream(os.environ.get(variable) or own) for name, (variable, own) in wanted.items()}
+    if stand_in:
+        from footage.recorder.standin import shared_server
+
+        found["anthropic"] = Upstream(shared_server().url)
+    return found
 
 
 def named_secrets(variables: Sequence[str]) -> list[str]:

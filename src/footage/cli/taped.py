@@ -157,13 +157,10 @@ def _live(source: Run) -> dict[str, Upstream]:
     """Return where a fork goes on: where the variables point, else the provider; the stand-in for its own runs."""
     from footage.cli.record import services
     from footage.recorder.client import STAND_IN
-    from footage.recorder.standin import shared_server
-    from footage.recorder.upstream import PROVIDERS, Upstream
+    from footage.recorder.upstream import PROVIDERS
 
-    found = services([name for name in PROVIDERS if name != "anthropic"])
-    if source.model.startswith(STAND_IN) and not os.environ.get("ANTHROPIC_BASE_URL"):
-        found["anthropic"] = Upstream(shared_server(0.0).url)
-    return found
+    stand_in = source.model.startswith(STAND_IN) and not os.environ.get("ANTHROPIC_BASE_URL")
+    return services([name for name in PROVIDERS if name != "anthropic"], stand_in=stand_in)
 
 
 def _options(policy: str, as_json: bool) -> TapeOptions:
