@@ -373,6 +373,8 @@ def _ending(error: BaseException) -> tuple[RunStatus, str]:
 
 
 def _told(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped with Ctrl-C"
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 

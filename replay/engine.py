@@ -95,7 +95,7 @@ def check_replayable(run: Run) -> None:
         raise UsageError(f"Run {run.id} has no steps to replay.")
     if run.replayable == "no":
         raise UsageError(
-            f"Run {run.id} was recorded without a screen, so there is nothing to anchor its actions to.",
+            f"Run {run.id} names no machine: where its actions were carried out is not known, so they cannot be again.",
             hint="Record with --machine or run.watch; or run the agent itself again: footage replay RUN -- CMD",
         )
 

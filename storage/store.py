@@ -47,6 +47,14 @@ __all__ = ["Store", "open_store"]
 
 _LISTED = "(SELECT value FROM json_each(?))"  # however many: the number of SQL parameters is limited
 
+_HAPPENED = "(run.steps > 0 OR run.turns > 0)"
+_COUNTED_BY_AT = (
+    f"run.kind = 'recorded' AND {_HAPPENED}",
+    f"run.kind = 'imported' AND {_HAPPENED}",
+    f"run.kind IN ('recorded', 'imported') AND NOT {_HAPPENED}",
+)
+"""What `@1`, `@2` … count, one after the other: imported and empty runs are not to push one's own away."""
+
 
 def open_store(path: str | Path | None = None, *, create: bool = True, readonly: bool = False) -> Store:
     """
@@ -122,9 +130,9 @@ class Store:
 
     def run(self, reference: str) -> Run:
         """
-        Return a run by its id, a unique prefix of it, or `@1` (the newest recorded or imported run), `@2` ….
+        Return a run by its id, a unique prefix of it, or `@1`, `@2` …. Raises RunNotFound.
 
-        Raises RunNotFound.
+        Those count the recorded runs, newest first, then the imported ones, then those in which nothing happened.
         """
         return self._runs([self._row(reference)])[0]
 
@@ -158,14 +166,15 @@ class Store:
         number = int(digits) if digits.isdecimal() and len(digits) < 10 else 0
         if number < 1:
             raise RunNotFound(f"{reference!r} names no run.", hint="@1 is the newest recorded run, @2 the one before.")
-        sql = f"{reading.RUN_SQL} WHERE +run.kind IN ('recorded', 'imported') ORDER BY run.id DESC LIMIT 1 OFFSET ?"
-        row = self.database.row(sql, number - 1)
-        if row is None:
-            raise RunNotFound(
-                f"There is no run {reference} in {self.path}: fewer runs are recorded there.",
-                hint="`footage runs` lists the runs; `footage demo` records some.",
-            )
-        return row
+        for which in _COUNTED_BY_AT:
+            sql = f"{reading.RUN_SQL} WHERE {which} ORDER BY run.id DESC LIMIT 1 OFFSET ?"
+            if (row := self.database.row(sql, number - 1)) is not None:
+                return row
+            number -= int(self.database.rows(f"SELECT count(*) FROM run WHERE {which}")[0][0])
+        raise RunNotFound(
+            f"There is no run {reference} in {self.path}: fewer runs are recorded there.",
+            hint="`footage runs` lists the runs; `footage demo` records some.",
+        )
 
     def _runs(self, rows: Sequence[sqlite3.Row]) -> list[Run]:
         recording = [row for row in rows if row["status"] == RunStatus.RECORDING]
@@ -351,6 +360,11 @@ class Store:
         if row is None or (row["status"] == RunStatus.RECORDING and not run_is_live(self.path, row["name"])):
             return None
         return str(row["name"])
+
+    def run_named(self, name: str) -> str | None:
+        """Return the id itself if a run has it, in full; None where none has."""
+        row = self.database.row("SELECT name FROM run WHERE name = ?", name)
+        return str(row["name"]) if row else None
 
     def _free_origin(self, connection: sqlite3.Connection, origin: str) -> None:
         """Take the origin from a run whose import broke off. Raises UsageError where a run has it by right."""

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from cli import call, sample_in
-from footage.cli.runs import in_families
+from footage.analysis.families import in_families
+from footage.errors import RunNotFound
 from footage.sample import sample_path
 from footage.storage import open_store
-from footage.trajectory import Action, RunKind, RunStatus, StepStatus
+from footage.trajectory import Action, Guarantee, Instant, Parent, RunKind, RunStatus, StepStatus, Verdict
 
 Capture = pytest.CaptureFixture[str]
 
@@ -65,6 +66,61 @@ def test_replays_and_forks_stand_below_their_parent(store: Path) -> None:
     assert len(listed) == 5
 
 
+def test_a_family_stands_where_its_newest_member_would(tmp_path: Path) -> None:
+    with open_store(tmp_path / "two.db") as opened:
+        ids = []
+        for name in ("old", "new"):
+            writer = opened.begin_run(task=name)
+            writer.end()
+            ids.append(writer.run_id)
+        for step in (1, None):
+            kind = RunKind.REPLAY if step is None else RunKind.FORK
+            opened.begin_run(kind=kind, task="old", parent=Parent(ids[0], step)).end()
+        listed = [(run.task, run.kind, branch) for run, branch in in_families(opened.runs())]
+    assert listed == [
+        ("old", RunKind.RECORDED, ""),
+        ("old", RunKind.FORK, "├ "),
+        ("old", RunKind.REPLAY, "└ "),
+        ("new", RunKind.RECORDED, ""),
+    ]
+
+
+def test_the_list_tells_verdicts_of_tapes_models_of_children_and_what_is_exact(capsys: Capture, tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as opened:
+        writer = opened.begin_run(task="Sum", model="m-1", guarantee=Guarantee.EXACT)
+        writer.end()
+        tape = opened.begin_run(kind=RunKind.TAPE, task="Sum", model="m-1", parent=Parent(writer.run_id, None))
+        tape.end(verdict=Verdict.DIVERGED)
+        fork = opened.begin_run(kind=RunKind.FORK, task="Sum", model="m-2", parent=Parent(writer.run_id, 0))
+        fork.end(verdict=Verdict.REPRODUCED)
+    recorded, taped, forked = call(capsys, "runs", "--store", tmp_path / "runs.db").out.splitlines()[2:]
+    assert "recorded, exact" in recorded
+    assert ("m-1" in taped, "✗ diverged" in taped, "exact" in taped) == (True, True, False)
+    assert ("m-2" in forked, "fork at 0" in forked, "completed" in forked) == (True, True, True)
+
+
+def test_at_1_is_not_taken_over_by_imports_and_empty_runs(capsys: Capture, tmp_path: Path) -> None:
+    ids = {}
+    with open_store(tmp_path / "runs.db") as opened:
+        for name, kind, full in (
+            ("first", RunKind.RECORDED, True),
+            ("own", RunKind.RECORDED, True),
+            ("older import", RunKind.IMPORTED, True),
+            ("import", RunKind.IMPORTED, True),
+            ("empty", RunKind.RECORDED, False),
+        ):
+            writer = opened.begin_run(kind=kind, task=name)
+            if full:
+                writer.intend(Action("key", {"text": "a"}))
+            writer.end()
+            ids[name] = writer.run_id
+        order = [opened.run(f"@{number}").task for number in range(1, 6)]
+        with pytest.raises(RunNotFound):
+            opened.run("@6")
+    assert order == ["own", "first", "import", "older import", "empty"]
+    assert ids["own"] in call(capsys, "show", "--store", tmp_path / "runs.db").out
+
+
 def test_the_list_says_what_runs_came_to(capsys: Capture, store: Path) -> None:
     lines = call(capsys, "runs", "--store", store).out.splitlines()
     assert any("replay" in line and "✓ reproduced" in line for line in lines)
@@ -96,6 +152,32 @@ def test_show_prints_what_the_model_said(capsys: Capture, store: Path) -> None:
     words = "take a look"
     assert words not in call(capsys, "show", "--store", store).out
     assert words in " ".join(call(capsys, "show", "--store", store, "--said").out.split())
+
+
+def test_show_prints_the_closing_reply_and_replies_without_steps(capsys: Capture, store: Path) -> None:
+    closing = call(capsys, "show", "--store", store, "--json").document["turns"][-1]["text"]
+    said = " ".join(call(capsys, "show", "--store", store, "--said").out.split())
+    assert " ".join(closing.split()) in said
+    with open_store(store) as opened:
+        writer = opened.begin_run(task="Hello")
+        writer.conversation()
+        turn = writer.begin_turn(conversation=0, model="m", started=Instant.now(), request={})
+        writer.end_turn(turn, content=[{"type": "text", "text": "I have no tools."}], ended=Instant.now())
+        writer.end()
+    assert "I have no tools." in call(capsys, "show", "@1", "--said", "--store", store).out
+
+
+def test_show_tells_what_the_service_answered_instead_of_a_reply(capsys: Capture, tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as opened:
+        writer, now = opened.begin_run(task="Hello"), Instant.now()
+        writer.conversation()
+        turn = writer.begin_turn(conversation=0, model="claude-x", started=now, request={})
+        writer.attempt(turn, number=0, started=now, ended=now, status=404, error="not_found_error: model: claude-x")
+        writer.end_turn(turn, content=[], ended=now, status="errored")
+        writer.end()
+    for words in (["show"], ["show", "--said"]):
+        out = call(capsys, *words, "--store", tmp_path / "runs.db").out
+        assert "no reply: 404 not_found_error: model: claude-x" in out
 
 
 def test_show_prints_the_verdicts_of_a_replay(capsys: Capture, store: Path) -> None:
@@ -156,7 +238,18 @@ def test_verify_finds_a_damaged_picture(capsys: Capture, store: Path) -> None:
     damaged = call(capsys, "verify", "--store", store, "--json")
     assert damaged.code == 1
     assert [(bad["kind"], bad["id"]) for bad in damaged.document["bad"]][:1] == [("picture", picture)]
-    assert "damaged" in call(capsys, "verify", "--store", store).out
+    told = call(capsys, "verify", "--store", store).out
+    assert "damaged" in told
+    assert "footage export RUN" in told
+
+
+def test_verify_does_not_send_those_to_itself_whose_store_cannot_be_opened(capsys: Capture, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(sample_path().read_bytes()[:100] + b"\xff" * 60000)
+    said = call(capsys, "verify", "--store", broken)
+    assert said.code == 3
+    assert "footage verify" not in said.err
+    assert "backup" in said.err
 
 
 def test_diff_names_the_step_and_the_cause(capsys: Capture, store: Path) -> None:
@@ -168,6 +261,14 @@ def test_diff_names_the_step_and_the_cause(capsys: Capture, store: Path) -> None
     out = call(capsys, "diff", "@3", "@2", "--store", store).out
     assert out.startswith(f"diverged at step {divergence['a_step']}: model")
     assert "✗" in out
+
+
+def test_an_action_that_a_person_gave_is_told_as_theirs(capsys: Capture, store: Path) -> None:
+    fork = call(capsys, "runs", "--store", store, "--kind", "fork", "--json").document["runs"][0]
+    words = ("diff", fork["parent"]["run"], fork["id"], "--store", store)
+    found = call(capsys, *words, "--json").document["divergence"]
+    assert (found["cause"], found["kind"]) == ("harness", "given")
+    assert f"at step {fork['parent']['step']}: by you, " in call(capsys, *words).out
 
 
 def test_diff_of_a_run_with_itself_finds_nothing(capsys: Capture, store: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_run_without_a_screen_cannot_be_replayed(capsys: Capture, tmp_path: Pa
         writer.end(RunStatus.COMPLETED)
     said = call(capsys, "replay", "@1", "--store", tmp_path / "blind.db")
     assert said.code == 2
-    assert "recorded without a screen" in said.err
+    assert "names no machine" in said.err
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,25 @@ def test_it_is_imported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert json.dumps(found["skipped"]) == "[]"
 
 
+def test_what_was_exported_is_known_where_it_came_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = sample_in(tmp_path)
+    run = call(capsys, "export", "@1", "-o", tmp_path / "t.json", "--store", store, "--json").document["runs"][0]
+    again = call(capsys, "import", tmp_path / "t.json", "--store", store, "--json")
+    assert (again.code, again.document["imported"]) == (0, [])
+    assert again.document["skipped"][0]["reason"] == f"it is in the store already, as run {run}"
+    with open_store(store) as opened:
+        assert opened.count_runs() == 5
+
+
+def test_a_page_is_no_recording_and_told_what_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call(capsys, "export", "@1", "-o", tmp_path / "t.html", "--store", sample_path())
+    (tmp_path / "other.html").write_text("<!DOCTYPE html><p>Hello")
+    for name, told in (("t.html", "import the run's .footage file"), ("other.html", "it is a web page")):
+        said = call(capsys, "import", tmp_path / name, "--store", tmp_path / "b.db", "--json")
+        assert said.code == 2
+        assert told in said.document["skipped"][0]["reason"]
+
+
 def test_one_run_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("t.json", "t.html"):
         said = call(capsys, "export", "@1", "@2", "-o", tmp_path / name, "--store", sample_path())

@@ -467,6 +467,17 @@ def test_a_secret_is_given_on_standard_input(
     assert cli.call(capsys, "redact", "--finish", "--json", "--store", store.path).document["finished"] == []
 
 
+def test_a_secret_on_the_command_line_is_refused_and_not_repeated(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = planted(store, SECRETS[:6])
+    said = cli.call(capsys, "redact", run, "--text", SECRETS[0], "--store", store.path)
+    assert said.code == 2
+    assert SECRETS[0] not in said.out + said.err
+    assert "history" in said.err
+    assert "--text < FILE" in said.err
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -131,7 +131,7 @@ def test_a_run_without_screens_is_refused_with_a_reason(store: Store) -> None:
     writer = store.begin_run(task="blind")
     writer.intend(ACTIONS[0])
     writer.end()
-    with pytest.raises(UsageError, match="without a screen"):
+    with pytest.raises(UsageError, match="names no machine"):
         replay_run(store, writer.run_id, Painted())
 
 

@@ -448,6 +448,33 @@ def test_a_step_with_many_frames_between_keeps_its_toolbar(browser: Browser, sto
         assert chosen["x"] + chosen["width"] <= tabs["x"] + tabs["width"] + 1
 
 
+CUT_OFF = """(selector) => [...document.querySelectorAll(selector)]
+    .filter((one) => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+    .map((one) => one.innerText)"""
+TELLING = (".caption .what", ".diff-head .task span", ".row .lines span:not(:only-child)", ".said-of-row")
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_nothing_that_tells_runs_apart_is_cut_off(browser: Browser, served: Served, width: int) -> None:
+    with watching(browser, served) as watched:
+        watched.page.set_viewport_size({"width": width, "height": 700})
+        page = watched.open(f"/diff/{served.runs['careful']}/{served.runs['hasty']}")
+        shows(page, ".diff-head .task", served.store.run(served.runs["careful"]).task)
+        for selector in (
+            ".caption .what",
+            ".diff-head .task span",
+            ".row .lines span:not(:only-child)",
+            ".said-of-row",
+        ):
+            assert page.locator(selector).count()
+            assert page.evaluate(CUT_OFF, selector) == []
+        page = watched.open(f"/runs/{served.runs['fork']}/steps/2")
+        assert page.evaluate(CUT_OFF, ".run-head, .run-head .facts, .run-head h1") == []
+        head, last = box(page, ".top"), box(page, ".run-head .facts > :last-child")
+        assert last["x"] + last["width"] <= width
+        assert last["y"] + last["height"] <= head["y"] + head["height"]
+
+
 def test_a_filter_that_is_chosen_is_used_at_once(watched: Watched) -> None:
     page = watched.open("/")
     page.get_by_label("Kind").select_option("fork")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cli import sample_in
 from footage.storage import Store, open_store
 from footage.trajectory import Action, FrameRole, Instant, RunKind, RunStatus
 from footage.viewer import create_app
@@ -112,7 +113,14 @@ def test_a_time_that_is_none_says_what_can_be_given(client: FlaskClient) -> None
 
 
 def test_a_filter_that_nothing_fits_says_so(client: FlaskClient) -> None:
-    assert "No run fits these filters." in get(client, "/?text=%25")
+    page = words(get(client, "/?text=%25"))
+    assert "No run fits these filters." in page
+    assert "Runs 0 of 5" in page
+
+
+def test_the_list_counts_what_fits(client: FlaskClient) -> None:
+    assert "Runs 1 of 5" in words(get(client, "/?kind=fork"))
+    assert "Runs 5 Tick" in words(get(client, "/"))
 
 
 def test_an_empty_store_tells_how_to_record(tmp_path: Path) -> None:
@@ -222,7 +230,7 @@ def test_a_divergence_shows_both_screens_and_where_they_differ(client: FlaskClie
 
 def test_a_divergence_is_named_on_every_step_of_the_run(client: FlaskClient, sample: Sample) -> None:
     text = words(get(client, f"/runs/{sample.diverged}/steps/0"))
-    assert "Diverged at step 3 : environment. A window that was not there" in text
+    assert "Diverged at step 3 , by the environment. A window that was not there" in text
 
 
 def test_gaps_notes_and_failures_are_in_sight(client: FlaskClient, sample: Sample) -> None:
@@ -385,6 +393,7 @@ def test_a_comparison_begins_where_the_runs_part(client: FlaskClient, sample: Sa
     assert re.search(r'row=2" aria-current="step"', page)
     text = words(page)
     assert "diverged at step A2 / B2, by the model" in text
+    assert sample.store.run(sample.careful).task in text
     assert f"footage diff {sample.careful} {sample.hasty}" in text
 
 
@@ -411,6 +420,27 @@ def key_x(name: str) -> float:
     from viewer_samples import key
 
     return key(name)[0] + 0.5
+
+
+def test_an_action_given_by_hand_is_told_as_your_own(tmp_path: Path) -> None:
+    with open_store(sample_in(tmp_path)) as store:
+        (fork,) = store.runs(kind="fork")
+        assert fork.parent is not None
+        text = words(get(create_app(store, token=None).test_client(), f"/diff/{fork.parent.run}/{fork.id}"))
+    assert ", by you: " in text
+    assert "kind:" not in text
+
+
+def test_two_tasks_are_both_named(tmp_path: Path) -> None:
+    with open_store(tmp_path / "two.db") as store:
+        ids = []
+        for task in ("Add 1 and 2", "Add 3 and 4"):
+            writer = store.begin_run(task=task)
+            writer.intend(Action("key", {"text": "a"}))
+            writer.end()
+            ids.append(writer.run_id)
+        text = words(get(create_app(store, token=None).test_client(), f"/diff/{ids[0]}/{ids[1]}"))
+    assert "A Add 1 and 2 B Add 3 and 4" in text
 
 
 def test_equal_runs_are_said_to_be_equal(client: FlaskClient, sample: Sample) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from footage.analysis.families import in_families
 from footage.storage import Store
 from footage.storage.moments import moment_ns
 from footage.storage.places import Place
 from footage.trajectory import Run
 
-__all__ = ["FILTERS", "SPANS", "Listing", "Row", "arrange", "list_runs"]
+__all__ = ["FILTERS", "SPANS", "Listing", "Row", "list_runs"]
 
 PAGE = 40
 FILTERS = ("text", "kind", "status", "model", "outcome", "tag", "finding", "task_id", "source_format", "since", "until")
@@ -47,6 +48,14 @@ class Listing:
     """Of each filter in `COUNTED`: its values with how many runs have them, those in use only."""
 
     @property
+    def counted(self) -> str:
+        """How many runs there are: `1,204`, or of those that fit `3 of 1,204`; `40+ of 1,204` where more follow."""
+        total = f"{self.total:,}"
+        if not self.filters or self.first_url:
+            return total
+        return f"{len(self.rows)}{'+' if self.next_url else ''} of {total}"
+
+    @property
     def is_live(self) -> bool:
         """Whether a run on this page is being recorded."""
         return any(row.run.status == "recording" for row in self.rows)
@@ -66,7 +75,7 @@ def list_runs(store: Store, query: Mapping[str, str]) -> Listing:
     runs = runs[:PAGE]
     next_url = "/?" + urlencode({**filters, "before": runs[-1].id}) if more else ""
     first_url = ("/?" + urlencode(filters) if filters else "/") if query.get("before") else ""
-    rows = arrange(runs)
+    rows = [Row(run, len(branch) // 2) for run, branch in in_families(runs)]
     if text := filters.get("text"):
         rows = [replace(row, places=store.places_of_text(row.run.id, text)) for row in rows]
     return Listing(rows, filters, next_url, first_url, store.count_runs(), _counts(store, filters))
@@ -82,36 +91,3 @@ def _counts(store: Store, filters: Mapping[str, str]) -> dict[str, list[tuple[st
         if chosen is not None or len(offered) > 1 or name in {"kind", "status"}:
             counts[name] = [(value, runs) for value, runs in offered if value]
     return counts
-
-
-def arrange(runs: Sequence[Run]) -> list[Row]:
-    """
-    Put each run under the run it was made from, where that is among `runs` (newest first).
-
-    A family stands where its newest member stood; children stand in the order they were made.
-    """
-    known = {run.id for run in runs}
-    children: dict[str, list[Run]] = {}
-    for run in reversed(runs):
-        if run.parent is not None and run.parent.run in known:
-            children.setdefault(run.parent.run, []).append(run)
-    below = {run.id for group in children.values() for run in group}
-    parents = {run.id: run.parent.run for run in runs if run.parent is not None and run.id in below}
-    by_id = {run.id: run for run in runs}
-    rows: list[Row] = []
-    placed: set[str] = set()
-    for run in runs:
-        root = run.id
-        while root in parents:
-            root = parents[root]
-        if root not in placed:
-            placed.add(root)
-            rows += _branch(by_id[root], children, 0)
-    return rows
-
-
-def _branch(run: Run, children: Mapping[str, Sequence[Run]], depth: int) -> list[Row]:
-    rows = [Row(run, depth)]
-    for child in children.get(run.id, ()):
-        rows += _branch(child, children, depth + 1)
-    return rows

@@ -555,6 +555,16 @@ class Divergence:
     why: str
     regions: tuple[Region, ...] = ()
 
+    @property
+    def is_given(self) -> bool:
+        """Whether a fork's action parts the runs, which a person gave and no model chose."""
+        return self.cause is Cause.HARNESS and self.kind == "given"
+
+    @property
+    def by(self) -> str:
+        """Whose doing it is, as people say it: `by the model`, `by the environment` …, or `by you`."""
+        return "by you" if self.is_given else f"by the {self.cause}"
+
     def as_json(self) -> JSON:
         """Return {"a_step", "b_step", "cause", "kind", "regions", "why"}, regions as [x, y, width, height]."""
         steps = {"a_step": self.a_step, "b_step": self.b_step, "cause": self.cause.value, "kind": self.kind}

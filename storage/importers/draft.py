@@ -163,6 +163,8 @@ class DraftRun:
 
     identity: str
     """What is the same whenever this run is imported: a hash of the bytes that tell it (`Entry.sha256`)."""
+    exported_from: str = ""
+    """The id of the run that footage exported it from; "" for what others recorded."""
     task: str = ""
     task_id: str = ""
     model: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,19 @@ from footage.storage.importers.writing import known_run, write_run
 from footage.storage.store import Store
 from footage.trajectory import JSON, RunStatus
 
-__all__ = ["NO_FORMAT", "Imported", "Report", "Skipped", "import_paths"]
+__all__ = ["NO_FORMAT", "OWN_PAGE", "Imported", "Report", "Skipped", "import_paths"]
 
 NO_FORMAT = "it is none of the formats that footage knows"
 """The reason for a file that looks like data, but is no recording."""
 
+OWN_PAGE = (
+    "it is a page that footage made to be looked at: import the run's .footage file, which `footage export` writes"
+)
+"""The reason for a run as one HTML file."""
+
 _DEPTH = 24
+_PAGE = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
+_MADE_HERE = b'<meta name="generator" content="footage">'
 _MAY_BE_RECORDINGS = frozenset({"json", "jsonl", "zip", "sqlite"})
 
 
@@ -180,7 +188,7 @@ class _Walk:
             if entry.trouble and not entry.is_folder:
                 run.problem(f"it breaks off: {entry.trouble.rstrip('.')}")
                 run.status = RunStatus.INTERRUPTED if run.status is RunStatus.COMPLETED else run.status
-            known = known_run(self._store, source.NAME, run.identity)
+            known = known_run(self._store, source.NAME, run.identity, exported_from=run.exported_from)
             if known is not None:
                 self._skip(entry.path, f"it is in the store already, as run {known}", known=True)
                 continue
@@ -246,6 +254,8 @@ def _strange(path: Path) -> str:
     unfit = why_unfit(path)
     if unfit:
         return unfit.rstrip(".")
+    if _PAGE.match(entry.head):
+        return OWN_PAGE if _MADE_HERE in entry.head else "it is a web page, and no recording"
     whole = entry.kind != "json" or (entry.value is not None and not entry.trouble)
     return NO_FORMAT if whole else entry.trouble.rstrip(".")
 

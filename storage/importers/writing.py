@@ -41,9 +41,13 @@ def origin_of(source: str, identity: str) -> str:
     return hashlib.sha256(f"{source}\n{identity}".encode("utf-8", "replace")).hexdigest()
 
 
-def known_run(store: Store, source: str, identity: str) -> str | None:
-    """Return the run that was imported whole from this recording; None where there is none."""
-    return store.run_from(origin_of(source, identity))
+def known_run(store: Store, source: str, identity: str, *, exported_from: str = "") -> str | None:
+    """
+    Return the run that this recording is in the store as; None where there is none.
+
+    That is the one that was imported whole from it, or the very one that it was exported from.
+    """
+    return store.run_from(origin_of(source, identity)) or (store.run_named(exported_from) if exported_from else None)
 
 
 def write_run(

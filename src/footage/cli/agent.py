@@ -22,7 +22,7 @@ from footage.cli.options import (
     with_examples,
 )
 from footage.cli.terminal import action_text, console, print_next
-from footage.cli.text import shortened
+from footage.cli.text import counted, shortened
 
 if TYPE_CHECKING:
     from footage.recorder.agent import AgentEvent
@@ -101,7 +101,7 @@ def command(
         ended = {"reason": result.reason, "text": result.text, "steps": result.steps}
         print_json({"run": run.id, "model": chosen, **ended})
     else:
-        click.echo(f"{result.reason} after {result.steps} steps")
+        click.echo(f"{result.reason} after {counted(result.steps, 'step')}")
         print_next(store, f"show {run.id}", f"view {run.id}")
     return 0 if result.reason == "done" else 1
 

@@ -25,12 +25,14 @@ from footage.cli.options import (
 )
 from footage.cli.replay import step_printer
 from footage.cli.taped import agent_argument, fork_on_tape, policy_option
-from footage.cli.terminal import console, divergence_text, print_next, styled
-from footage.cli.text import shortened
+from footage.cli.terminal import console, divergence_text, print_gaps, print_next, styled
+from footage.cli.text import counted, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from footage.replay.fork import ForkReport
-    from footage.trajectory import Action
+    from footage.trajectory import Action, Gap
 
 __all__ = ["command", "parse_action"]
 
@@ -133,10 +135,11 @@ def command(
                 on_step=None if as_json else step_printer(steps),
                 on_event=None if as_json else event_printer(first=at),
             )
+        gaps = opened.gaps(report.run)
     if as_json:
         print_json(report.as_json())
     else:
-        _print_end(report, store)
+        _print_end(report, gaps, store)
     return 0 if report.forked else 1
 
 
@@ -164,7 +167,7 @@ def parse_action(document: str) -> Action:
     return action
 
 
-def _print_end(report: ForkReport, store: Path | None) -> None:
+def _print_end(report: ForkReport, gaps: Sequence[Gap], store: Path | None) -> None:
     out = console()
     if report.result is None:
         verdict = "diverged" if report.divergence else "unreached"
@@ -173,7 +176,9 @@ def _print_end(report: ForkReport, store: Path | None) -> None:
             out.print(divergence_text(report.divergence))
     else:
         said = f": {shortened(report.result.text, 100)}" if report.result.text else ""
-        out.print(f"\n{report.result.reason} after {report.result.steps} more steps{said}")
+        out.print(f"\n{report.result.reason} after {counted(report.result.steps, 'more step')}{said}")
     if report.dropped_thinking:
-        out.print(f"{report.dropped_thinking} thinking blocks of the replaced reply were left out.", style="dim")
+        left_out = counted(report.dropped_thinking, "thinking block")
+        out.print(f"left out of the replaced reply: {left_out}", style="dim")
+    print_gaps(gaps)
     print_next(store, f"show {report.run}", f"diff {report.source} {report.run}")

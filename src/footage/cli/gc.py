@@ -13,7 +13,7 @@ from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
 from footage.cli.rm import agreed
 from footage.cli.terminal import counting
-from footage.cli.text import shortened, size
+from footage.cli.text import counted, shortened, size
 
 if TYPE_CHECKING:
     from footage.storage.upkeep.removal import Collected
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_SHOWN = 20
+"""Runs that --dry-run lists; all of them stand in the JSON document."""
 _DAYS = {"": 1, "d": 1, "w": 7, "m": 30, "y": 365}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -110,15 +112,19 @@ def command(
 
 def _print(old: Sequence[Outdated], freed: Collected, *, dry_run: bool) -> None:
     would = "would be " if dry_run else ""
-    for family in old:
-        for run in family.runs:
-            click.echo(f"{run.id}  {family.days:.0f} days  {run.kind}, {run.steps} steps  {shortened(run.task, 60)}")
+    runs = [(family.days, run) for family in old for run in family.runs]
+    if dry_run:
+        for days, run in runs[:_SHOWN]:
+            about = f"{run.kind}, {counted(run.steps, 'step')}  {shortened(run.task, 60)}"
+            click.echo(f"{run.id}  {counted(round(days), 'day')}  {about}")
+        if len(runs) > _SHOWN:
+            click.echo(f"… and {len(runs) - _SHOWN} more; --json lists them all")
     if old:
-        count = sum(len(family.runs) for family in old)
-        click.echo(f"{count} run{'' if count == 1 else 's'} of {size(sum(f.bytes for f in old))} {would}removed.")
-    counts = f"{freed.pictures} pictures, {freed.atlases} atlases and {freed.documents} texts"
+        told = f"{counted(len(runs), 'run')} in {counted(len(old), 'family')}, {size(sum(f.bytes for f in old))}"
+        click.echo(f"{told}: {would}removed.")
+    counts = f"{counted(freed.pictures, 'picture')}, {freed.atlases} atlases and {counted(freed.documents, 'text')}"
     click.echo(f"Needed by no run: {counts} ({would}removed).")
     given = size(freed.freed_bytes + freed.file_bytes)
     click.echo(f"{given} {'of the file are free.' if dry_run else 'given back to the disk.'}")
     if freed.busy_families:
-        click.echo(f"Left alone, since they are being recorded: {freed.busy_families} families.")
+        click.echo(f"Left alone, since they are being recorded: {counted(freed.busy_families, 'family')}.")

@@ -106,7 +106,7 @@ def cli() -> None:
 
     \b
     Start with:  footage demo
-    A RUN is its id, the beginning of it, or @1 (the newest recorded run), @2 ….
+    A RUN is its id, the beginning of it, or @1 (the newest run recorded here), @2 ….
     The store is --store PATH, else $FOOTAGE_STORE, else footage.db in your data directory.
     """  # noqa: D301 - `\b` is click's mark for lines that are not to be wrapped
 

@@ -79,11 +79,18 @@ def command(
 ) -> int:
     """Take a secret out of RUN, its replays and its forks, and prove that it is gone.
 
+    The secret itself is never given on the command line, where the shell's history would keep it.
+
     It is taken out of tasks, replies, requests, typed text, input events, results, raw exchanges, notes, tags, errors
     and the search index, in whatever encoding it stands there; files of virtual machines, which hold everything, are
     removed. Then the store is written anew and every byte of it searched. There is no way back. A text that was typed
     may also be seen on the screen: that takes --region. Exit code 1 where it is still found.
     """
+    if click.get_current_context().args:
+        raise UsageError(
+            "A secret is not given on the command line: there the shell's history keeps it.",
+            hint="--text alone asks for it, or reads it from a file: --text < FILE. Take it out of the history too.",
+        )
     wants_text = text or bool(variables)
     if finish:
         return _finish(store, as_json=as_json)
@@ -105,6 +112,9 @@ def command(
     else:
         _print(done, dry_run=dry_run, typed=wants_text)
     return 1 if done.proof is not None and not done.proof.ok else 0
+
+
+command.allow_extra_args = True  # what is given too much may be the secret: it is not to be shown again
 
 
 def _finish(store: Path | None, *, as_json: bool) -> int:

@@ -15,9 +15,9 @@ from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
 from footage.cli.options import anyway_option, json_option, store_option, with_examples
 from footage.cli.taped import agent_argument, policy_option, replay_on_tape
-from footage.cli.terminal import action_text, console, divergence_text, print_next, styled, verdict_mark
-from footage.cli.text import shortened
-from footage.trajectory import Step, StepVerdict, Verdict
+from footage.cli.terminal import action_text, console, divergence_text, print_gaps, print_next, styled, verdict_mark
+from footage.cli.text import counted, shortened
+from footage.trajectory import Gap, Step, StepVerdict, Verdict
 
 if TYPE_CHECKING:
     from footage.replay.engine import OnStep, ReplayReport
@@ -99,10 +99,11 @@ def command(
         printer = None if as_json else step_printer(steps)
         with closing(machine_like(source, machine)) as started:
             report = replay_run(opened, source.id, started, timeout=timeout, secrets=secrets, on_step=printer)
+        gaps = opened.gaps(report.run)
     if as_json:
         print_json(report.as_json())
     else:
-        _print_end(report, store)
+        _print_end(report, gaps, store)
     return 0 if report.verdict in _SAME else 1
 
 
@@ -128,11 +129,14 @@ def _replay_exactly(run: str, first: int, *, anyway: bool, store: Path | None, a
             on_step=None if as_json else step_printer(opened.steps(source.id)),
             on_restart=None if as_json else say,
         )
+        gaps = opened.gaps(report.run)
     if as_json:
         print_json(report.as_json())
     else:
-        console().print(f"\n{report.screens} recorded screens compared, from the checkpoint {report.checkpoint} on.")
-        _print_end(report, store)
+        console().print(
+            f"\n{counted(report.screens, 'recorded screen')} compared, from the checkpoint {report.checkpoint} on."
+        )
+        _print_end(report, gaps, store)
     return 0 if report.verdict in _SAME else 1
 
 
@@ -148,11 +152,12 @@ def step_printer(steps: Sequence[Step]) -> OnStep:
     return tell
 
 
-def _print_end(report: ReplayReport, store: Path | None) -> None:
+def _print_end(report: ReplayReport, gaps: Sequence[Gap], store: Path | None) -> None:
     out = console()
     same = sum(step.verdict in _SAME for step in report.steps)
-    said = f": {same} of {len(report.steps)} steps came out the same ({report.guarantee})"
+    said = f": {same} of {counted(len(report.steps), 'step')} came out the same ({report.guarantee})"
     out.print(Text.assemble("\n", styled(report.verdict), said))
     if report.divergence:
         out.print(divergence_text(report.divergence))
+    print_gaps(gaps)
     print_next(store, f"show {report.run}", f"diff {report.source} {report.run}")

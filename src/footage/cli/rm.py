@@ -11,7 +11,7 @@ import click
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
 from footage.cli.terminal import counting
-from footage.cli.text import shortened, size
+from footage.cli.text import counted, shortened, size
 from footage.trajectory import Run
 
 __all__ = ["agreed", "command"]
@@ -42,7 +42,7 @@ def command(runs: tuple[str, ...], yes: bool, store: Path | None, as_json: bool)
         print_json({"removed": [run.id for run in gone], "freed": freed.as_json()})
     else:
         given = size(freed.freed_bytes + freed.file_bytes)
-        click.echo(f"{len(gone)} run{'' if len(gone) == 1 else 's'} removed, {given} given back to the disk.")
+        click.echo(f"{counted(len(gone), 'run')} removed, {given} given back to the disk.")
     return 0
 
 
@@ -55,8 +55,10 @@ def agreed(doomed: Sequence[Run], unasked: str, *, as_json: bool) -> bool:
     from footage.errors import UsageError
 
     if as_json or not sys.stdin.isatty():
-        raise UsageError(f"Removing {len(doomed)} runs takes a person's yes.", hint=f"Without asking: {unasked}")
+        raise UsageError(
+            f"Removing {counted(len(doomed), 'run')} takes a person's yes.", hint=f"Without asking: {unasked}"
+        )
     for run in doomed:
         made_from = f", made from {run.parent.run}" if run.parent else ""
-        click.echo(f"{run.id}  {run.kind}{made_from}, {run.steps} steps  {shortened(run.task, 60)}")
+        click.echo(f"{run.id}  {run.kind}{made_from}, {counted(run.steps, 'step')}  {shortened(run.task, 60)}")
     return click.confirm(f"Remove {'this run' if len(doomed) == 1 else f'these {len(doomed)} runs'} for good?")

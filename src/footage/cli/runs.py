@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.text import Text
 
+from footage.analysis.families import in_families
 from footage.cli.documents import runs_json
 from footage.cli.moments import MOMENT
 from footage.cli.opening import open_for, print_json
@@ -16,9 +17,9 @@ from footage.cli.options import json_option, sample_option, store_option, with_e
 from footage.cli.terminal import console, plain_table, styled, verdict_mark
 from footage.cli.text import ago, shortened
 from footage.storage.places import Place
-from footage.trajectory import Run, RunKind, RunStatus
+from footage.trajectory import Guarantee, Run, RunKind, RunStatus
 
-__all__ = ["command", "in_families"]
+__all__ = ["command"]
 
 _COUNTED = ("kind", "status", "model", "outcome", "tag", "finding", "source_format")
 
@@ -86,27 +87,6 @@ def command(limit: int, store: Path | None, sample: bool, counts: bool, as_json:
         click.echo("No run fits." if any(only.values()) else "No runs yet. `footage demo` records some.")
 
 
-def in_families(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
-    """Yield each run with its branch ("├ ", "└ " or ""), children oldest first below the run they were made from."""
-    shown = {run.id for run in runs}
-    children: dict[str, list[Run]] = {}
-    for run in reversed(runs):
-        if run.parent and run.parent.run in shown:
-            children.setdefault(run.parent.run, []).append(run)
-
-    def below(run: Run, indent: str) -> Iterator[tuple[Run, str]]:
-        born = children.get(run.id, [])
-        for child in born:
-            last = child is born[-1]
-            yield child, indent + ("└ " if last else "├ ")
-            yield from below(child, indent + ("  " if last else "│ "))
-
-    for run in runs:
-        if not (run.parent and run.parent.run in shown):
-            yield run, ""
-            yield from below(run, "")
-
-
 def _print_counts(counts: Mapping[str, Sequence[tuple[str, int]]], *, as_json: bool) -> None:
     if as_json:
         print_json({"counts": {name: dict(values) for name, values in counts.items()}})
@@ -139,13 +119,12 @@ def _print_table(runs: Sequence[Run], following: str | None, places: Mapping[str
         table.add_column("age", no_wrap=True, style="dim")
     for run, branch in in_families(runs):
         mother = known.get(run.parent.run) if run.parent else None
-        step = run.parent.step if run.parent else None
         table.add_row(
             Text(run.id[:SHORT], style="bold"),
-            Text.assemble((branch, "dim"), run.kind if step is None else f"{run.kind} at {step}"),
+            Text.assemble((branch, "dim"), _kind(run)),
             Text("" if mother and mother.task == run.task else shortened(run.task, 200)),
             *([_found_in(places[run.id])] if any(places.values()) else []),
-            *([Text("" if mother and mother.model == run.model else shortened(run.model, 24))] if model else []),
+            *([Text(shortened(run.model, 24))] if model else []),
             str(run.steps),
             _standing(run),
             *([ago(run.started).removesuffix(" ago")] if age else []),
@@ -159,9 +138,15 @@ def _found_in(places: Sequence[Place]) -> Text:
     return Text(", ".join("task" if what == "task" else f"{what} {number}" for what, number in places), style="cyan")
 
 
+def _kind(run: Run) -> str:
+    """Return how a run came to be, and whether its machine recorded itself: `fork at 3, exact`."""
+    at = f" at {run.parent.step}" if run.parent and run.parent.step is not None else ""
+    return f"{run.kind}{at}{', exact' if run.guarantee is Guarantee.EXACT else ''}"
+
+
 def _standing(run: Run) -> Text:
-    """Return where a run stands, and what it came to: a replay's verdict, else the last opinion on its task."""
-    if run.kind is RunKind.REPLAY and run.verdict is not None:
+    """Return where a run stands, and what it came to: the verdict of a replay or a tape, else the last outcome."""
+    if run.verdict is not None and run.kind is not RunKind.FORK:
         came_to = Text.assemble(verdict_mark(run.verdict), " ", styled(run.verdict))
     else:
         came_to = styled(run.outcomes[-1].value) if run.outcomes else Text("")

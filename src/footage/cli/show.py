@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.padding import Padding
 from rich.text import Text
 
 from footage.cli.documents import show_json
@@ -15,6 +16,7 @@ from footage.cli.options import json_option, sample_option, store_option, with_e
 from footage.cli.terminal import (
     console,
     described,
+    gap_text,
     labelled,
     place,
     plain_table,
@@ -23,7 +25,7 @@ from footage.cli.terminal import (
     verdict_mark,
 )
 from footage.cli.text import ago, clean, duration, shortened
-from footage.trajectory import Gap, Note, Run, Step, StepStatus, Turn, Verdict
+from footage.trajectory import Note, Run, Step, StepStatus, Turn, Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,27 +39,34 @@ __all__ = ["command"]
     "footage show @1 --json | jq '.steps[].action.name'",
 )
 @click.argument("run", default="@1")
-@click.option("--said", is_flag=True, help="What the model thought and said before its steps, instead of verdicts.")
+@click.option(
+    "--said",
+    is_flag=True,
+    help="What the model thought and said between its steps and at the end, instead of verdicts.",
+)
 @sample_option
 @store_option
 @json_option
 def command(run: str, said: bool, store: Path | None, sample: bool, as_json: bool) -> None:
-    """Show what happened in RUN, step by step; by default in the newest recorded run."""
+    """Show what happened in RUN, step by step; by default in the newest one that was recorded here."""
     with open_for(store, sample=sample) as opened:
         found = opened.run(run)
         if as_json:
             print_json(show_json(opened, found))
             return
         steps, turns = opened.steps(found.id), opened.turns(found.id)
-        remarks = [_gap(gap) for gap in opened.gaps(found.id)] + [_note(note) for note in opened.notes(found.id)]
+        failures = [labelled(f"turn {turn.number}", why) for turn in turns if (why := _failure(turn))]
+        remarks = [gap_text(gap) for gap in opened.gaps(found.id)] + [_note(note) for note in opened.notes(found.id)]
     out = console()
     out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]))
     out.print()
     if said:
-        print_with_remarks(_table(steps, verdicts=False), _said_before(steps, turns), above=True)
+        *before, after = _said(steps, turns)
+        print_with_remarks(_table(steps, verdicts=False), before, above=True)
+        out.print(Padding(after, (0, 0, 0, 6)) if after else "")
     else:
         out.print(_table(steps, verdicts=True))
-    for remark in remarks:
+    for remark in remarks if said else [*failures, *remarks]:
         out.print(remark)
 
 
@@ -92,7 +101,7 @@ def _judgements(run: Run) -> list[Text]:
         lines.append(Text.assemble(("verdict: ", "dim"), styled(run.verdict)))
     if run.divergence:
         step = run.divergence.a_step if run.divergence.a_step is not None else run.divergence.b_step
-        lines.append(labelled("parted", f"at step {step}, {run.divergence.cause}: {run.divergence.why}"))
+        lines.append(labelled("parted", f"at step {step}, {run.divergence.by}: {run.divergence.why}"))
     for outcome in run.outcomes:
         note = f" - {outcome.note}" if outcome.note else ""
         lines.append(labelled("outcome", f"{outcome.value} ({outcome.source}){note}"))
@@ -124,16 +133,32 @@ def _table(steps: Sequence[Step], *, verdicts: bool) -> Table:
     return table
 
 
-def _said_before(steps: Sequence[Step], turns: Sequence[Turn]) -> list[Text]:
-    """Return, for each step, what the model thought and said before it; for the first of a turn's steps only."""
-    by_number, found = {turn.number: turn for turn in turns}, []
-    last: int | None = None
+def _said(steps: Sequence[Step], turns: Sequence[Turn]) -> list[Text]:
+    """Return, for each step, what the model thought and said before it; at the end, what it said after the last."""
+    untold, found = list(turns), []
     for step in steps:
-        turn = by_number.get(-1 if step.turn is None or step.turn == last else step.turn)
-        last = step.turn
-        said = (("", ""),) if turn is None else ((turn.thinking, "italic dim"), (turn.text, ""))
-        found.append(Text("\n").join(Text(shortened(text, 400), style) for text, style in said if text))
-    return found
+        before = [turn for turn in untold if step.turn is not None and turn.number <= step.turn]
+        untold = untold[len(before) :]
+        found.append(_told(before))
+    return [*found, _told(untold)]
+
+
+def _told(turns: Sequence[Turn]) -> Text:
+    said = ((turn.thinking, turn.text, _failure(turn)) for turn in turns)
+    texts = [
+        (text, style) for each in said for text, style in zip(each, ("italic dim", "", "red"), strict=True) if text
+    ]
+    return Text("\n").join(Text(shortened(text, 400), style) for text, style in texts)
+
+
+def _failure(turn: Turn) -> str:
+    """Return why a request got no whole reply: `no reply: 404 not_found_error: model: claude-x`; "" where it did."""
+    if turn.status == "completed":
+        return ""
+    last = turn.attempts[-1] if turn.attempts else None
+    why = " ".join(str(part) for part in (last.status, last.error) if part) if last else ""
+    got = "the reply is not whole" if turn.content or turn.status != "errored" else "no reply"
+    return shortened(f"{got}: {why}" if why else got, 400)
 
 
 def _result(step: Step) -> Text:
@@ -149,11 +174,6 @@ def _verdict(step: Step) -> Text:
         return Text("")
     why = "" if step.verdict.verdict is Verdict.REPRODUCED else " " + shortened(step.verdict.why, 60)
     return Text.assemble(verdict_mark(step.verdict.verdict), why)
-
-
-def _gap(gap: Gap) -> Text:
-    where = "gap" if gap.step is None else f"gap at step {gap.step}"
-    return labelled(where, gap.reason if gap.lost is None else f"{gap.reason} ({gap.lost} events)")
 
 
 def _note(note: Note) -> Text:

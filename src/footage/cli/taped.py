@@ -16,8 +16,8 @@ from rich.text import Text
 from footage.cli.exactness import forked_machine, late_counting, restored_steps
 from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
-from footage.cli.terminal import console, divergence_text, print_next, styled, verdict_mark
-from footage.cli.text import shortened
+from footage.cli.terminal import console, divergence_text, print_gaps, print_next, styled, verdict_mark
+from footage.cli.text import counted, shortened
 from footage.trajectory import Verdict
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ def replay_on_tape(
         check_tape(source)
         with _machine_of(source, machine) as started:
             report = replay_tape(opened, source.id, argv, started, _options(policy, as_json))
+        gaps = opened.gaps(report.run)
     if as_json:
         print_json(report.as_json())
     else:
         _print_end(report)
+        print_gaps(gaps, error=True)
         print_next(store, f"show {report.run}", f"diff {report.source} {report.run}", error=True)
     return _exit_code(report, same=report.verdict in _SAME)
 
@@ -92,10 +94,12 @@ def fork_on_tape(
         else:
             with _machine_of(source, machine) as started:
                 fork = fork_tape(opened, source.id, at, argv, started, _live(source), options)
+        gaps = opened.gaps(fork.tape.run)
     if as_json:
         print_json(fork.as_json())
     else:
         _print_fork(fork)
+        print_gaps(gaps, error=True)
         print_next(store, f"show {fork.tape.run}", f"diff {fork.tape.source} {fork.tape.run}", error=True)
     return _exit_code(fork.tape, same=fork.forked)
 
@@ -198,7 +202,7 @@ def _print_refused(refused: Refused) -> None:
 def _print_end(report: TapeReport) -> None:
     out = console(error=True)
     same = sum(not asked.counts for asked in report.asked)
-    said = f": {same} of {len(report.turns)} turns were asked for as recorded"
+    said = f": {same} of {counted(len(report.turns), 'turn')} asked for as recorded"
     if not report.asked and not report.refused:
         said += "; the command asked for none: does it send its requests to ANTHROPIC_BASE_URL?"
     out.print(Text.assemble("\n", styled(report.verdict), said))
@@ -214,7 +218,7 @@ def _print_fork(fork: TapeFork) -> None:
         _print_end(fork.tape)
         out.print(f"step {fork.at} was not reached")
         return
-    out.print(f"\nforked at step {fork.at}: {fork.live.requests} requests went on live")
+    out.print(f"\nforked at step {fork.at}: {counted(fork.live.requests, 'request')} went on live")
     if fork.tape.divergence:
         out.print(divergence_text(fork.tape.divergence))
     if fork.live.thinking:

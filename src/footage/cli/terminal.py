@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,8 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
-from footage.cli.text import clean, shortened
-from footage.trajectory import Action, Divergence, Verdict
+from footage.cli.text import clean, counted, shortened
+from footage.trajectory import Action, Divergence, Gap, Verdict
 
 __all__ = [
     "action_text",
@@ -30,9 +31,11 @@ __all__ = [
     "counting",
     "described",
     "divergence_text",
+    "gap_text",
     "labelled",
     "place",
     "plain_table",
+    "print_gaps",
     "print_next",
     "print_with_remarks",
     "styled",
@@ -105,6 +108,20 @@ def styled(word: str) -> Text:
     return Text(clean(word), style=_STYLES.get(word, ""))
 
 
+def gap_text(gap: Gap) -> Text:
+    """Return what is missing, and where: `gap at step 3: the store was full (2 events)`."""
+    where = "gap" if gap.step is None else f"gap at step {gap.step}"
+    return labelled(where, gap.reason if gap.lost is None else f"{gap.reason} ({counted(gap.lost, 'event')})")
+
+
+def print_gaps(gaps: Sequence[Gap], *, error: bool = False) -> None:
+    """Print what is missing in a run that was just made: the same reason once, with how often it came."""
+    for reason, times in Counter(gap.reason for gap in gaps).items():
+        first = next(gap for gap in gaps if gap.reason == reason)
+        told = gap_text(first) if times == 1 else labelled(counted(times, "gap"), reason)
+        console(error=error).print(told, style="yellow")
+
+
 def labelled(label: str, text: str) -> Text:
     """Return `label: text`, the label dim."""
     return Text.assemble((f"{label}: ", "dim"), clean(text))
@@ -143,7 +160,7 @@ def divergence_text(divergence: Divergence) -> Text:
     """Return where two runs part, whose doing it is, and why: `at step 5: model (changed), left_click 71 px apart`."""
     a, b = ("the end" if step is None else f"step {step}" for step in (divergence.a_step, divergence.b_step))
     where = f"at {a}" if a == b else f"at {a} (here {b})"
-    cause = (f"{divergence.cause} ({divergence.kind})", "bold")
+    cause = (divergence.by if divergence.is_given else f"{divergence.cause} ({divergence.kind})", "bold")
     return Text.assemble(f"{where}: ", cause, f", {clean(divergence.why)}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from footage.trajectory import Instant
 
-__all__ = ["ago", "clean", "duration", "iso", "shortened", "size"]
+__all__ = ["ago", "clean", "counted", "duration", "iso", "shortened", "size"]
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -52,6 +52,12 @@ def ago(instant: Instant) -> str:
             count = int(seconds // unit)
             return f"{count} {'day' if name == 'days' and count == 1 else name} ago"
     return datetime.fromtimestamp(instant.wall_ns / 1e9).astimezone().strftime("%Y-%m-%d")
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things, in the plural but for one: `1 step`, `1,204 steps`, `2 families`."""
+    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{number:,} {what if number == 1 else many}"
 
 
 def duration(milliseconds: float | None) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
 from footage.cli.terminal import console, counting
-from footage.cli.text import clean
-from footage.storage import VerifyReport, verify_store
+from footage.cli.text import clean, counted
+from footage.errors import StoreCorrupt
+from footage.storage import Store, VerifyReport, verify_store
 from footage.storage.redaction.redact import pending_redactions
 
 __all__ = ["command"]
@@ -23,7 +24,7 @@ def command(store: Path | None, sample: bool, as_json: bool) -> int:
 
     Exit code 1 where something is damaged. A gap is known, and so no damage.
     """
-    with open_for(store, sample=sample) as opened, counting("checking", hidden=as_json) as tick:
+    with _opened(store, sample=sample) as opened, counting("checking", hidden=as_json) as tick:
         report = verify_store(opened, on_progress=tick)
         unproved = pending_redactions(opened)
     if as_json:
@@ -36,6 +37,14 @@ def command(store: Path | None, sample: bool, as_json: bool) -> int:
     return 0 if report.ok else 1
 
 
+def _opened(store: Path | None, *, sample: bool) -> Store:
+    """Open the store; one that cannot even be opened is past what this command can tell."""
+    try:
+        return open_for(store, sample=sample)
+    except StoreCorrupt as error:
+        raise StoreCorrupt(error.message, hint="It cannot be read at all: take a copy of it, or a backup.") from error
+
+
 def _print(report: VerifyReport) -> None:
     out = console()
     for bad in report.bad:
@@ -43,5 +52,9 @@ def _print(report: VerifyReport) -> None:
     for gap in report.gaps:
         where = "" if gap["step"] is None else f", step {gap['step']}"
         out.print(clean(f"gap in run {gap['run']}{where}: {gap['reason']}"), style="yellow")
-    said = f"{report.pictures} pictures and {report.requests} requests checked"
+    said = f"{counted(report.pictures, 'picture')} and {counted(report.requests, 'request')} checked"
     out.print(f"ok: {said}" if report.ok else f"damaged: {said}", style="green" if report.ok else "red")
+    if not report.ok:
+        out.print(
+            "Copy the file aside first. What is whole can be saved: footage export RUN -o run.footage", style="dim"
+        )

@@ -92,6 +92,7 @@ class _Trajectory:
                 self._step(step, number)
         if self.own:
             own_facts(self._run, document.get("extra"))
+            self._run.exported_from = str(document.get("session_id") or "")
         for inner in objects(document.get("subagent_trajectories")):
             self.read(inner)
 
