@@ -164,7 +164,9 @@ def test_show_prints_the_closing_reply_and_replies_without_steps(capsys: Capture
         turn = writer.begin_turn(conversation=0, model="m", started=Instant.now(), request={})
         writer.end_turn(turn, content=[{"type": "text", "text": "I have no tools."}], ended=Instant.now())
         writer.end()
-    assert "I have no tools." in call(capsys, "show", "@1", "--said", "--store", store).out
+        hello = writer.run_id
+    for words in ([hello], [hello, "--said"]):  # without steps it is all there is to show
+        assert "I have no tools." in call(capsys, "show", *words, "--store", store).out
 
 
 def test_show_tells_what_the_service_answered_instead_of_a_reply(capsys: Capture, tmp_path: Path) -> None:

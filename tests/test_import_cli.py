@@ -45,6 +45,7 @@ def test_the_table_is_for_people_and_a_second_time_adds_nothing(
     assert "1 imported, 0 in the store already" in first.out
     second = call(capsys, "import", recordings, "--store", store)
     assert (second.code, second.out.splitlines()[-1]) == (0, "0 imported, 1 in the store already")
+    assert f"{recordings / 't6'}: it is in the store already, as run " in second.out
     shown = call(capsys, "show", "@1", "--store", store)
     assert "imported from anthropic-messages" in shown.out
 

@@ -69,6 +69,36 @@ def test_an_agent_with_a_machine(line: str, tmp_path: Path) -> None:
     assert all(step.frames for step in steps)
 
 
+@pytest.mark.desktop
+def test_what_was_recorded_with_the_stand_in_is_replayed_and_forked_with_it(tmp_path: Path) -> None:
+    run, turns, _ = followed(ON_A_MACHINE[0], tmp_path)
+    agent = ["--", *shlex.split(ON_A_MACHINE[0].partition(" -- ")[2])]
+    done = {
+        words[0]: subprocess.run(
+            ["footage", words[0], run.id, *words[1:], *agent],
+            cwd=ROOT,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for words in (["replay"], ["fork", "--at", "3"])
+    }
+    assert "of 6 turns asked for as recorded" in done["replay"].stderr
+    assert "I have written “hello” in the notes." in done["fork"].stdout, done["fork"].stderr
+    with open_store(tmp_path / "footage.db") as store:
+        kinds = {each.kind: each.model for each in store.runs() if each.parent}
+    assert kinds == {"tape": "stand-in/careful", "fork": "stand-in/careful"}
+    assert len(turns) == 6
+
+
+def test_without_a_key_the_script_says_what_to_do(tmp_path: Path) -> None:
+    found = environment(tmp_path) | {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
+    done = subprocess.run(["sh", "examples/ask.sh"], cwd=ROOT, env=found, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "--stand-in" in done.stderr
+
+
 def test_the_proxy_with_the_stand_in_ends_quietly(tmp_path: Path) -> None:
     found = environment(tmp_path, ANTHROPIC_API_KEY="none")
     words = ["footage", "proxy", "--stand-in"]

@@ -112,7 +112,9 @@ def _run(
 
     if report.turns:
         gate.hold(rehearsal)
-    report.exit_code = run_recorded(recording, store.path, command, live, machine, {}, options.stdout, before=before)
+    report.exit_code = run_recorded(
+        recording, store.path, command, live, machine, options.more, options.stdout, before=before
+    )
     report.asked, report.refused = service.asked, service.refused
     fork.live = replace(service.live)
     judge_requests(store, source, report)

@@ -87,7 +87,9 @@ def fork_tape(
     fork = TapeFork(at, TapeReport(source.id, writer.run_id, options.policy, before))
     with recording:
         services = {name: TapeUpstream(service, name, live=upstream) for name, upstream in live.items()}
-        fork.tape.exit_code = run_recorded(recording, store.path, command, services, machine, {}, options.stdout)
+        fork.tape.exit_code = run_recorded(
+            recording, store.path, command, services, machine, options.more, options.stdout
+        )
         fork.tape.asked, fork.tape.refused = service.asked, service.refused
         fork.live = replace(service.live)
         end_judged(recording, writer, fork.tape, judge_steps(store, source, fork.tape))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from footage.errors import UsageError
@@ -45,6 +45,8 @@ class TapeOptions:
     on_refused: Callable[[Refused], None] | None = None
     stdout: int | None = None
     """A descriptor for the command's standard output; by default this process's own."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the command of a fork finds beside its own."""
 
 
 def check_tape(run: Run) -> None:

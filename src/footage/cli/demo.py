@@ -70,7 +70,7 @@ def command(
         if as_json:
             print_json({**done.as_json(), "store": str(opened.path)})
         else:
-            _tell(console(), done, opened)
+            _tell(console(), done, store)
         if not no_view:
             _view(opened, port, quiet=as_json)
     return 0 if done.as_expected else 1
@@ -103,12 +103,12 @@ def _staging(shown: Console, *, hidden: bool) -> Iterator[OnStage]:
             progress.update(task, completed=1, now="")
 
 
-def _tell(out: Console, done: Demonstration, store: Store) -> None:
+def _tell(out: Console, done: Demonstration, store: Path | None) -> None:
     """Print what came out, a line each."""
     from rich.table import Table
     from rich.text import Text
 
-    from footage.cli.terminal import styled
+    from footage.cli.terminal import print_next, styled
 
     out.print()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
@@ -137,9 +137,7 @@ def _tell(out: Console, done: Demonstration, store: Store) -> None:
         end = "ends as the careful run ended" if done.same_end else "does not end as the careful run ended"
         out.print(f"The hasty run, forked at step {done.fork.at} with the careful run's action, {end}.")
     out.print()
-    named = f" --store {store.path}"
-    for words in ("runs", f"show {done.runs[1].id}", f"diff {done.runs[0].id} {done.runs[1].id}"):
-        out.print(Text(f"  footage {words}{named}", style="cyan"))
+    print_next(store, "runs", f"show {done.runs[1].id}", f"diff {done.runs[0].id} {done.runs[1].id}")
 
 
 def _view(store: Store, port: int, *, quiet: bool) -> None:

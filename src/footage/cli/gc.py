@@ -122,8 +122,9 @@ def _print(old: Sequence[Outdated], freed: Collected, *, dry_run: bool) -> None:
     if old:
         told = f"{counted(len(runs), 'run')} in {counted(len(old), 'family')}, {size(sum(f.bytes for f in old))}"
         click.echo(f"{told}: {would}removed.")
-    counts = f"{counted(freed.pictures, 'picture')}, {freed.atlases} atlases and {counted(freed.documents, 'text')}"
-    click.echo(f"Needed by no run: {counts} ({would}removed).")
+    pictures, atlases = counted(freed.pictures, "picture"), counted(freed.atlases, "atlas")
+    texts = counted(freed.documents, "text")
+    click.echo(f"Needed by no run: {pictures}, {atlases} and {texts} ({would}removed).")
     given = size(freed.freed_bytes + freed.file_bytes)
     click.echo(f"{given} {'of the file are free.' if dry_run else 'given back to the disk.'}")
     if freed.busy_families:

@@ -15,6 +15,8 @@ from footage.storage.importers import FORMATS, NO_FORMAT, Report, import_paths
 
 __all__ = ["command"]
 
+_FEW = 3
+"""So many that are in the store already are named; of more it is told how many."""
 _SHOWN = 20
 """Reasons that are printed; all of them stand in the JSON document."""
 
@@ -52,6 +54,9 @@ def _print(report: Report, store: Path | None) -> None:
         for run in report.imported:
             table.add_row(run.run, run.format, str(run.steps), shortened(run.path, 90))
         out.print(table)
+    known = [skipped for skipped in report.skipped if skipped.known]
+    for skipped in known if len(known) <= _FEW else ():
+        out.print(clean(f"{skipped.path}: {skipped.reason}"), style="dim")
     strange = [skipped for skipped in report.skipped if skipped.reason == NO_FORMAT]
     told = [skipped for skipped in report.skipped if skipped.reason != NO_FORMAT and not skipped.known]
     for skipped in told[:_SHOWN]:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from footage.recorder.upstream import Upstream
     from footage.trajectory import JSON, Machine
 
-__all__ = ["command", "named_secrets", "provider_option", "secret_option", "services", "stand_in_option"]
+__all__ = [
+    "command",
+    "named_secrets",
+    "provider_option",
+    "secret_option",
+    "services",
+    "stand_in_key",
+    "stand_in_option",
+]
 
 _DRAIN_SECONDS = 120.0
 _NOTHING = (
@@ -124,8 +132,7 @@ def command(
             proxy=supervisor.url,
             machine=started.environment if started else {},
         )
-        if stand_in:
-            environment.setdefault("ANTHROPIC_API_KEY", "stand-in")  # clients want one
+        environment |= stand_in_key() if stand_in else {}
         try:
             if started and supervisor.run:
                 screens.append(stack.enter_context(closing(_Layer(supervisor.run, path, kept_out, started))))
@@ -230,6 +237,11 @@ def services(providers: Sequence[str], *, stand_in: bool = False) -> dict[str, U
 
         found["anthropic"] = Upstream(shared_server().url)
     return found
+
+
+def stand_in_key() -> dict[str, str]:
+    """Return what a client that is answered by the stand-in finds in its environment: a key, where it has none."""
+    return {} if os.environ.get("ANTHROPIC_API_KEY") else {"ANTHROPIC_API_KEY": "stand-in"}
 
 
 def named_secrets(variables: Sequence[str]) -> list[str]:

@@ -60,13 +60,14 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
     out = console()
     out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]))
     out.print()
-    if said:
+    if said or not steps:  # then what was said is all there is
         *before, after = _said(steps, turns)
-        print_with_remarks(_table(steps, verdicts=False), before, above=True)
-        out.print(Padding(after, (0, 0, 0, 6)) if after else "")
+        if steps:
+            print_with_remarks(_table(steps, verdicts=False), before, above=True)
+        out.print(Padding(after, (0, 0, 0, 6)) if after else Text("" if steps else "No steps.", style="dim"))
     else:
         out.print(_table(steps, verdicts=True))
-    for remark in remarks if said else [*failures, *remarks]:
+    for remark in remarks if said or not steps else [*failures, *remarks]:
         out.print(remark)
 
 

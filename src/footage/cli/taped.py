@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from rich.text import Text
 from footage.cli.exactness import forked_machine, late_counting, restored_steps
 from footage.cli.given import given_secrets
 from footage.cli.opening import machine_like, open_for, print_json
+from footage.cli.record import services, stand_in_key
 from footage.cli.terminal import console, divergence_text, print_gaps, print_next, styled, verdict_mark
 from footage.cli.text import counted, shortened
 from footage.trajectory import Verdict
@@ -84,10 +85,10 @@ def fork_on_tape(
     from footage.replay.tape.fork import fork_tape, turn_of
     from footage.replay.tape.run import check_tape
 
-    options = _options(policy, as_json)
     with open_for(store, write=True) as opened:
         source = opened.run(run)
         check_tape(source)
+        options = _options(policy, as_json, stand_in_key() if _by_stand_in(source) else {})
         turn_of(opened.steps(source.id), opened.step(source.id, at))
         if machine is None and source.replayable == "exact":
             fork = _fork_exactly(opened, source, at, argv, options, budget=budget, anyway=anyway, quiet=as_json)
@@ -159,15 +160,18 @@ def _machine_of(source: Run, name: str | None) -> Iterator[Machine | None]:
 
 def _live(source: Run) -> dict[str, Upstream]:
     """Return where a fork goes on: where the variables point, else the provider; the stand-in for its own runs."""
-    from footage.cli.record import services
-    from footage.recorder.client import STAND_IN
     from footage.recorder.upstream import PROVIDERS
 
-    stand_in = source.model.startswith(STAND_IN) and not os.environ.get("ANTHROPIC_BASE_URL")
-    return services([name for name in PROVIDERS if name != "anthropic"], stand_in=stand_in)
+    return services([name for name in PROVIDERS if name != "anthropic"], stand_in=_by_stand_in(source))
 
 
-def _options(policy: str, as_json: bool) -> TapeOptions:
+def _by_stand_in(source: Run) -> bool:
+    from footage.recorder.client import STAND_IN
+
+    return source.model.startswith(STAND_IN) and not os.environ.get("ANTHROPIC_BASE_URL")
+
+
+def _options(policy: str, as_json: bool, more: Mapping[str, str] | None = None) -> TapeOptions:
     from footage.replay.tape.run import TapeOptions
     from footage.replay.tape.service import Policy
 
@@ -175,7 +179,7 @@ def _options(policy: str, as_json: bool) -> TapeOptions:
     refused = None if as_json else _print_refused
     # The command's own words go to standard error where standard output is for the document alone.
     stdout = sys.stderr.fileno() if as_json else None
-    return TapeOptions(Policy(policy), on_asked=told, on_refused=refused, stdout=stdout)
+    return TapeOptions(Policy(policy), on_asked=told, on_refused=refused, stdout=stdout, more=more or {})
 
 
 def _teller(policy: Any) -> Callable[[Asked], None]:

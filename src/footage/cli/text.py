@@ -55,8 +55,8 @@ def ago(instant: Instant) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number of things, in the plural but for one: `1 step`, `1,204 steps`, `2 families`."""
-    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    """Return a number of things, in the plural but for one: `1 step`, `1,204 steps`, `2 families`, `3 atlases`."""
+    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}es" if what.endswith("s") else f"{what}s"
     return f"{number:,} {what if number == 1 else many}"
 
 
