@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from footage.storage import Store
+from footage.storage import Store, open_store
 from footage.storage.exporters.atif import write_atif
 from footage.storage.importers.computer_calls import action_of_call
 from footage.toolcalls import PointerTracker
@@ -297,15 +297,16 @@ def test_what_goes_out_as_atif_comes_back(store: Store, tmp_path: Path) -> None:
     store.add_outcome(first.id, "success", OutcomeSource.JUDGE, "it is open")
     (tmp_path / "out").mkdir()
     write_atif(store, first.id, tmp_path / "out/t.json")
-    again = imported(store, tmp_path / "out/t.json", "atif")
-    assert (again.task, again.task_id, again.status, again.steps) == (first.task, first.task_id, first.status, 3)
-    assert [(o.value, o.source, o.note) for o in again.outcomes] == [("success", OutcomeSource.JUDGE, "it is open")]
-    for one, other in zip(store.steps(first.id), store.steps(again.id), strict=True):
-        assert (one.action.title, one.action.arguments, one.action.point) == (
-            *(other.action.title, other.action.arguments),
-            other.action.point,
-        )
-        assert (one.status, one.result_text, one.error) == (other.status, other.result_text, other.error)
-        assert [found[:2] for found in shown(one)] == [found[:2] for found in shown(other)]
-        for (_, _, picture), (_, _, copy) in zip(shown(one), shown(other), strict=True):
-            assert (store.pixels(picture) == store.pixels(copy)).all()
+    with open_store(tmp_path / "other.db") as other_store:
+        again = imported(other_store, tmp_path / "out/t.json", "atif")
+        assert (again.task, again.task_id, again.status, again.steps) == (first.task, first.task_id, first.status, 3)
+        assert [(o.value, o.source, o.note) for o in again.outcomes] == [("success", OutcomeSource.JUDGE, "it is open")]
+        for one, other in zip(store.steps(first.id), other_store.steps(again.id), strict=True):
+            assert (one.action.title, one.action.arguments, one.action.point) == (
+                *(other.action.title, other.action.arguments),
+                other.action.point,
+            )
+            assert (one.status, one.result_text, one.error) == (other.status, other.result_text, other.error)
+            assert [found[:2] for found in shown(one)] == [found[:2] for found in shown(other)]
+            for (_, _, picture), (_, _, copy) in zip(shown(one), shown(other), strict=True):
+                assert (store.pixels(picture) == other_store.pixels(copy)).all()
