@@ -374,7 +374,7 @@ def _ending(error: BaseException) -> tuple[RunStatus, str]:
 
 def _told(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
-        return "stopped with Ctrl-C"
+        return "Interrupted."
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 

@@ -147,9 +147,9 @@ def test_errors_reach_the_agent_as_before_and_are_recorded(tmp_path: Path, serve
     tape = Tape(tmp_path)
     with tape.run.attach(connected(server)) as client:
         with pytest.raises(anthropic.NotFoundError, match="stand-in/careful and stand-in/hasty only"):
-            client.messages.create(**{**ASK, "model": "claude-x"})
+            client.messages.create(**{**ASK, "model": "stand-in/nobody"})
         with pytest.raises(anthropic.NotFoundError):
-            client.messages.create(**{**ASK, "model": "claude-x"}, stream=True)
+            client.messages.create(**{**ASK, "model": "stand-in/nobody"}, stream=True)
     seen = tape.read()
     assert [t.status for t in seen.turns] == ["errored", "errored"]
     assert [t.attempts[0].status for t in seen.turns] == [404, 404]
@@ -176,7 +176,7 @@ def test_an_asynchronous_client_is_recorded_too(tmp_path: Path, server: StandInS
             async with client.messages.stream(**UNKNOWN) as stream:
                 assert "stand-in" in await stream.get_final_text()
             with pytest.raises(anthropic.NotFoundError):
-                await client.messages.create(**{**ASK, "model": "x"}, stream=True)
+                await client.messages.create(**{**ASK, "model": "stand-in/x"}, stream=True)
 
     asyncio.run(talk())
     seen = tape.read()

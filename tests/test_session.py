@@ -27,7 +27,7 @@ def test_a_run_that_ends_by_itself_is_completed(tmp_path: Path) -> None:
     ("error", "status", "told"),
     [
         (ValueError("no such thing"), RunStatus.ERRORED, "ValueError: no such thing"),
-        (KeyboardInterrupt(), RunStatus.INTERRUPTED, "stopped with Ctrl-C"),
+        (KeyboardInterrupt(), RunStatus.INTERRUPTED, "Interrupted."),
         (asyncio.CancelledError(), RunStatus.INTERRUPTED, "CancelledError"),
         (SystemExit(0), RunStatus.COMPLETED, ""),
         (SystemExit(3), RunStatus.ERRORED, "SystemExit: 3"),
@@ -101,7 +101,7 @@ def test_an_exception_makes_the_step_failed(tmp_path: Path) -> None:
     seen = tape.read()
     assert [(s.status, s.error, s.result_text) for s in seen.steps] == [
         (StepStatus.FAILED, "RuntimeError: no rule", "half"),
-        (StepStatus.UNKNOWN, "stopped with Ctrl-C", ""),
+        (StepStatus.UNKNOWN, "Interrupted.", ""),
     ]
 
 

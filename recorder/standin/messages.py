@@ -89,7 +89,7 @@ def _check(body: Any) -> Character:
     model = str(body["model"])
     character = Character.of_model(model)
     if character is None and model.startswith("stand-in/"):
-        raise BadRequest(404, f"model: {model} (there are stand-in/careful and stand-in/hasty)")
+        raise BadRequest(404, f"model: {model} (this server has stand-in/careful and stand-in/hasty only)")
     return character or Character("careful")
 
 

@@ -143,9 +143,7 @@ def command(
             supervisor.end(RunStatus.INTERRUPTED, "Interrupted.")
             raise
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
-            said = "stopped with Ctrl-C" if stopped else f"{type(error).__name__}: {error}"
-            supervisor.end(RunStatus.INTERRUPTED if stopped else RunStatus.ERRORED, said)
+            supervisor.end(RunStatus.ERRORED, f"{type(error).__name__}: {error}")
             raise
         try:
             for layer in screens:
