@@ -256,7 +256,7 @@ def test_a_machine_for_the_command_is_found_and_its_screen_recorded(tmp_path: Pa
     script.write_text(
         f"""set -e
         curl -sS --fail -d '{ask}' "$ANTHROPIC_BASE_URL/v1/messages" > /dev/null
-        xdotool mousemove 300 300 click 1; sleep 1
+        sleep 2; xdotool mousemove 300 300 click 1; sleep 2
         curl -sS --fail -d '{again}' "$ANTHROPIC_BASE_URL/v1/messages" > /dev/null
         """,
         "utf-8",
