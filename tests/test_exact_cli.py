@@ -174,9 +174,9 @@ def test_a_command_finds_its_machine_recorded_exactly_or_not(session: Session, w
 def test_the_family_is_a_tree(session: Session, fork: dict[str, Any], capsys: Capture) -> None:
     said = call(capsys, "runs", "--store", session.store)
     lines = [line.split() for line in said.out.splitlines()]
-    marked = {line[0]: line[1] for line in lines if len(line) > 1}
-    assert marked[session.run[:8]] == "recorded"
-    assert marked[fork["run"][:8]] in {"├", "└"}
+    marked = {line[0]: line[1:3] for line in lines if len(line) > 1}
+    assert marked[session.run[:8]] == ["recorded,", "exact"]
+    assert marked[fork["run"][:8]][0] in {"├", "└"}
     assert "made from" in call(capsys, "show", fork["run"], "--store", session.store).out
     with open_store(session.store, readonly=True) as store:
         page = create_app(store, token=None).test_client().get(f"/runs/{fork['run']}").get_data(as_text=True)
