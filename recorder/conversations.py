@@ -21,6 +21,7 @@ from footage.trajectory import JSON, Space
 __all__ = ["Conversations", "Talk", "full_print", "label_of", "text_print"]
 
 _LABEL_LENGTH = 60
+_TASK_LENGTH = 2000
 
 
 @dataclass(slots=True, eq=False)
@@ -138,6 +139,15 @@ class Conversations:
         """Remember that a reply was given in a conversation."""
         if response_id:
             self._by_response[response_id] = talk
+
+
+def task_of(body: JSON) -> str:
+    """Return what the first message of a user says, or its beginning: the task, where nobody named one."""
+    for message in objects(body.get("messages"))[:1]:
+        if message.get("role") == "user":
+            texts = [block["text"].strip() for block in content_of(message) if isinstance(block.get("text"), str)]
+            return "\n\n".join(texts)[:_TASK_LENGTH]
+    return ""
 
 
 _PLAIN = (str, int, float, type(None))

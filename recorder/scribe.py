@@ -52,6 +52,7 @@ class Scribe:
         self._store = Path(order["store"])
         self._secrets: Sequence[str] = order["secrets"]
         self._options: JSON = order["record"]
+        self._name = self._options.pop("name", "")
         self._known: dict[str, str] = order["runs"]
         self._idle: float | None = order["idle"]
         self._lock = threading.Lock()
@@ -149,6 +150,7 @@ class Scribe:
             self._late.join()
         self._lanes.close()
         for run in self._runs:
+            run.guard.write("the task", lambda w: w.describe_missing(task=self._name))
             run.end(status, error=error)
 
 

@@ -157,10 +157,10 @@ class Supervisor:
     """
     A recording proxy on 127.0.0.1 in processes of its own, until `close`. A context manager.
 
-    `services` are where to pass requests on to, by name. Requests are recorded into one run (`record` are
-    the options of `footage.record`), or with `idle`, in seconds, into one for each name they come by. `on_said` is told
-    of what the recording process says: {"run": id, "name": …}, {"asked": [steps]}, {"told": [steps]}. Raises CannotDo
-    where the port is taken, and what `footage.record` raises.
+    `services` are where to pass requests on to, by name. Requests are recorded into one run (`record` are the options
+    of `footage.record`, and `name`, the task where nobody says one), or with `idle`, in seconds, into one for each name
+    they come by. `on_said` is told of what the recording process says: {"run": id, "name": …}, {"asked": [steps]},
+    {"told": [steps]}. Raises CannotDo where the port is taken, and what `footage.record` raises.
     """
 
     def __init__(

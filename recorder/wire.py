@@ -17,7 +17,7 @@ from typing import Any
 from footage.recorder.actions import TOOLSET, PointerTracker, actions_of
 from footage.recorder.blocks import objects, tool_results
 from footage.recorder.client import STAND_IN
-from footage.recorder.conversations import Conversations, Talk, full_print, label_of, text_print
+from footage.recorder.conversations import Conversations, Talk, full_print, label_of, task_of, text_print
 from footage.recorder.guard import Guard
 from footage.recorder.pictures import PictureQueue
 from footage.recorder.results import ResultReader
@@ -61,6 +61,7 @@ class Wire:
         self.screen = screen
         self.model = model
         self._model_is_sure = bool(model)
+        self._task_is_sure = False
         self.conversations = Conversations()
         self.pointer = PointerTracker()
         self.lock = threading.RLock()
@@ -163,6 +164,7 @@ class Wire:
             talk.number = self.guard.write("a conversation", lambda w: w.conversation(talk.label))
         number, model = talk.number, str(body.get("model") or "")
         self._name_model(model, bool(body.get("tools")))
+        self._name_task(body)
         if number is None:
             return None
         with_turn = body if self.guard.strict else None
@@ -205,6 +207,13 @@ class Wire:
         if model and (not self.model or (has_tools and not self._model_is_sure)):
             self._model_is_sure = has_tools
             self._set_model(model)
+
+    def _name_task(self, body: JSON) -> None:
+        """Take what the first user of a model with tools says for the run's task, where nobody named one."""
+        if body.get("tools") and not self._task_is_sure:
+            self._task_is_sure = True
+            task = task_of(body)
+            self.guard.write("the task", lambda w: w.describe_missing(task=task))
 
     def name_stand_in(self, model: str) -> None:
         """Name the run after the stand-in that answered in another model's place: what it did is not that model's."""

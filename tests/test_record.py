@@ -18,6 +18,7 @@ import pytest
 
 from footage.recorder.tee import AHEAD
 from footage.storage import open_store
+from footage.storage.rows import task_id_of
 from footage.trajectory import StepStatus
 from recording import Recorded, Tape, reply, result, said, user
 from service import Service, asked, click, text
@@ -182,6 +183,34 @@ def test_the_command_finds_run_store_and_proxy(tmp_path: Path, service: Service)
     assert found["OPENAI_BASE_URL"] == f"{found['FOOTAGE_PROXY']}/run/{seen.run.id}/via/openai"
     assert found["NO_PROXY"] == "corp.example,127.0.0.1,localhost"
     assert (seen.run.task, seen.run.task_id, seen.run.tags) == ("Look around", "t1", ("x",))
+
+
+NAMED = ("--task", "Sums", "--task-id", "t1")
+ASKING = """
+    import anthropic
+    from recording import user
+    from service import asked, text
+
+    client = anthropic.Anthropic(api_key="none")
+    without = {name: value for name, value in asked(user("Is this a greeting?")).items() if name != "tools"}
+    client.messages.create(**without)
+    for words in ("Add two numbers", "Something else"):
+        client.messages.create(**asked(user([text("Be brief."), text(words)])))
+"""
+
+
+def test_the_task_is_what_the_agent_says_to_a_model_with_tools_where_nobody_named_one(
+    tmp_path: Path, service: Service
+) -> None:
+    done, seen = recorded(tmp_path, service, sys.executable, "-c", textwrap.dedent(ASKING))
+    assert done.returncode == 0, done.stderr
+    assert seen.run.task == "Be brief.\n\nAdd two numbers"
+    (tmp_path / "named").mkdir()
+    _, named = recorded(tmp_path / "named", service, sys.executable, "-c", textwrap.dedent(ASKING), options=NAMED)
+    assert (named.run.task, named.run.task_id) == ("Sums", "t1")
+    with open_store(tmp_path / "footage.db") as store:
+        assert [run.id for run in store.runs(text="brief")] == [seen.run.id]
+        assert seen.run.task_id == task_id_of(seen.run.task)
 
 
 def test_the_name_of_a_run_holds_no_arguments(tmp_path: Path, service: Service) -> None:

@@ -66,7 +66,11 @@ stand_in_option = click.option(
     "footage record --stand-in --machine desktop -- python examples/plain_agent.py",
 )
 @click.argument("argv", metavar="-- CMD...", nargs=-1, type=click.UNPROCESSED, required=True)
-@click.option("--task", default="", help="What the agent is to do; by default the name of the command.")
+@click.option(
+    "--task",
+    default="",
+    help="What the agent is to do; by default what it says first, else the command.",
+)
 @click.option("--task-id", help="Runs of the same task id are compared with each other; by default: the same text.")
 @click.option("--tag", "tags", multiple=True, help="Put a tag on the run; may be given several times.")
 @click.option("--machine", help="Start this machine for the agent, and record its screen; see `footage machine list`.")
@@ -116,7 +120,8 @@ def command(
             wanted,
             path,
             {
-                "task": task or short_name(argv),
+                "task": task,
+                "name": short_name(argv),
                 "task_id": task_id,
                 "tags": list(tags),
                 "machine": started.specification if started else None,
