@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.storage import Store, open_store
+from footage.storage.upkeep.tidying import merge_some_texts
 from footage.trajectory import JSON
 
 SEED = 7
@@ -103,6 +104,9 @@ def make(store: Store, runs: int, steps: int) -> None:
                 connection.execute(INSERTS["run"], run_row(chance, run, own))
                 for table, rows in zip(("turn", "step", "frame", "role"), rows_of_steps(chance, run, own), strict=True):
                     connection.executemany(INSERTS[table], rows)
+        for _ in range(min(1000, runs - first + 1)):
+            with store.database.transaction(durable=False) as connection:
+                merge_some_texts(connection)  # as the end of each run does
     with store.database.transaction(durable=False) as connection:
         for sql, rows in remarks(chance, runs):
             connection.executemany(sql, rows)

@@ -24,6 +24,7 @@ from footage.storage.many import steps_where
 from footage.storage.pictures.writing import PictureWriter, Prepared
 from footage.storage.requests import RequestWriter, dump_json
 from footage.storage.rows import action_columns, insert, instant_columns, regions_json, task_id_of, update
+from footage.storage.upkeep.tidying import merge_some_texts
 from footage.trajectory import (
     JSON,
     Action,
@@ -486,6 +487,7 @@ class RunWriter:
                 values: dict[str, Any] = {"status": status, "error": error, "verdict": verdict}
                 values["divergence"] = dump_json(asdict(divergence)) if divergence else None
                 update(connection, "run", self._run, values | instant_columns("ended", ended or Instant.now()))
+                merge_some_texts(connection)
         finally:
             self._lock.release()
 

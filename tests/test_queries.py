@@ -151,13 +151,25 @@ def segments(store: Store) -> int:
     return int(store.database.rows("SELECT count(DISTINCT segid) FROM search_idx")[0][0])
 
 
+def test_the_ends_of_runs_keep_the_pieces_of_the_index_few(store: Store) -> None:
+    most = 0
+    for number in range(150):
+        run = recorded(store, f"task {number}", said=f"the word-{number} " * 40)
+        most = max(most, segments(store))
+        assert found(store, text=f'"word {number}"') == [run]
+    assert most <= 9  # 17 without
+    assert len(found(store, text="the", limit=200)) == 150
+    with store.database.transaction(durable=False) as connection:
+        connection.execute("INSERT INTO search (search) VALUES ('integrity-check')")
+
+
 def test_tidying_makes_the_index_one_piece_also_after_it_was_stopped(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tidying, "_SEGMENTS", 1)
-    monkeypatch.setattr(tidying, "_PAGES", 1)
     runs = [recorded(store, f"task {number}", said=f"the word-{number}") for number in range(30)]
     assert segments(store) > 2
+    monkeypatch.setattr(tidying, "_SEGMENTS", 1)
+    monkeypatch.setattr(tidying, "_PAGES", 1)
     with pytest.raises(KeyboardInterrupt):
         tidy_texts(store.database, on_progress=_stop)
     runs.append(recorded(store, said="the last"))
