@@ -29,6 +29,7 @@ from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.watch import WatchedMachine
 from footage.recorder.wire import Exchange, Wire
 from footage.storage import RunWriter, Store, open_store
+from footage.storage.pictures.tiles import load_codec
 from footage.trajectory import (
     JSON,
     Action,
@@ -175,6 +176,7 @@ class Recording:
         secrets: Secrets | None = None,
         joined: bool = False,
     ) -> None:
+        load_codec()
         self._store = store
         self.joined = joined
         """Whether somebody else began the run, and will end it."""

@@ -36,6 +36,38 @@ with footage.record("Add", store=sys.argv[1]) as run:
 """
 
 
+LOADING = """
+import sys, threading
+sys.path.insert(0, {tests!r})
+import footage
+from recording import call, image, pixels, reply, request, result, text, user
+
+late = []
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if threading.current_thread() is not threading.main_thread():
+            late.append(name)
+
+with footage.record("Add", store=sys.argv[1]) as run:
+    sys.meta_path.insert(0, Watch())
+    run.turn(request(user([text("Go"), image(1)])), reply(call("a", action="left_click", coordinate=[1, 2])))
+    run.frame(pixels(1))
+    with run.step("left_click", call="a", coordinate=[1, 2]) as step:
+        step.frame(pixels(2), "after")
+    run.turn(request(user([result("a", text("Done."), image(3))])), reply(text("Done."), message_id="msg_2"))
+    run.flush()
+    sys.meta_path.pop(0)
+assert not late, late
+"""
+
+
+def test_no_thread_loads_a_module_whose_lock_a_child_would_wait_for_in_vain(tmp_path: Path) -> None:
+    run_script(LOADING.format(tests=str(Path(__file__).parent)), tmp_path / "runs.db")
+    with open_store(tmp_path / "runs.db") as store:
+        assert len(store.frames(store.run("@1").id)) >= 2
+
+
 def test_a_child_records_on_without_the_threads_of_its_parent(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     run_script(SCRIPT.format(tests=str(Path(__file__).parent)), path)

@@ -119,6 +119,17 @@ def join(tiles: Tiles, columns: int) -> Columns:
     return np.ascontiguousarray(rows).view(np.uint8).reshape(-1, columns, _ROW)
 
 
+def load_codec() -> None:
+    """
+    Load all of Pillow that pictures take. To be called before threads use it in a process that may fork.
+
+    A module that another thread is just loading stays locked in the child for ever.
+    """
+    from PIL import Image, WebPImagePlugin  # noqa: F401 - by itself it would be loaded when the first picture is saved
+
+    Image.preinit()
+
+
 def encode_atlas(sheet: Columns, method: int, quality: int = 80) -> bytes:
     """Return a sheet of tiles as lossless WebP of this method (0, the quickest, to 6) and quality (of the search)."""
     from PIL import Image
