@@ -109,7 +109,7 @@ _gate = _Gate()
 
 
 def inside_sqlite() -> contextlib.AbstractContextManager[None]:
-    """Use SQLite in the block; a fork waits for its end. A block inside a block is one."""
+    """Use SQLite, or another library that has locks, in the block; a fork waits for its end. One inside another is one."""
     return _gate.passed()
 
 
