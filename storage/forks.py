@@ -109,7 +109,7 @@ _gate = _Gate()
 
 
 def inside_sqlite() -> contextlib.AbstractContextManager[None]:
-    """Use SQLite, or another library that has locks, in the block; a fork waits for its end. One inside another is one."""
+    """Use SQLite, or another library with locks, in the block; a fork waits for its end. It may be nested."""
     return _gate.passed()
 
 
