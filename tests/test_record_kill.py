@@ -174,6 +174,12 @@ def statuses(path: Path) -> list[str]:
         return []
 
 
+def steps_of(path: Path) -> list[int]:
+    """Return how many steps each run of a store has."""
+    with open_store(path, readonly=True) as opened:
+        return [run.steps for run in opened.runs()]
+
+
 def test_each_agent_of_a_proxy_goes_on_in_its_own_run(tmp_path: Path) -> None:
     store, first = tmp_path / "footage.db", user("Add two numbers")
     argv = [*FOOTAGE, "proxy", "--store", str(store)]
@@ -189,7 +195,7 @@ def test_each_agent_of_a_proxy_goes_on_in_its_own_run(tmp_path: Path) -> None:
                 return client.messages.create(**asked(*messages)).model_dump(mode="json", exclude_unset=True)
 
         replies = {name: ask(name, first) for name in ("one", "two")}
-        while statuses(store) != ["completed"] * 2:
+        while statuses(store) != ["completed"] * 2 or steps_of(store) != [1, 1]:
             time.sleep(0.05)  # a busy machine lets replies go before they are stored, or even before there is a store
         os.kill(children(proxy.pid)["scribe"], signal.SIGKILL)
         for name, reply in replies.items():
