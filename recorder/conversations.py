@@ -18,7 +18,7 @@ from footage.recorder.images import picture_size
 from footage.recorder.uploads import Uploads
 from footage.trajectory import JSON, Space
 
-__all__ = ["Conversations", "Talk", "full_print", "label_of", "text_print"]
+__all__ = ["Conversations", "Talk", "full_print", "label_of", "task_of", "text_print"]
 
 _LABEL_LENGTH = 60
 _TASK_LENGTH = 2000

@@ -4,7 +4,8 @@ Forking a process that has stores open.
 A connection must not be carried across a fork (https://sqlite.org/howtocorrupt.html, section 2.6), and a new one in the
 child is no better while the library's memory, copied too, says that the parent's locks are the child's own. So a fork
 waits until no thread is inside SQLite, all connections are closed before it, and parent and child open them again when
-they need them. Locks of files live as long as any copy of the file is open: the child closes its copies.
+they need them. Locks of files live as long as any copy of the file is open: the child closes its copies. A fork waits
+for pictures that are being compressed as well: a lock that libwebp holds just then would never be free in the child.
 """
 
 from __future__ import annotations
