@@ -30,18 +30,27 @@ _INTERPRETERS = ("python", "node", "bash", "sh", "zsh", "deno", "bun", "ruby", "
 
 
 def command_environment(
-    addresses: Mapping[str, str], *, run: str, store: str, proxy: str, machine: Mapping[str, str]
+    addresses: Mapping[str, str],
+    *,
+    run: str,
+    store: str,
+    proxy: str,
+    machine: Mapping[str, str],
+    secrets: Sequence[str] = (),
 ) -> dict[str, str]:
     """
     Return the environment of a recorded command: this process's own, and how to find run, proxy and machine.
 
-    `addresses` are the base addresses by service, as in `upstream.PROVIDERS`. Where the environment names a proxy to
-    the network, requests to this machine are excepted from it.
+    `addresses` are the base addresses by service, as in `upstream.PROVIDERS`; `secrets` are the names of the variables
+    whose values every layer of the recording is to keep out. Where the environment names a proxy to the network,
+    requests to this machine are excepted from it.
     """
     environment = {**os.environ, **machine}
     for service, address in addresses.items():
         environment[PROVIDERS[service][0]] = address
     environment |= {joining.RUN: run, joining.STORE: store, joining.PROXY: proxy}
+    if named := [name for name in (environment.get(joining.SECRETS, ""), *secrets) if name]:
+        environment[joining.SECRETS] = ",".join(named)
     for name in ("NO_PROXY", "no_proxy"):
         known = environment.get(name, "")
         environment[name] = f"{known},{_LOCAL}" if known and known != "*" else known or _LOCAL

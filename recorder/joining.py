@@ -1,7 +1,8 @@
 """
 How the layers of one recording find each other: through the environment of a recorded command.
 
-`FOOTAGE_RUN` and `FOOTAGE_STORE` name the run, `FOOTAGE_PROXY` the proxy that records its requests.
+`FOOTAGE_RUN` and `FOOTAGE_STORE` name the run, `FOOTAGE_PROXY` the proxy that records its requests; `FOOTAGE_SECRETS`
+holds the names of the variables whose values are kept out, with commas between them.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["PROXY", "RUN", "STORE", "is_proxied", "run_to_join"]
+__all__ = ["PROXY", "RUN", "SECRETS", "STORE", "is_proxied", "run_to_join"]
 
 RUN = "FOOTAGE_RUN"
 STORE = "FOOTAGE_STORE"
 PROXY = "FOOTAGE_PROXY"
+SECRETS = "FOOTAGE_SECRETS"
 
 
 def run_to_join(store: Path) -> str:

@@ -39,10 +39,14 @@ class ResultReader:
         self.on_results: Callable[[list[StepEntry], Instant], None] = lambda _entries, _since: None
         """Told of a call's steps when the model is about to be told of them, and of when that request came."""
 
-    def take(self, block: JSON, since: Instant) -> None:
-        """Record one result block of a request that came at `since`; one of an unknown call changes nothing."""
+    def take(self, block: JSON, since: Instant, *, again: bool = False) -> None:
+        """
+        Record one result block of a request that came at `since`; one of an unknown call changes nothing.
+
+        `again`: a recorder that died may have stored some of it; what it has not is stored now.
+        """
         entries = self._steps.of_call(str(block.get("tool_use_id") or ""))
-        if not entries or entries[0].answered:
+        if not entries or (entries[0].answered and not again):
             return
         self.on_results(entries, since)
         failed = bool(block.get("is_error")) or _is_error(block.get("content"))
@@ -63,8 +67,9 @@ class ResultReader:
         else:
             known = entry.status if entry.status is not StepStatus.INTENDED else StepStatus.EXECUTED
             self._steps.finish(entry, known, result_text=text, hearsay=True)
-        for image in part.images:
+        for image in part.images[entry.observed :]:
             self._observe(entry, image)
+        entry.observed = max(entry.observed, len(part.images))
 
     def _observe(self, entry: StepEntry, image: bytes) -> None:
         if entry.index is None:

@@ -33,6 +33,7 @@ class Screens:
         assert eye is not None  # nobody else uses this machine object
         self._eye = eye
         self._lock = threading.Lock()
+        self._asked: set[int] = set()
         self._waiting: list[int | None] = []
         self._current: int | None = None
         self._said = False
@@ -50,8 +51,14 @@ class Screens:
         self._sampler.close()
 
     def asked(self, steps: Sequence[int | None], since_ns: int) -> None:
-        """Take note that a call was asked for: the steps it is to make. Its reply answers a request from `since_ns`."""
+        """
+        Take note that a call was asked for: the steps it is to make. Its reply answers a request from `since_ns`.
+
+        Steps that were asked for before change nothing: a recorder that takes a dead one's place tells of them again.
+        """
         with self._lock:
+            steps = [step for step in steps if step not in self._asked]
+            self._asked.update(step for step in steps if step is not None)
             first = not self._waiting
             self._waiting += steps
             if first and steps:

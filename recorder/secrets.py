@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from footage.recorder.joining import SECRETS
 from footage.trajectory import JSON
 
 __all__ = ["REMOVED", "Secrets", "secrets_of_environment"]
@@ -171,12 +172,19 @@ class Secrets:
 
 
 def secrets_of_environment(environment: Mapping[str, str] | None = None) -> Secrets:
-    """Return the values of all variables that are named like secrets: `…_KEY`, `…_TOKEN`, `…_PASSWORD` …."""
+    """
+    Return the values of all variables that are named like secrets: `…_KEY`, `…_TOKEN`, `…_PASSWORD` ….
+
+    And of those that `FOOTAGE_SECRETS` names.
+    """
     found = Secrets()
-    for name, value in (os.environ if environment is None else environment).items():
+    variables = os.environ if environment is None else environment
+    for name in variables.get(SECRETS, "").split(","):
+        found.add(variables.get(name, ""))
+    for name, value in variables.items():
         if _NAME.search(name):
             found.add(value, named=False)
-    for line in (os.environ if environment is None else environment).get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines():
+    for line in variables.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines():
         name, _, value = line.partition(":")
         found.learn({name: value})
     return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,11 @@ from footage.errors import RunNotFound, StoreError, UsageError
 from footage.recorder.blocks import plain
 from footage.recorder.guard import Guard
 from footage.recorder.heartbeat import Heartbeat
-from footage.recorder.joining import is_proxied, run_to_join
+from footage.recorder.joining import PROXY, is_proxied, run_to_join
 from footage.recorder.pictures import PictureQueue, QueuedFrame
 from footage.recorder.secrets import Secrets, secrets_of_environment
 from footage.recorder.steps import StepBook, StepEntry
+from footage.recorder.uploads import UPLOADED_TO
 from footage.recorder.watch import WatchedMachine
 from footage.recorder.wire import Exchange, Wire
 from footage.storage import RunWriter, Store, open_store
@@ -48,6 +50,10 @@ if TYPE_CHECKING:
 __all__ = ["RecordedStep", "Recording", "record", "resume"]
 
 _log = logging.getLogger("footage")
+_ONLY_HERE = (
+    "Secrets that are named here are not known to the proxy that records this process's requests: name their variables"
+    " with `footage record --secret`."
+)
 _Client = TypeVar("_Client")
 
 
@@ -82,6 +88,7 @@ def record(
     writer: RunWriter | None = None
     joined: RunWriter | None = None
     kept_out = secrets_of_environment()
+    only_here = [secret for secret in secrets if kept_out.clean(secret) == secret]
     for secret in secrets:
         kept_out.add(secret)
     try:
@@ -98,6 +105,8 @@ def record(
         writer, owned, strict=strict, model=model, machine=specification, secrets=kept_out, joined=joined is not None
     )
     if joined is not None:
+        if only_here and os.environ.get(PROXY):
+            _log.warning(_ONLY_HERE)
         recording.guard.write(
             "the task",
             lambda w: w.describe_missing(task=task, task_id=task_id, model=model, machine=specification),
@@ -138,10 +147,12 @@ def resume(
 
 def take_up(recording: Recording, store: Store) -> None:
     """Have a recording go on from how far its run's conversations and steps have come in the store."""
-    recording.steps.resume()
-    turns = store.turns(recording.id)
+    turns, steps = store.turns(recording.id), store.steps(recording.id)
+    recording.steps.resume(steps)
+    for exchange in store.raw_exchanges(recording.id, path=UPLOADED_TO):
+        recording.wire.results.uploads.learn(exchange)
     conversation_of = {turn.number: turn.conversation for turn in turns}
-    calls = [(conversation_of.get(step.turn or 0, 0), step.call_id) for step in store.steps(recording.id)]
+    calls = [(conversation_of.get(step.turn or 0, 0), step.call_id) for step in steps]
     for number in sorted(set(conversation_of.values())):
         own = [turn for turn in turns if turn.conversation == number]
         request = next((found for turn in reversed(own) if (found := store.request(turn.id)) is not None), {})

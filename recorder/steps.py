@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from footage.recorder.guard import Guard
 from footage.storage import RunWriter
-from footage.trajectory import Action, InputEvent, Instant, StepStatus
+from footage.trajectory import Action, FrameRole, InputEvent, Instant, Step, StepStatus
 
 __all__ = ["StepBook", "StepEntry"]
 
@@ -34,6 +34,8 @@ class StepEntry:
     status: StepStatus = StepStatus.INTENDED
     answered: bool = False
     """The model was told its result."""
+    observed: int = 0
+    """Pictures of its result that are stored, or about to be."""
     secret: bool = False
     """Its arguments hold something that is kept out of the recording."""
 
@@ -82,11 +84,16 @@ class StepBook:
 
     def _intent(self, entry: StepEntry, number: int) -> _Write:
         """Return what stores an entry."""
-        secrets, action, at = self._guard.secrets, entry.action, Instant.now()
-        arguments, raw = secrets.clean_json(action.arguments), secrets.clean_json(action.raw)
-        entry.secret = arguments is not action.arguments or raw is not action.raw
-        kept = replace(action, arguments=arguments, raw=raw) if entry.secret else action
+        kept, at = self._without_secrets(entry.action), Instant.now()
+        entry.secret = kept is not entry.action
         return lambda w: w.intend(kept, turn=entry.turn, call_id=entry.call_id, call_index=number, at=at)
+
+    def _without_secrets(self, action: Action) -> Action:
+        """Return the action as it may be stored; the very same object if it has no secrets."""
+        clean = self._guard.secrets.clean_json
+        arguments, raw = clean(action.arguments), clean(action.raw)
+        clear = arguments is action.arguments and raw is action.raw
+        return action if clear else replace(action, arguments=arguments, raw=raw)
 
     def claim(self, action: Action, call_id: str | None = None) -> StepEntry:
         """
@@ -102,6 +109,8 @@ class StepBook:
                 found = self._free(action, call_id)
             for entry in found:
                 entry.claimed = True
+                # Whoever stored it may have taken the secret out, and this layer alone sees what is performed.
+                entry.secret = entry.secret or self._without_secrets(action) is not action
                 self._open.remove(entry)
         return found[0] if found else self.intend([action], call_id=self._fresh(call_id), claimed=True)[0]
 
@@ -111,24 +120,44 @@ class StepBook:
         free = [entry for entry in among if not entry.claimed]
         equal = [entry for entry in free if _same(entry.action, action)]
         if not equal and not call_id:
-            cleaned = replace(action, arguments=self._guard.secrets.clean_json(action.arguments))
+            cleaned = self._without_secrets(action)
             equal = [entry for entry in free if _same(entry.action, cleaned)]
         return (equal or (free if call_id else []))[:1]
 
-    def resume(self) -> None:
-        """Take in the steps that an earlier recorder of this run stored, and that nobody has told the end of."""
-        with self._lock:
-            self._meet_others(answered=False)
+    def resume(self, steps: Sequence[Step]) -> None:
+        """
+        Take in the steps that an earlier recorder of this run stored.
 
-    def _meet_others(self, *, answered: bool = True) -> None:
-        """Take in the open steps that other layers of the run stored; `answered`: they tell what comes of them."""
+        The model may not have been told of those that nothing is known of but that they were performed.
+        """
+        with self._lock:
+            for step in steps:
+                observed = len(step.frames.get(FrameRole.OBSERVED, ()))
+                self._take_in(step, answered=bool(step.result_text or step.error or observed), observed=observed)
+
+    def _meet_others(self) -> None:
+        """Take in the open steps that other layers of the run stored; those tell what comes of them."""
         known = {entry.index for entry in self._open} | {e.index for call in self._calls.values() for e in call}
         for step in self._guard.write("what others recorded", lambda w: w.open_steps()) or []:
             if step.index not in known:
-                entry = StepEntry(step.action, step.index, step.turn, step.call_id, answered=answered)
-                self._open.append(entry)
-                if step.call_id:
-                    self._calls.setdefault(step.call_id, []).append(entry)
+                self._take_in(step, answered=True)
+
+    def _take_in(self, step: Step, *, answered: bool, observed: int = 0) -> None:
+        is_open = step.status is StepStatus.INTENDED and step.started is None
+        entry = StepEntry(
+            step.action,
+            step.index,
+            step.turn,
+            step.call_id,
+            claimed=not is_open,
+            status=step.status,
+            answered=answered,
+            observed=observed,
+        )
+        if is_open:
+            self._open.append(entry)
+        if step.call_id:
+            self._calls.setdefault(step.call_id, []).append(entry)
 
     def _fresh(self, call_id: str | None) -> str:
         """Return the call id for a step that is new: none for a call performed more often than it was asked for."""

@@ -191,6 +191,7 @@ class RawTee:
         self._path = ("" if passing.service == "anthropic" else f"/via/{passing.service}") + passing.path
         self._headers = passing.headers
         self._started = passing.started
+        self._again = passing.again
         self._request, self._request_bytes = bytearray(), 0
         self._status: int | None = None
         self._reply_headers: list[tuple[str, str]] = []
@@ -235,9 +236,6 @@ class RawTee:
         secrets = self._guard.secrets
         named = {name.lower(): value.lower() for name, value in self._reply_headers}
         plain = _decoder(named.get("content-encoding", ""))(bytes(self._response))
-        if self._method == "POST" and self._path.split("?")[0].endswith("/v1/files"):
-            sent_as = {name.lower(): value for name, value in self._headers}.get("content-type", "")
-            self._uploads.learn(sent_as, bytes(self._request), plain)
         exchange = RawExchange(
             method=self._method,
             path=secrets.clean_path(self._path),
@@ -252,7 +250,8 @@ class RawTee:
             response=secrets.clean_body(plain),
             response_bytes=self._response_bytes,
         )
-        self._guard.write("a raw exchange", lambda w: w.raw_exchange(exchange))
+        self._uploads.learn(exchange)
+        self._guard.write("a raw exchange", lambda w: w.raw_exchange(exchange, again=self._again))
 
 
 def _parsed(body: bytes) -> object:

@@ -9,8 +9,12 @@ from email.message import Message
 from typing import Any
 
 from footage.recorder.images import image_bytes, picture_size
+from footage.trajectory import RawExchange
 
-__all__ = ["Uploads"]
+__all__ = ["UPLOADED_TO", "Uploads"]
+
+UPLOADED_TO = "/v1/files"
+"""The end of the path of an upload."""
 
 LIMIT = 64 * 1024 * 1024
 """Bytes of pictures that are kept; the oldest are let go first."""
@@ -25,14 +29,17 @@ class Uploads:
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
-    def learn(self, content_type: str, request: bytes, reply: bytes) -> None:
+    def learn(self, exchange: RawExchange) -> None:
         """Take in an upload (`multipart/form-data`) and what the service said of it; others change nothing."""
+        if exchange.method != "POST" or not exchange.path.split("?")[0].endswith(UPLOADED_TO):
+            return
+        content_type = {name.lower(): value for name, value in exchange.request_headers.items()}.get("content-type", "")
         try:
-            found = json.loads(reply)
+            found = json.loads(exchange.response)
         except ValueError:
             return
         name = found.get("id") if isinstance(found, dict) else None
-        picture = next((part for part in _parts(content_type, request) if picture_size(part)), None)
+        picture = next((part for part in _parts(content_type, exchange.request) if picture_size(part)), None)
         if not isinstance(name, str) or picture is None:
             return
         with self._lock:

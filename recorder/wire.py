@@ -123,8 +123,12 @@ class Wire:
             talk.prints = talk.prints if retried else self._prints(talk, body)
             talk.request, talk.outcome = fingerprint, ""
             talk.learn(body, self.conversations.zooms, self.results.uploads)
-            for block in tool_results(objects(body.get("messages"))):
+            messages = objects(body.get("messages"))
+            for block in tool_results(messages):
                 self.results.take(block, exchange.started)
+            if exchange.again:
+                for block in tool_results(messages[-1:]):
+                    self.results.take(block, exchange.started, again=True)
             if retried:
                 talk.attempts += 1
                 self.steps.abandon(talk.turn, _CUT)
@@ -141,7 +145,7 @@ class Wire:
         known = self.guard.write("a turn", lambda w: w.turn_begun_at(started)) if exchange.again else None
         if known is None:
             return self.new_turn(exchange, talk, body)
-        talk.number, exchange.elsewhere = known.conversation, known.ended
+        talk.number, exchange.stored = known.conversation, known.ended
         if not known.has_request:
             self._store_request(exchange, known.turn, known.conversation, body)
         return known.turn
@@ -248,7 +252,9 @@ class Exchange:
         self.request_stored: Done | None = None
         """Set when it is recorded that the request was sent, and what was."""
         self.elsewhere = False
-        """Whether another layer records this exchange, or has recorded all of it."""
+        """Whether another layer records this exchange."""
+        self.stored = False
+        """Whether a recorder of this layer that died had stored all of it."""
         self._status: int | None = None
         self._reader = EventReader()
         self._builder = MessageBuilder()
@@ -400,7 +406,7 @@ class Exchange:
                 talk.outcome = "failed" if error or self._hung_up else "done"
                 self._wire.conversations.replied(talk, response_id)
         writes: list[Callable[[RunWriter], None]] = []
-        if turn is not None and not self.elsewhere:
+        if turn is not None and not self.elsewhere and not self.stored:
             if self.request_stored is not None:
                 self.request_stored.wait()
             writes.append(self._attempt(turn, ended, error or (_HUNG_UP if self._hung_up else "")))

@@ -276,12 +276,13 @@ class Store:
             return []
         return [reading.death_of(run, self.database.rows(reading.LIFE_SQL, run["id"]))]
 
-    def raw_exchanges(self, run: str) -> list[RawExchange]:
-        """Return what passed a run's proxy beside the Messages API, in its order."""
+    def raw_exchanges(self, run: str, *, path: str = "") -> list[RawExchange]:
+        """Return what passed a run's proxy beside the Messages API (with this in its path), in its order."""
         row = self._row(run)
         if self.database.row("SELECT 1 FROM sqlite_master WHERE name = 'raw_exchange'") is None:
             return []  # a file of version 1, open for reading
-        rows = self.database.rows("SELECT * FROM raw_exchange WHERE run = ? ORDER BY id", row["id"])
+        sql = "SELECT * FROM raw_exchange WHERE run = ? AND instr(path, ?) ORDER BY id"
+        rows = self.database.rows(sql, row["id"], path)
         with checked(f"the raw exchanges of {row['name']}"):
             return [reading.raw_exchange_of(row) for row in rows]
 

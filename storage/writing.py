@@ -246,14 +246,25 @@ class RunWriter:
             update(connection, "turn", row, values | ({"model": model} if model else {}))
             subject.append(row)
 
-    def raw_exchange(self, exchange: RawExchange) -> None:
-        """Store what passed a proxy and is no exchange with the Messages API."""
+    def raw_exchange(self, exchange: RawExchange, *, again: bool = False) -> None:
+        """Store what passed a proxy and is no exchange with the Messages API; `again`: unless it is stored already."""
+        if again and self._has_raw(exchange):
+            return
         with self._event("raw", exchange.ended or exchange.started) as (connection, subject):
             values = {name: getattr(exchange, name) for name in _RAW_COLUMNS} | {"run": self._run}
             for name in ("request_headers", "response_headers"):
                 values[name] = dump_json(dict(values[name]))
             times = instant_columns("started", exchange.started) | instant_columns("ended", exchange.ended)
             subject.append(insert(connection, "raw_exchange", values | times))
+
+    def _has_raw(self, exchange: RawExchange) -> bool:
+        sql = (
+            "SELECT 1 FROM raw_exchange WHERE run = ? AND method = ? AND path = ?"
+            " AND started_boot = ? AND started_mono = ? AND started_wall = ?"
+        )
+        began = exchange.started
+        at = (began.boot_id, began.monotonic_ns, began.wall_ns)
+        return self._database.row(sql, self._run, exchange.method, exchange.path, *at) is not None
 
     # --- what other layers wrote ---
 

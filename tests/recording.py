@@ -37,6 +37,11 @@ def image(shade: int, size: tuple[int, int] = (64, 48)) -> JSON:
     return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
 
 
+def shade_of(call_id: str) -> int:
+    """Return the grey of the picture in the result of a call `NAME-NUMBER`."""
+    return int(call_id.rpartition("-")[2]) % 256
+
+
 def request(*messages: JSON, tools: list[JSON] | None = None, **more: Any) -> JSON:
     given = [CLASSIC] if tools is None else tools
     return {"model": "claude-x", "max_tokens": 100, "tools": given, "messages": list(messages), **more}

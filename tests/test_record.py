@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from footage.recorder.secrets import REMOVED
 from footage.recorder.tee import AHEAD
 from footage.storage import open_store
 from footage.storage.rows import task_id_of
@@ -154,6 +155,32 @@ def test_what_two_layers_see_is_recorded_once(tmp_path: Path, service: Service, 
     if script is ATTACHED:
         assert all(step.started and step.ended for step in seen.steps)
         assert seen.run.tags == ("inside",)
+
+
+TYPING = """
+    import footage
+    from footage.trajectory import Action
+
+    with footage.record(secrets={secrets}) as run, run.step(Action("type", {{"text": "open sesame"}})):
+        pass
+"""
+
+
+def test_a_secret_named_for_the_command_is_kept_out_by_the_layer_inside_it(tmp_path: Path, service: Service) -> None:
+    script = textwrap.dedent(TYPING.format(secrets=[]))
+    more, options = {"LOGIN": "open sesame"}, ("--secret", "LOGIN")
+    done, seen = recorded(tmp_path, service, sys.executable, "-c", script, more=more, options=options)
+    assert [step.action.arguments["text"] for step in seen.steps] == [REMOVED], done.stderr
+    assert "--secret" not in done.stderr
+
+
+def test_of_a_secret_named_only_inside_a_command_it_is_said_that_the_proxy_does_not_know_it(
+    tmp_path: Path, service: Service
+) -> None:
+    script = textwrap.dedent(TYPING.format(secrets=["open sesame"]))
+    done, seen = recorded(tmp_path, service, sys.executable, "-c", script)
+    assert [step.action.arguments["text"] for step in seen.steps] == [REMOVED]
+    assert "footage record --secret" in done.stderr
 
 
 def test_a_client_that_goes_around_the_proxy_is_recorded_in_the_same_run(tmp_path: Path, service: Service) -> None:

@@ -22,9 +22,9 @@ from anthropic import Anthropic
 from footage.errors import StoreError
 from footage.recorder.scribe import DIED
 from footage.recorder.tee import AHEAD
-from footage.storage import open_store, verify_store
-from footage.trajectory import JSON, Gap, Turn
-from recording import result, said, user
+from footage.storage import Store, open_store, verify_store
+from footage.trajectory import JSON, FrameRole, Gap, Step, Turn
+from recording import result, said, shade_of, user
 from service import Service, asked, click, text
 from test_record import FOOTAGE, TESTS, environment
 
@@ -155,14 +155,23 @@ def check(under_way: Recorded, status: str) -> tuple[list[Turn], list[Gap]]:
         while run.status == "recording" and time.monotonic() < deadline:  # who was left behind is about to end it
             time.sleep(0.05)
             run = opened.run(run.id)
-        stored = [step.call_id for step in opened.steps(run.id)]
+        steps = opened.steps(run.id)
+        stored = [step.call_id for step in steps]
+        results = {step.call_id: (step.result_text, shades(opened, step)) for step in steps}
         assert verify_store(opened).ok
         assert run.status == status
         turns, gaps = opened.turns(run.id), [gap for gap in opened.gaps(run.id) if gap.reason != AHEAD]
     assert set(acknowledged(under_way.learned)) <= set(stored)
     assert len(set(stored)) == len(stored)
+    for call in acknowledged(Path(f"{under_way.learned}.told")):
+        assert results[call] == (f"Did {call}.", [shade_of(call)])
     assert len({turn.conversation for turn in turns}) == 1
     return turns, gaps
+
+
+def shades(store: Store, step: Step) -> list[int]:
+    """Return the greys of the pictures in a call's result."""
+    return [int(store.pixels(frame.picture)[0, 0, 0]) for frame in step.frames.get(FrameRole.OBSERVED, ())]
 
 
 def statuses(path: Path) -> list[str]:

@@ -142,6 +142,19 @@ def test_screens_around_the_calls_of_another_process(tmp_path: Path) -> None:
     assert (seen.shade(1, FrameRole.BEFORE), seen.shade(1, FrameRole.AFTER)) == ([], [3])
 
 
+def test_a_call_that_is_told_of_again_is_looked_at_once(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    tape.run.turn(request(user("Add two numbers")), reply(call("a", action="left_click", coordinate=[1, 2])))
+    time.sleep(0.25)
+    machine.shade = 2
+    for tell in (screens.asked, screens.asked, screens.told, screens.told):  # a recorder that died, and the next
+        tell([0], Instant.now().monotonic_ns)
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, FrameRole.BEFORE), seen.shade(0, FrameRole.AFTER), seen.gaps) == ([1], [2], [])
+
+
 def until_changed(desktop: Desktop) -> None:
     """Wait for a change, and until the sampler has had time to see it."""
     before, deadline = desktop.screenshot(), time.monotonic() + 10

@@ -17,10 +17,10 @@ import pytest
 from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.secrets import REMOVED, Secrets, secrets_of_environment
-from footage.recorder.session import record
+from footage.recorder.session import record, resume
 from footage.recorder.upstream import Upstream
 from footage.storage import open_store
-from footage.trajectory import JSON, Action, InputEvent, Performed
+from footage.trajectory import JSON, Action, InputEvent, Performed, StepStatus
 from recording import Recorded, Tape, call, reply, request, result, said, user
 from service import Service, asked, click, text
 
@@ -144,6 +144,22 @@ def test_a_typed_secret_is_not_spelled_out_by_the_input_events(tmp_path: Path) -
         ("a", REMOVED, True),
         ("", "harmless", False),
     ]
+
+
+def test_a_typed_secret_is_not_spelled_out_where_another_layer_stored_the_step(tmp_path: Path) -> None:
+    tape = Tape(tmp_path, secrets=["open sesame"])
+    tape.run.turn(request(user("Log in")), reply(call("a", action="type", text="open sesame")))
+    other = resume(tape.run.id, store=tape.path, layer="in process", secrets=["open sesame"], joined=True)
+    entry = other.steps.claim(Action("type", {"text": "open sesame"}))
+    other.steps.finish(entry, StepStatus.EXECUTED, delivered=[InputEvent("key_down", (c,)) for c in "open sesame"])
+    other.end()
+    seen = tape.read()
+    assert [(s.call_id, s.status, s.delivered) for s in seen.steps] == [("a", "executed", None)]
+
+
+def test_variables_that_are_named_as_secrets_are_kept_out_by_their_values() -> None:
+    found = secrets_of_environment({"FOOTAGE_SECRETS": "LOGIN,GONE", "LOGIN": "open sesame", "OTHER": "open door"})
+    assert found.clean("open sesame, open door") == f"{REMOVED}, open door"
 
 
 def test_what_the_agent_gets_is_never_changed(tmp_path: Path) -> None:

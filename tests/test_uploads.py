@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from footage.recorder.uploads import Uploads
-from footage.trajectory import FrameRole
+from footage.trajectory import FrameRole, Instant, RawExchange
 from recording import png, result, said, user
 from service import Answer, Service, asked, click, text
 from test_proxy import FIRST, Taped
@@ -20,6 +20,11 @@ TYPE = "multipart/form-data; boundary=B"
 def form(picture: bytes) -> bytes:
     purpose = b'--B\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n'
     return purpose + HEAD + picture + b"\r\n--B--\r\n"
+
+
+def uploaded(content_type: str, body: bytes, reply: bytes) -> RawExchange:
+    headers = {"Content-Type": content_type}
+    return RawExchange("POST", "/v1/files", 200, Instant.now(), request_headers=headers, request=body, response=reply)
 
 
 def by_id(name: str) -> dict[str, object]:
@@ -46,9 +51,9 @@ def test_a_screenshot_by_file_id_is_what_the_model_observed(tmp_path: Path) -> N
 def test_the_newest_pictures_are_kept() -> None:
     first, second = png(1), png(2)
     uploads = Uploads(limit=max(len(first), len(second)) + 1)
-    uploads.learn(TYPE, form(first), b'{"id": "one"}')
+    uploads.learn(uploaded(TYPE, form(first), b'{"id": "one"}'))
     assert uploads.image_bytes(by_id("one")) == first
-    uploads.learn(TYPE, form(second), b'{"id": "two"}')
+    uploads.learn(uploaded(TYPE, form(second), b'{"id": "two"}'))
     assert (uploads.image_bytes(by_id("one")), uploads.image_bytes(by_id("two"))) == (None, second)
 
 
@@ -67,5 +72,5 @@ def test_the_newest_pictures_are_kept() -> None:
 )
 def test_what_is_no_upload_of_a_picture_changes_nothing(content_type: str, request_body: bytes, reply: bytes) -> None:
     uploads = Uploads()
-    uploads.learn(content_type, request_body, reply)
+    uploads.learn(uploaded(content_type, request_body, reply))
     assert uploads.image_bytes(by_id("x")) is None

@@ -136,6 +136,7 @@ def command(
             store=os.path.realpath(path),
             proxy=supervisor.url,
             machine=started.environment if started else {},
+            secrets=secrets,
         )
         environment |= stand_in_key() if stand_in else {}
         try:
