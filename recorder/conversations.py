@@ -8,20 +8,32 @@ from the first on. Pruned pictures, moved cache marks and compaction do not brea
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from footage.recorder.actions import TOOLSET, tool_version
 from footage.recorder.blocks import content_of, objects, tool_results
-from footage.recorder.images import picture_size
-from footage.recorder.uploads import Uploads
+from footage.storage.messages import is_as_stored
 from footage.trajectory import JSON, Space
 
-__all__ = ["Conversations", "Talk", "full_print", "label_of", "task_of", "text_print"]
+__all__ = ["Conversations", "Left", "Talk", "full_print", "label_of", "task_of", "text_print"]
 
 _LABEL_LENGTH = 60
 _TASK_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The last exchange of a conversation, as a recorder that ended left it."""
+
+    request: JSON
+    """As it is stored."""
+    turn: int
+    attempts: int
+    """The number of the last one."""
+    failed: bool
+    """Whether that did not bring the reply to the agent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,9 +57,27 @@ class Talk:
     """Screen size that the computer tool was declared with."""
     image: tuple[int, int] | None = None
     """Size of the last picture the model was sent."""
+    left: Left | None = None
+    """Of an earlier recorder, until a request is seen."""
 
-    def learn(self, body: JSON, zooms: Container[str], uploads: Uploads) -> None:
-        """Take note of the tools and of the newest picture of the whole screen; `zooms` are calls that show a part."""
+    def asks_again(self, body: JSON, fingerprint: int, *, retry: bool) -> bool:
+        """
+        Tell whether a request is another attempt at the last one, whose reply did not reach the agent.
+
+        `retry`: the agent says so. What an earlier recorder left is compared once, and let go.
+        """
+        left, self.left = self.left, None
+        if left is None or not (left.failed or retry) or not is_as_stored(left.request, body):
+            return self.outcome == "failed" and self.request == fingerprint
+        self.turn, self.attempts = left.turn, left.attempts
+        return True
+
+    def learn(self, body: JSON, zooms: Container[str], size_of: Callable[[JSON], tuple[int, int] | None]) -> None:
+        """
+        Take note of the tools and of the newest picture of the whole screen.
+
+        `zooms` are calls that show a part; `size_of` returns an image block's (width, height).
+        """
         tools = objects(body.get("tools"))
         if tools:
             self.version = tool_version(tools)
@@ -56,9 +86,7 @@ class Talk:
             if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
                 self.declared = (width, height)
         for message in reversed(objects(body.get("messages"))):
-            blocks = _images(content_of(message), zooms)
-            image = next((data for block in blocks if (data := uploads.image_bytes(block))), None)
-            size = picture_size(image) if image else None
+            size = next((size for block in _images(content_of(message), zooms) if (size := size_of(block))), None)
             if size:
                 self.image = size
                 return
@@ -121,10 +149,9 @@ class Conversations:
         self._talks.append(talk)
         return talk
 
-    @property
-    def newest(self) -> Talk:
-        """The one that was added last."""
-        return self._talks[-1]
+    def numbered(self, number: int) -> Talk | None:
+        """Return the conversation that is stored under this number."""
+        return next((talk for talk in self._talks if talk.number == number), None)
 
     def __len__(self) -> int:
         return len(self._talks)

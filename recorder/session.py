@@ -27,7 +27,7 @@ from footage.recorder.joining import PROXY, is_proxied, run_to_join
 from footage.recorder.pictures import PictureQueue, QueuedFrame
 from footage.recorder.secrets import Secrets, secrets_of_environment
 from footage.recorder.steps import StepBook, StepEntry
-from footage.recorder.uploads import UPLOADED_TO
+from footage.recorder.takeover import take_up
 from footage.recorder.watch import WatchedMachine
 from footage.recorder.wire import Exchange, Wire
 from footage.storage import RunWriter, Store, open_store
@@ -143,21 +143,6 @@ def resume(
     if not joined:
         recording.guard.attempt("the run so far", lambda: take_up(recording, used))
     return recording
-
-
-def take_up(recording: Recording, store: Store) -> None:
-    """Have a recording go on from how far its run's conversations and steps have come in the store."""
-    turns, steps = store.turns(recording.id), store.steps(recording.id)
-    recording.steps.resume(steps)
-    for exchange in store.raw_exchanges(recording.id, path=UPLOADED_TO):
-        recording.wire.results.uploads.learn(exchange)
-    conversation_of = {turn.number: turn.conversation for turn in turns}
-    calls = [(conversation_of.get(step.turn or 0, 0), step.call_id) for step in steps]
-    for number in sorted(set(conversation_of.values())):
-        own = [turn for turn in turns if turn.conversation == number]
-        request = next((found for turn in reversed(own) if (found := store.request(turn.id)) is not None), {})
-        replies = [turn.response_id for turn in own if turn.response_id]
-        recording.wire.resume(number, request, replies, [call for talk, call in calls if talk == number and call])
 
 
 def _tag(store: Store, tag: str, writer: RunWriter) -> None:

@@ -9,7 +9,7 @@ from email.message import Message
 from typing import Any
 
 from footage.recorder.images import image_bytes, picture_size
-from footage.trajectory import RawExchange
+from footage.trajectory import JSON, RawExchange
 
 __all__ = ["UPLOADED_TO", "Uploads"]
 
@@ -55,6 +55,11 @@ class Uploads:
             with self._lock:
                 return self._pictures.get(str(source.get("file_id")))
         return image_bytes(block)
+
+    def size_of(self, block: JSON) -> tuple[int, int] | None:
+        """Return (width, height) of an image block's picture; None where it is not known."""
+        image = self.image_bytes(block)
+        return picture_size(image) if image else None
 
 
 def _parts(content_type: str, body: bytes) -> list[bytes]:

@@ -25,6 +25,7 @@ from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.stream import EventReader, MessageBuilder
 from footage.recorder.worker import Done, Worker
 from footage.storage import RunWriter
+from footage.storage.writing import BegunTurn
 from footage.trajectory import JSON, Action, Instant
 
 __all__ = ["Exchange", "Wire", "is_for_take"]
@@ -86,7 +87,7 @@ class Wire:
             exchange.opened = self.requests.do(lambda: exchange.open(body, retry=retry), delay=_SENDING)
         return exchange
 
-    def adopt(self, conversation: int, messages: Sequence[JSON]) -> None:
+    def adopt(self, conversation: int, messages: Sequence[JSON]) -> Talk:
         """
         Go on in a conversation of this run that somebody else recorded up to `messages`.
 
@@ -95,21 +96,7 @@ class Wire:
         with self.lock:
             talk = self.conversations.begin(conversation)
             talk.prints, talk.outcome = [text_print(message) for message in messages], "failed"
-
-    def resume(self, conversation: int, request: JSON, replies: Sequence[str], calls: Sequence[str]) -> None:
-        """
-        Go on in a conversation that an earlier recorder of this run has recorded.
-
-        `request` is its last one, `replies` and `calls` are the ids of all that it is known by.
-        """
-        with self.lock:
-            self.adopt(conversation, objects(request.get("messages")))
-            talk = self.conversations.newest
-            talk.learn(request, (), self.results.uploads)
-            for each in replies:
-                self.conversations.replied(talk, each)
-            for each in calls:
-                self.conversations.asked(talk, each)
+            return talk
 
     def begin(self, exchange: Exchange, body: JSON, *, retry: bool) -> None:
         """Find where a request belongs, record the results in it, and begin its turn. For `Exchange.open`."""
@@ -118,37 +105,40 @@ class Wire:
             fingerprint = full_print(body)
             if retry:
                 self.conversations.retried(fingerprint)
-            talk = self.conversations.find(body) or self._new_talk(body)
-            retried = talk.outcome == "failed" and talk.request == fingerprint
+            begun = self._begun(exchange) if exchange.again else None
+            talk = self.conversations.numbered(begun.conversation) if begun else None
+            talk = talk or self.conversations.find(body) or self._new_talk(body)
+            retried = begun is None and talk.asks_again(body, fingerprint, retry=retry)
             talk.prints = talk.prints if retried else self._prints(talk, body)
             talk.request, talk.outcome = fingerprint, ""
-            talk.learn(body, self.conversations.zooms, self.results.uploads)
-            messages = objects(body.get("messages"))
-            for block in tool_results(messages):
-                self.results.take(block, exchange.started)
-            if exchange.again:
-                for block in tool_results(messages[-1:]):
-                    self.results.take(block, exchange.started, again=True)
+            talk.learn(body, self.conversations.zooms, self.results.uploads.size_of)
+            self._take_results(exchange, objects(body.get("messages")))
             if retried:
                 talk.attempts += 1
                 self.steps.abandon(talk.turn, _CUT)
+            elif begun is not None:
+                talk.number, talk.turn, talk.attempts = begun.conversation, begun.turn, begun.attempt
+                exchange.stored = begun.ended
+                if not begun.has_request:
+                    self._store_request(exchange, begun.turn, begun.conversation, body)
             else:
                 talk.attempts = 0
                 # Where others record too, they may know this turn already: its reply will tell.
-                talk.turn = None if self.guard.shared else self._turn(exchange, talk, body)
+                talk.turn = None if self.guard.shared else self.new_turn(exchange, talk, body)
             exchange.talk, exchange.turn, exchange.number = talk, talk.turn, talk.attempts
             exchange.request = body if talk.turn is None else None
 
-    def _turn(self, exchange: Exchange, talk: Talk, body: JSON) -> int | None:
-        """Return the turn that was begun for this exchange by a recorder that died, or a new one."""
-        started = exchange.started
-        known = self.guard.write("a turn", lambda w: w.turn_begun_at(started)) if exchange.again else None
-        if known is None:
-            return self.new_turn(exchange, talk, body)
-        talk.number, exchange.stored = known.conversation, known.ended
-        if not known.has_request:
-            self._store_request(exchange, known.turn, known.conversation, body)
-        return known.turn
+    def _begun(self, exchange: Exchange) -> BegunTurn | None:
+        """Return the turn of an exchange of which a recorder that died stored something."""
+        return self.guard.write("a turn", lambda w: w.turn_begun_at(exchange.started))
+
+    def _take_results(self, exchange: Exchange, messages: list[JSON]) -> None:
+        """Record what the model is told of its calls."""
+        for block in tool_results(messages):
+            self.results.take(block, exchange.started)
+        if exchange.again:
+            for block in tool_results(messages[-1:]):
+                self.results.take(block, exchange.started, again=True)
 
     def _prints(self, talk: Talk, body: JSON) -> list[int]:
         """Return fingerprints of all messages so far; a thread's request brings only the new ones."""

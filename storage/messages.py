@@ -20,7 +20,7 @@ from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.writing import PictureWriter
 from footage.trajectory import JSON
 
-__all__ = ["PictureTaker", "changed_pictures", "pictures_in", "put_back", "renumbered"]
+__all__ = ["PictureTaker", "changed_pictures", "is_as_stored", "pictures_in", "put_back", "renumbered"]
 
 _MARK = "footage"
 
@@ -113,6 +113,26 @@ def renumbered(value: Any, numbers: Mapping[int, int]) -> Any:
         return {**source, "picture": numbers[source["picture"]]}
 
     return _replaced(value, renumber)
+
+
+def is_as_stored(stored: Any, sent: Any) -> bool:
+    """Tell whether a stored request's part is the same as one with its pictures in it, byte for byte."""
+
+    def named(source: JSON) -> JSON:
+        literal = source.get("literal")
+        return literal if isinstance(literal, dict) else {key: item for key, item in source.items() if key != "picture"}
+
+    def hashed(source: JSON) -> JSON:
+        data = source.get("data")
+        if source.get("type") != "base64" or not isinstance(data, str):
+            return source
+        try:
+            digest = hashlib.sha256(base64.b64decode(data, validate=True)).hexdigest()
+        except (binascii.Error, ValueError):
+            return source
+        return {"type": _MARK, "sha256": digest, **{k: v for k, v in source.items() if k not in {"type", "data"}}}
+
+    return bool(_replaced(stored, named) == _replaced(sent, hashed))
 
 
 def put_back(value: Any, reader: PictureReader) -> Any:

@@ -58,7 +58,10 @@ class BegunTurn:
 
     turn: int
     conversation: int
+    attempt: int
+    """The attempt in it that began then."""
     ended: bool
+    """Whether that attempt has an end."""
     has_request: bool
 
 
@@ -278,14 +281,18 @@ class RunWriter:
         return (int(row[0]), int(row[1])) if row else None
 
     def turn_begun_at(self, started: Instant) -> BegunTurn | None:
-        """Return the turn of this run that began at this very instant, as far as it is stored."""
+        """Return the turn of this run that began at this very instant, or an attempt in it, as far as it is stored."""
         sql = (
-            "SELECT number, conversation, ended_mono IS NOT NULL,"
+            "SELECT turn.number, turn.conversation, coalesce(attempt.number, 0),"
+            " attempt.id IS NOT NULL OR turn.ended_mono IS NOT NULL,"
             " EXISTS (SELECT 1 FROM request WHERE request.turn = turn.id)"
-            " FROM turn WHERE run = ? AND started_boot = ? AND started_mono = ? AND started_wall = ?"
+            " FROM turn LEFT JOIN attempt ON attempt.turn = turn.id AND"
+            " (attempt.started_boot, attempt.started_mono, attempt.started_wall) = (?2, ?3, ?4)"
+            " WHERE turn.run = ?1 AND (attempt.id IS NOT NULL"
+            " OR (turn.started_boot, turn.started_mono, turn.started_wall) = (?2, ?3, ?4))"
         )
         row = self._database.row(sql, self._run, started.boot_id, started.monotonic_ns, started.wall_ns)
-        return None if row is None else BegunTurn(int(row[0]), int(row[1]), bool(row[2]), bool(row[3]))
+        return None if row is None else BegunTurn(int(row[0]), int(row[1]), int(row[2]), bool(row[3]), bool(row[4]))
 
     def others_ask(self) -> bool:
         """Tell whether a turn of another layer waits for its reply at this moment."""

@@ -7,12 +7,13 @@ The first one here ends as a killed one does: what it has stored stays, and noth
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from footage.recorder.actions import TOOLSET
 from footage.recorder.copies import Passing
 from footage.recorder.lanes import Lanes
 from footage.recorder.pictures import PictureQueue, QueuedFrame
@@ -32,10 +33,10 @@ def passing(path: str = "/v1/messages") -> Passing:
     return Passing("one", "anthropic", "POST", path, [], Instant.now())
 
 
-def tell(tee: Tee, body: bytes, answer: bytes) -> None:
+def tell(tee: Tee, body: bytes, answer: bytes, status: int = 200) -> None:
     tee.sent(body)
     tee.asked()
-    tee.answered(200, [("content-type", "application/json")])
+    tee.answered(status, [("content-type", "application/json")])
     tee.pass_by(answer)
     tee.end()
 
@@ -47,9 +48,9 @@ def dumped(body: JSON) -> bytes:
 class Succession:
     """A run whose recorder dies, and whose next one is told again what nobody had confirmed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, machine: JSON | None = None) -> None:
         self.path = folder / "footage.db"
-        self.recording = record("a task", store=self.path, layer="proxy")
+        self.recording = record("a task", store=self.path, machine=machine, layer="proxy")
         self.run = self.recording.id
         self.lanes = self._lanes()
 
@@ -58,10 +59,15 @@ class Succession:
         lanes.add(self.recording, "one")
         return lanes
 
-    def exchange(self, asked: JSON, answer: JSON, *, began: Passing | None = None, again: bool = False) -> Passing:
-        began = began or passing()
-        tell(self.lanes.tee(replace(began, again=again)), dumped(asked), dumped(answer))
-        return began
+    def exchange(self, asked: JSON, answer: JSON, status: int = 200) -> Callable[[], None]:
+        """Tell of an exchange; what is returned tells of it again."""
+        began = passing()
+
+        def tell_of(passed: Passing) -> None:
+            tell(self.lanes.tee(passed), dumped(asked), dumped(answer), status)
+
+        tell_of(began)
+        return lambda: tell_of(replace(began, again=True))
 
     def die(self) -> None:
         """Let the recorder go as if it had been killed, and another one take its place."""
@@ -87,9 +93,9 @@ def running(tmp_path: Path) -> Iterator[Succession]:
 
 
 def test_a_reply_that_is_told_again_still_gets_the_result_of_its_call(running: Succession) -> None:
-    began = running.exchange(ASKED, reply(CLICK))
+    again = running.exchange(ASKED, reply(CLICK))
     running.die()
-    running.exchange(ASKED, reply(CLICK), began=began, again=True)
+    again()
     running.exchange(TOLD, reply(text("Done."), message_id="msg_2"))
     seen = running.read()
     assert [(step.call_id, step.status, step.result_text) for step in seen.steps] == [("a", "executed", "Clicked.")]
@@ -98,11 +104,11 @@ def test_a_reply_that_is_told_again_still_gets_the_result_of_its_call(running: S
 
 
 def test_the_supervisor_is_told_of_a_call_that_its_dead_recorder_may_not_have_told_of(running: Succession) -> None:
-    began = running.exchange(ASKED, reply(CLICK))
+    again = running.exchange(ASKED, reply(CLICK))
     running.die()
     heard: list[int | None] = []
     running.recording.wire.on_calls = lambda entries, _since: heard.extend(entry.index for entry in entries)
-    running.exchange(ASKED, reply(CLICK), began=began, again=True)
+    again()
     running.lanes.close()
     assert heard == [0]
 
@@ -113,9 +119,9 @@ def test_a_picture_that_was_not_stored_with_its_result_is_stored_when_it_is_told
     running.exchange(ASKED, reply(CLICK))
     with monkeypatch.context() as patch:
         patch.setattr(PictureQueue, "put", lambda _queue, _frame: None)  # killed before it came to that
-        began = running.exchange(TOLD, reply(text("Done."), message_id="msg_2"))
+        again = running.exchange(TOLD, reply(text("Done."), message_id="msg_2"))
         running.die()
-    running.exchange(TOLD, reply(text("Done."), message_id="msg_2"), began=began, again=True)
+    again()
     seen = running.read()
     assert [(step.status, step.result_text) for step in seen.steps] == [("executed", "Clicked.")]
     assert seen.shade(0, FrameRole.OBSERVED) == [40]
@@ -134,9 +140,9 @@ def test_of_two_pictures_only_the_one_that_is_missing_is_stored_when_they_are_to
     running.exchange(ASKED, reply(CLICK))
     with monkeypatch.context() as patch:
         patch.setattr(PictureQueue, "put", some)
-        began = running.exchange(told, reply(text("Done."), message_id="msg_2"))
+        again = running.exchange(told, reply(text("Done."), message_id="msg_2"))
         running.die()
-    running.exchange(told, reply(text("Done."), message_id="msg_2"), began=began, again=True)
+    again()
     assert running.read().shade(0, FrameRole.OBSERVED) == [40, 80]
 
 
@@ -146,8 +152,8 @@ def test_what_is_told_again_and_is_all_there_changes_nothing(running: Succession
     other = passing("/v1/files")
     tell(running.lanes.tee(other), b"what", b'{"id": "file_1"}')
     running.die()
-    running.exchange(ASKED, reply(CLICK), began=first, again=True)
-    running.exchange(TOLD, reply(text("Done."), message_id="msg_2"), began=second, again=True)
+    first()
+    second()
     tell(running.lanes.tee(replace(other, again=True)), b"what", b'{"id": "file_1"}')
     seen = running.read()
     assert [(step.status, step.result_text) for step in seen.steps] == [("executed", "Clicked.")]
@@ -194,3 +200,89 @@ def test_a_picture_by_the_id_of_a_file_is_known_to_the_next_recorder(running: Su
     by_id = {"type": "image", "source": {"type": "file", "file_id": "file_1"}}
     running.exchange(request(FIRST, said(CLICK), user([result("a", by_id)])), reply(text("Done."), message_id="msg_2"))
     assert running.read().shade(0, FrameRole.OBSERVED) == [90]
+
+
+BUSY = {"type": "error", "error": {"type": "overloaded_error", "message": "Busy"}}
+
+
+@pytest.mark.parametrize("unconfirmed", [0, 1, 2])
+def test_attempts_before_and_after_are_those_of_one_turn(running: Succession, unconfirmed: int) -> None:
+    attempts = [running.exchange(ASKED, BUSY, 529), running.exchange(ASKED, BUSY, 500)]
+    running.die()
+    for again in attempts[len(attempts) - unconfirmed :]:
+        again()
+    running.exchange(ASKED, reply(CLICK))
+    running.exchange(TOLD, reply(text("Done."), message_id="msg_2"))
+    seen = running.read()
+    assert [[(each.number, each.status) for each in turn.attempts] for turn in seen.turns] == [
+        [(0, 529), (1, 500), (2, 200)],
+        [(0, 200)],
+    ]
+    assert [step.result_text for step in seen.steps] == ["Clicked."]
+
+
+def test_an_attempt_that_succeeded_and_is_told_again_changes_nothing(running: Succession) -> None:
+    running.exchange(ASKED, BUSY, 529)
+    again = running.exchange(ASKED, reply(CLICK))
+    running.die()
+    again()
+    running.exchange(TOLD, reply(text("Done."), message_id="msg_2"))
+    seen = running.read()
+    assert [[each.status for each in turn.attempts] for turn in seen.turns] == [[529, 200], [200]]
+    assert [(step.turn, step.result_text) for step in seen.steps] == [(0, "Clicked.")]
+
+
+def test_a_call_without_a_place_takes_the_pointers_from_before(running: Succession) -> None:
+    running.exchange(ASKED, reply(CLICK))
+    running.die()
+    running.exchange(TOLD, reply(call("b", action="left_click"), message_id="msg_2"))
+    assert running.read().steps[1].action.point == (1, 2)
+
+
+def test_a_zoomed_picture_from_before_is_no_space_for_coordinates(tmp_path: Path) -> None:
+    running = Succession(tmp_path, {"driver": "x", "protocol": 1, "screen": [128, 96]})
+    zoom = {"type": "tool_use", "id": "z", "name": "zoom", "input": {"region": [0, 0, 32, 24]}}
+    click = {"type": "tool_use", "id": "c", "name": "left_click", "input": {"coordinate": [40, 30]}}
+    tools = [{"type": TOOLSET, "name": "computer"}]
+    begin = user([text("Look"), image(1, (64, 48))])
+    zoomed = [begin, said(zoom), user([result("z", image(2, (100, 75)))])]
+    running.exchange(request(begin, tools=tools), reply(zoom))
+    running.exchange(request(*zoomed, tools=tools), reply(click, message_id="msg_2"))
+    running.die()
+    more = [said(click), user([result("c", text("Clicked."))])]
+    running.exchange(request(*zoomed, *more, tools=tools), reply({**click, "id": "d"}, message_id="msg_3"))
+    assert [step.action.point for step in running.read().steps[1:]] == [(81, 61)] * 2
+
+
+def test_the_picture_that_the_model_saw_before_is_the_space_of_what_it_asks_next(tmp_path: Path) -> None:
+    running = Succession(tmp_path, {"driver": "x", "protocol": 1, "screen": [128, 96]})
+    thread, tools = {"type": "start"}, [{"type": TOOLSET, "name": "computer"}]
+    click = {"type": "tool_use", "id": "c", "name": "left_click", "input": {"coordinate": [40, 30]}}
+    begin = user([text("Look"), image(1, (64, 48))])
+    running.exchange(request(begin, tools=tools, thread=thread), reply(click))
+    running.die()
+    onward = {"type": "continue", "previous_message_id": "msg_1"}
+    told = user([result("c", text("Clicked."))])
+    running.exchange(request(told, tools=tools, thread=onward), reply({**click, "id": "d"}, message_id="msg_2"))
+    seen = running.read()
+    assert [step.action.point for step in seen.steps] == [(81, 61)] * 2
+    assert len(seen.labels) == 1
+
+
+def test_an_agent_that_asks_again_since_a_reply_did_not_reach_it_makes_another_attempt(running: Succession) -> None:
+    running.exchange(ASKED, reply(CLICK))
+    running.die()
+    again = replace(passing(), headers=[("x-stainless-retry-count", "1")])
+    tell(running.lanes.tee(again), dumped(ASKED), dumped(reply(call("b", action="left_click", coordinate=[3, 4]))))
+    seen = running.read()
+    assert [[each.status for each in turn.attempts] for turn in seen.turns] == [[200, 200]]
+    assert [(step.call_id, step.status) for step in seen.steps] == [("a", "not_executed"), ("b", "intended")]
+
+
+def test_another_picture_with_the_same_words_is_another_request(running: Succession) -> None:
+    running.exchange(request(user([text("Look"), image(1)])), BUSY, 529)
+    running.die()
+    running.exchange(request(user([text("Look"), image(2)])), reply(CLICK))
+    seen = running.read()
+    assert [turn.status for turn in seen.turns] == ["errored", "completed"]
+    assert len(seen.labels) == 1

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from footage.recorder.session import take_up
+from footage.recorder.takeover import take_up
 from footage.recorder.upstream import Upstream
 from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable
 from footage.replay.fork import copy_turns, play_before

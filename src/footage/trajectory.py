@@ -252,6 +252,11 @@ class Action:
         return self.is_computer and self.name in {"screenshot", "zoom", "wait", "cursor_position"}
 
     @property
+    def shows_part(self) -> bool:
+        """Whether what it shows is a part of the screen only."""
+        return self.is_computer and self.name == "zoom"
+
+    @property
     def point(self) -> tuple[int, int] | None:
         """Where the action lands, in screen pixels: given, else tracked; None where it has none, or a wrong one."""
         given = self.arguments.get("coordinate")

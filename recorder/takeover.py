@@ -1,0 +1,61 @@
+"""How a recorder goes on where another one of the same run ended: from what the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from footage.errors import StoreCorrupt
+from footage.recorder.blocks import objects
+from footage.recorder.conversations import Left
+from footage.recorder.uploads import UPLOADED_TO
+from footage.storage import Store
+from footage.trajectory import JSON, Step, Turn
+
+if TYPE_CHECKING:
+    from footage.recorder.session import Recording
+
+__all__ = ["take_up"]
+
+
+def take_up(recording: Recording, store: Store) -> None:
+    """Have a recording go on from how far its run's conversations and steps have come in the store."""
+    turns, steps = store.turns(recording.id), store.steps(recording.id)
+    recording.steps.resume(steps)
+    for exchange in store.raw_exchanges(recording.id, path=UPLOADED_TO):
+        recording.wire.results.uploads.learn(exchange)
+    for step in steps:
+        recording.wire.pointer.follow(step.action)
+    conversation_of = {turn.number: turn.conversation for turn in turns}
+    for number in sorted(set(conversation_of.values())):
+        own = [turn for turn in turns if turn.conversation == number]
+        called = [step for step in steps if step.call_id and conversation_of.get(step.turn or 0, 0) == number]
+        _take_up_conversation(recording, store, own, called)
+
+
+def _take_up_conversation(recording: Recording, store: Store, turns: Sequence[Turn], called: Sequence[Step]) -> None:
+    wire, last = recording.wire, turns[-1]
+    asked = ((turn, found) for turn in reversed(turns) if (found := store.request(turn.id)) is not None)
+    turn, request = next(asked, (last, {}))
+    with wire.lock:
+        talk = wire.adopt(last.conversation, objects(request.get("messages")))
+        for step in called:
+            wire.conversations.asked(talk, step.call_id, zoom=step.action.shows_part)
+        for each in turns:
+            wire.conversations.replied(talk, each.response_id)
+        talk.learn(request, wire.conversations.zooms, lambda block: _size_of(recording, store, block))
+        if turn is last and last.attempts:
+            failed = bool(last.attempts[-1].error)
+            talk.left = Left(request, last.number, last.attempts[-1].number, failed)
+
+
+def _size_of(recording: Recording, store: Store, block: JSON) -> tuple[int, int] | None:
+    """Return the (width, height) of the picture in an image block of a stored request; None where it is not known."""
+    source = block.get("source")
+    if not isinstance(source, dict) or not isinstance(source.get("picture"), int):
+        return recording.wire.results.uploads.size_of(block)
+    try:
+        height, width = store.pixels(source["picture"]).shape[:2]
+    except StoreCorrupt:
+        return None
+    return width, height
