@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,14 @@ def take_up(recording: Recording, store: Store) -> None:
         recording.wire.results.uploads.learn(exchange)
     for step in steps:
         recording.wire.pointer.follow(step.action)
-    conversation_of = {turn.number: turn.conversation for turn in turns}
-    for number in sorted(set(conversation_of.values())):
-        own = [turn for turn in turns if turn.conversation == number]
-        called = [step for step in steps if step.call_id and conversation_of.get(step.turn or 0, 0) == number]
-        _take_up_conversation(recording, store, own, called)
+    called = defaultdict[int | None, list[Step]](list)
+    for step in steps:
+        called[step.turn].append(step)
+    conversations = defaultdict[int, list[Turn]](list)
+    for turn in turns:
+        conversations[turn.conversation].append(turn)
+    for _, own in sorted(conversations.items()):
+        _take_up_conversation(recording, store, own, [step for turn in own for step in called[turn.number]])
 
 
 def _take_up_conversation(recording: Recording, store: Store, turns: Sequence[Turn], called: Sequence[Step]) -> None:
@@ -40,7 +44,8 @@ def _take_up_conversation(recording: Recording, store: Store, turns: Sequence[Tu
     with wire.lock:
         talk = wire.adopt(last.conversation, objects(request.get("messages")))
         for step in called:
-            wire.conversations.asked(talk, step.call_id, zoom=step.action.shows_part)
+            if step.call_id:
+                wire.conversations.asked(talk, step.call_id, zoom=step.action.shows_part)
         for each in turns:
             wire.conversations.replied(talk, each.response_id)
         talk.learn(request, wire.conversations.zooms, lambda block: _size_of(recording, store, block))
