@@ -158,7 +158,7 @@ class MessageTee:
 
     def ahead(self) -> None:
         """Mark a gap."""
-        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(AHEAD)))
+        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(AHEAD, lost=0)))
 
     def end(self, error: str = "") -> None:
         """Record the reply, or why there is none."""

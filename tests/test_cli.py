@@ -287,6 +287,23 @@ def test_the_sample_is_there_without_a_store(capsys: Capture) -> None:
     assert sample_path().with_name("sample.db-shm").exists() is False
 
 
+def test_gaps_of_one_reason_are_told_once(capsys: Capture, tmp_path: Path) -> None:
+    with open_store(tmp_path / "gaps.db") as opened:
+        writer = opened.begin_run(kind=RunKind.RECORDED, task="Look")
+        for _ in range(3):
+            writer.gap("let go before it was stored", lost=0)
+        for lost in (2, 3):
+            writer.gap("the store was full", lost=lost)
+        writer.gap("the screen was gone")
+        writer.end()
+    assert call(capsys, "show", "--store", tmp_path / "gaps.db").out.splitlines()[-3:] == [
+        "3 gaps: let go before it was stored (nothing was lost)",
+        "2 gaps: the store was full (5 events)",
+        "gap: the screen was gone",
+    ]
+    assert "3 gaps in run" in call(capsys, "verify", "--store", tmp_path / "gaps.db").out
+
+
 def test_recorded_text_cannot_steer_the_terminal(capsys: Capture, tmp_path: Path) -> None:
     hostile = "\x1b]0;owned\x07\x1b[31mred\u202ekcab [bold]no markup[/bold]\r\x9b2J"
     with open_store(tmp_path / "hostile.db") as opened:

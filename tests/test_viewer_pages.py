@@ -242,6 +242,17 @@ def test_gaps_notes_and_failures_are_in_sight(client: FlaskClient, sample: Sampl
     assert "No screen was recorded around this step." in text
 
 
+def test_gaps_of_one_reason_are_told_once(client: FlaskClient, sample: Sample) -> None:
+    writer = sample.store.begin_run(task="Look")
+    for _ in range(3):
+        writer.gap("let go before it was stored", lost=0)
+    writer.gap("the store was full", lost=2)
+    writer.end()
+    text = words(get(client, f"/runs/{writer.run_id}"))
+    assert "At risk, not lost, 3 times: let go before it was stored" in text
+    assert "Missing: the store was full (2 lost)" in text
+
+
 def test_commands_name_run_step_machine_and_store(client: FlaskClient, sample: Sample) -> None:
     page = get(client, f"/runs/{sample.careful}/steps/3")
     store = f"--store {sample.store.path}"

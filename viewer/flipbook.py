@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from footage.errors import UsageError
 from footage.storage import Store
-from footage.trajectory import Frame, FrameRole, Gap, Note, Run, Step, Turn, Verdict
+from footage.trajectory import Frame, FrameRole, Gap, Note, Run, Step, Turn, Verdict, gaps_by_reason
 from footage.viewer.formats import action_line
 from footage.viewer.overlay import draw
 
@@ -83,9 +83,9 @@ class Book:
         return self._store.notes(self.run.id)
 
     @property
-    def whole_run_gaps(self) -> list[Gap]:
-        """Gaps that belong to no step."""
-        return [gap for gap in self.gaps if gap.step is None]
+    def whole_run_gaps(self) -> list[tuple[Gap, int]]:
+        """Gaps that belong to no step, those of the same reason as one, and how many they are."""
+        return gaps_by_reason(gap for gap in self.gaps if gap.step is None)
 
     @property
     def whole_run_notes(self) -> list[Note]:

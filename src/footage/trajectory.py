@@ -12,8 +12,8 @@ a picture are a numpy array of shape (height, width, 3), dtype uint8, RGB.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -508,7 +508,20 @@ class Gap:
     step: int | None = None
     at: Instant | None = None
     lost: int | None = None
-    """How many events, where that is known."""
+    """How many events, where that is known; 0 where none is, but might have been."""
+
+
+def gaps_by_reason(gaps: Iterable[Gap]) -> list[tuple[Gap, int]]:
+    """Return one gap for each reason, with all that was lost, and how many it stands for; several have no step."""
+    found: dict[str, list[Gap]] = {}
+    for gap in gaps:
+        found.setdefault(gap.reason, []).append(gap)
+    return [(same[0] if len(same) == 1 else _joined(same), len(same)) for same in found.values()]
+
+
+def _joined(gaps: Sequence[Gap]) -> Gap:
+    known = [gap.lost for gap in gaps if gap.lost is not None]
+    return replace(gaps[0], step=None, lost=sum(known) if known else None)
 
 
 @dataclass(frozen=True, slots=True)

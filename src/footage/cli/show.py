@@ -16,7 +16,7 @@ from footage.cli.options import json_option, sample_option, store_option, with_e
 from footage.cli.terminal import (
     console,
     described,
-    gap_text,
+    gap_texts,
     labelled,
     place,
     plain_table,
@@ -56,7 +56,7 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
             return
         steps, turns = opened.steps(found.id), opened.turns(found.id)
         failures = [labelled(f"turn {turn.number}", why) for turn in turns if (why := _failure(turn))]
-        remarks = [gap_text(gap) for gap in opened.gaps(found.id)] + [_note(note) for note in opened.notes(found.id)]
+        remarks = gap_texts(opened.gaps(found.id)) + [_note(note) for note in opened.notes(found.id)]
     out = console()
     out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]))
     out.print()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from footage.cli.text import clean, counted, shortened
-from footage.trajectory import Action, Divergence, Gap, Verdict
+from footage.trajectory import Action, Divergence, Gap, Verdict, gaps_by_reason
 
 __all__ = [
     "action_text",
@@ -31,7 +30,7 @@ __all__ = [
     "counting",
     "described",
     "divergence_text",
-    "gap_text",
+    "gap_texts",
     "labelled",
     "place",
     "plain_table",
@@ -108,18 +107,20 @@ def styled(word: str) -> Text:
     return Text(clean(word), style=_STYLES.get(word, ""))
 
 
-def gap_text(gap: Gap) -> Text:
-    """Return what is missing, and where: `gap at step 3: the store was full (2 events)`."""
-    where = "gap" if gap.step is None else f"gap at step {gap.step}"
-    return labelled(where, gap.reason if gap.lost is None else f"{gap.reason} ({counted(gap.lost, 'event')})")
+def gap_texts(gaps: Sequence[Gap]) -> list[Text]:
+    """Return what is missing, each reason once: `gap at step 3: the store was full (2 events)`, `47 gaps: …`."""
+    texts = []
+    for gap, times in gaps_by_reason(gaps):
+        where = counted(times, "gap") if times > 1 else "gap" if gap.step is None else f"gap at step {gap.step}"
+        lost = "" if gap.lost is None else f" ({counted(gap.lost, 'event')})" if gap.lost else " (nothing was lost)"
+        texts.append(labelled(where, gap.reason + lost))
+    return texts
 
 
 def print_gaps(gaps: Sequence[Gap], *, error: bool = False) -> None:
-    """Print what is missing in a run that was just made: the same reason once, with how often it came."""
-    for reason, times in Counter(gap.reason for gap in gaps).items():
-        first = next(gap for gap in gaps if gap.reason == reason)
-        told = gap_text(first) if times == 1 else labelled(counted(times, "gap"), reason)
-        console(error=error).print(told, style="yellow")
+    """Print what is missing in a run that was just made."""
+    for text in gap_texts(gaps):
+        console(error=error).print(text, style="yellow")
 
 
 def labelled(label: str, text: str) -> Text:

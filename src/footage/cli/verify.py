@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from footage.cli.opening import open_for, print_json
@@ -49,9 +50,9 @@ def _print(report: VerifyReport) -> None:
     out = console()
     for bad in report.bad:
         out.print(clean(f"✗ {bad.kind} {bad.id}: {bad.why}"), style="red")
-    for gap in report.gaps:
-        where = "" if gap["step"] is None else f", step {gap['step']}"
-        out.print(clean(f"gap in run {gap['run']}{where}: {gap['reason']}"), style="yellow")
+    for (run, step, reason), times in Counter((gap["run"], gap["step"], gap["reason"]) for gap in report.gaps).items():
+        where = "" if step is None else f", step {step}"
+        out.print(clean(f"{'gap' if times == 1 else f'{times} gaps'} in run {run}{where}: {reason}"), style="yellow")
     said = f"{counted(report.pictures, 'picture')} and {counted(report.requests, 'request')} checked"
     out.print(f"ok: {said}" if report.ok else f"damaged: {said}", style="green" if report.ok else "red")
     if not report.ok:
