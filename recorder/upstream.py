@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import select
 import socket
 import ssl
 import urllib.request
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from footage.errors import UsageError
@@ -37,14 +39,40 @@ _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
+class _Lines:
+    """The lines of a reply's head. Remembers an end that came too soon, which `http.client` takes for the last line."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+        self.cut = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._file.readline(limit)
+        self.cut = self.cut or not line.endswith(b"\n")
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class _Reply(http.client.HTTPResponse):
-    """A reply; what the service says before it (103 Early Hints …) is passed over."""
+    """A reply whose head is whole; what the service says before it (103 Early Hints …) is passed over."""
 
     def begin(self) -> None:
-        super().begin()
+        self._begin_whole()
         while 100 <= self.status < 200 and self.status != http.client.SWITCHING_PROTOCOLS:
             self.headers = self.msg = None  # type: ignore[assignment] # as before the first: so it begins again
+            self._begin_whole()
+
+    def _begin_whole(self) -> None:
+        file = self.fp
+        self.fp = lines = _Lines(file)  # type: ignore[assignment] # all of a file that is used here
+        try:
             super().begin()
+        finally:
+            self.fp = file
+        if lines.cut:
+            raise http.client.RemoteDisconnected("The service hung up in the middle of its headers")
 
 
 class Upstream:

@@ -179,6 +179,22 @@ def test_an_answer_is_the_same_with_the_proxy_and_without(service: Scripted, rel
     assert not relayed.run.guard.lost
 
 
+CUT = [
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n",
+    b"HTTP/1.1 200 OK\r\ncontent-length: 12\r\ncontent-ty",
+    b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n",
+]
+
+
+@pytest.mark.parametrize("service", [(each, True) for each in CUT], indirect=True)
+def test_a_reply_that_breaks_off_in_its_headers_is_none(relayed: Relayed) -> None:
+    with pytest.raises(http.client.RemoteDisconnected):
+        got(relayed.address, "POST", "/v1/messages", json.dumps(asked(user("Add two numbers"))).encode())
+    (turn,) = relayed.read().turns
+    assert (turn.status, turn.attempts[0].status) == ("errored", None)
+    assert "in the middle of its headers" in turn.attempts[0].error
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("service", [sized(b"0123456789", b"allow: GET")], indirect=True)
 def test_every_method_passes(service: Scripted, relayed: Relayed, method: str) -> None:
