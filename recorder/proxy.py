@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Proxy", "address_of", "listen"]
 
 _log = logging.getLogger("footage")
+_END_SECONDS = 2.0
+"""How long those who pass a reply on get to see that it is waited for no longer."""
 _PATH = re.compile(
     r"(?:/run/(?P<run>[\w.-]{1,80})(?=[/?]|$))?(?:/via/(?P<via>\w{1,40})(?=[/?]|$))?(?P<rest>.*)", re.DOTALL
 )
@@ -69,7 +71,8 @@ class Proxy:
     def __init__(self, services: Mapping[str, Upstream], tees: Tees, *, listener: socket.socket | None = None) -> None:
         self._services = dict(services)
         self._tees = tees
-        self._under_way = 0
+        self._under_way: set[Relay] = set()
+        self.closed = False
         self._idle = threading.Condition()
         handler = type("_Relay", (Relay,), {"proxy": self})
         self._listener = listener or listen()
@@ -93,7 +96,7 @@ class Proxy:
     @property
     def under_way(self) -> int:
         """How many requests are not answered to their end yet."""
-        return self._under_way
+        return len(self._under_way)
 
     # --- for the relays ---
 
@@ -108,15 +111,15 @@ class Proxy:
         return self._services[service], rest, self._tees.tee(passing)
 
     @contextlib.contextmanager
-    def busy(self) -> Iterator[None]:
-        """Count a request as under way."""
+    def busy(self, relay: Relay) -> Iterator[None]:
+        """Count a relay's request as under way."""
         with self._idle:
-            self._under_way += 1
+            self._under_way.add(relay)
         try:
             yield
         finally:
             with self._idle:
-                self._under_way -= 1
+                self._under_way.remove(relay)
                 self._idle.notify_all()
 
     # --- the end ---
@@ -124,14 +127,22 @@ class Proxy:
     def drain(self, seconds: float) -> bool:
         """Wait until every reply that is under way has come to its end; False where that took too long."""
         with self._idle:
-            return self._idle.wait_for(lambda: self._under_way == 0, timeout=seconds)
+            return self._idle.wait_for(lambda: not self._under_way, timeout=seconds)
 
     def close(self) -> None:
-        """Stop serving. Safe to call twice."""
+        """Stop serving; replies that are still under way are waited for no longer. Safe to call twice."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+        self.closed = True
+        with self._idle:
+            for relay in self._under_way:
+                relay.give_up()
+        if not self.drain(_END_SECONDS):
+            with self._idle:
+                for relay in self._under_way:
+                    relay.forget()
 
     def __enter__(self) -> Self:
         return self

@@ -7,8 +7,10 @@ shows as a connection that ends. When the agent is gone in the middle of a reply
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from footage.recorder.proxy import Proxy
     from footage.recorder.tee import Tee
 
-__all__ = ["HOLD_SECONDS", "Relay"]
+__all__ = ["ENDED", "HOLD_SECONDS", "Relay"]
 
 HOLD_SECONDS = 0.05
 """How long the piece that completes a tool call is held back at most, until the call is stored."""
@@ -30,6 +32,8 @@ _REQUEST_PIECE = 262144
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "host.docker.internal"})
 _NO_BODY = frozenset({204, 304})
 _log = logging.getLogger("footage")
+
+ENDED = "The recording ended before the reply did."
 
 _Broken = (OSError, http.client.HTTPException)
 
@@ -45,12 +49,24 @@ class Relay(BaseHTTPRequestHandler):
         """Begin a connection."""
         super().setup()
         self._connections: dict[str, http.client.HTTPConnection] = {}
+        self._tee: Tee | None = None
 
     def finish(self) -> None:
         """End it, and those to the services that were opened for it."""
         for connection in self._connections.values():
             connection.close()
         super().finish()
+
+    def give_up(self) -> None:
+        """End the wait for a reply that is under way, from another thread."""
+        for connection in tuple(self._connections.values()):
+            with contextlib.suppress(OSError, AttributeError):  # it has just ended by itself
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Tell, from another thread, that the exchange under way is over: nothing ends the wait for the service."""
+        if self._tee is not None:
+            self._tee.end(ENDED)
 
     def log_message(self, *_: object) -> None:
         """Say nothing: paths may hold keys, and agents hang up as they please."""
@@ -62,10 +78,10 @@ class Relay(BaseHTTPRequestHandler):
         if not all(length.isdecimal() for length in self._lengths) or len(self._lengths) > 1:
             self.send_error(400, "The length of the request is none.")
             return
-        with self.proxy.busy():
-            upstream, path, tee = self.proxy.route(self.command, self.path, self.headers.items())
+        with self.proxy.busy(self):
+            upstream, path, self._tee = self.proxy.route(self.command, self.path, self.headers.items())
             try:
-                self._exchange(upstream, path, tee)
+                self._exchange(upstream, path, self._tee)
             finally:
                 if self.close_connection:
                     self._forget(upstream)
@@ -101,10 +117,17 @@ class Relay(BaseHTTPRequestHandler):
 
     def _gave_up(self, upstream: Upstream, tee: Tee, error: Exception) -> None:
         """End the connection without a reply, which is what the agent would see of a service that is not there."""
-        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        said = ENDED if self.proxy.closed else f"{type(error).__name__}: {error}".removesuffix(": ")
         _log.warning("%s gave no reply (%s).", upstream.url, said)
         tee.end(said)
         self.close_connection = True
+
+    def _cut(self, error: Exception | None = None) -> str:
+        """Return why a reply broke off."""
+        if self.proxy.closed:
+            return ENDED
+        known = f" ({type(error).__name__}: {error})" if isinstance(error, OSError) else ""
+        return f"The reply was cut off before its end{known}."
 
     # --- to the service ---
 
@@ -197,10 +220,12 @@ class Relay(BaseHTTPRequestHandler):
             try:
                 piece = response.read1(_PIECE)
             except _Broken as problem:
-                error = f"{type(problem).__name__}: {problem}"
+                error = self._cut(problem)
                 break
             if not piece:
-                error = "The reply was cut off before its end." if length is not None and response.length else ""
+                until_closed = length is None and not response.chunked
+                cut = self.proxy.closed if until_closed else length is not None and response.length
+                error = self._cut() if cut else ""
                 break
             stored = tee.pass_by(piece)
             if stored is not None and not stored.wait(HOLD_SECONDS):

@@ -167,7 +167,7 @@ class MessageTee:
         exchange, status, whole = self._exchange, self._status, bytes(self._whole)
         error = error or self._unread
         if self._events and not self._unread:
-            self._worker.do(exchange.close)
+            self._worker.do(lambda: exchange.close(error))
         elif error:
             self._worker.do(lambda: exchange.fail(error, status or None))
         else:

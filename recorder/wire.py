@@ -290,10 +290,14 @@ class Exchange:
         """Record that no response came, or that it broke off."""
         self._wire.guard.attempt("a failed attempt", lambda: self._fail(error, status or self._status))
 
-    def close(self) -> None:
-        """Record the end of a streamed response; one that has not come to its end was cut. Safe to call twice."""
+    def close(self, error: str = "") -> None:
+        """
+        Record the end of a streamed response; one that has not come to its end was cut, and `error` may say why.
+
+        Safe to call twice.
+        """
         if not self._closed:
-            self._wire.guard.attempt("a reply", self._finish_stream)
+            self._wire.guard.attempt("a reply", lambda: self._finish_stream(error))
 
     # --- inside the guard ---
 
@@ -311,9 +315,9 @@ class Exchange:
         complete = (self._builder.add(event) for event in self._reader.feed(chunk))
         return [block for block in complete if block is not None and is_for_take(block)]
 
-    def _finish_stream(self) -> None:
+    def _finish_stream(self, why: str) -> None:
         builder = self._builder
-        error = "" if builder.finished else _CUT
+        error = "" if builder.finished else why or _CUT
         if builder.error is not None:
             error = _error_text({"error": builder.error})
         self._end(builder.message, builder.content(), "streaming" if error else "completed", error)

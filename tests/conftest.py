@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from footage.storage import Store, open_store
 
 # Tests that run side by side find the width of a terminal here that there is not: nothing is to be wrapped for it.
 os.environ.pop("COLUMNS", None)
+# A shell that puts tests into the background has Ctrl-C ignored, and what they start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -312,3 +312,27 @@ def test_another_commands_json_option_is_not_ours(capsys: Capture, tmp_path: Pat
     said = call(capsys, "record", "--store", tmp_path, "--", "true", "--json")
     assert said.code == 2
     assert said.err.startswith("footage: error: ")
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from footage.cli import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_program_is_being_loaded_ends_it_without_a_word() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_a_program_that_loads_the_command_line_keeps_its_own_ctrl_c() -> None:
+    script = "import footage.cli, signal; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from footage.recorder.relay import ENDED
 from footage.recorder.secrets import REMOVED
 from footage.recorder.tee import AHEAD
 from footage.storage import open_store
@@ -23,6 +24,7 @@ from footage.storage.rows import task_id_of
 from footage.trajectory import StepStatus
 from recording import Recorded, Tape, reply, result, said, user
 from service import Service, asked, click, text
+from test_relay import Scripted
 
 TESTS = Path(__file__).parent
 FOOTAGE = [sys.executable, "-c", "import sys; from footage.cli import main; sys.exit(main())"]
@@ -263,6 +265,32 @@ def test_signals_reach_the_command(tmp_path: Path, service: Service, number: sig
 def test_a_command_that_a_signal_ended_is_told_as_shells_do(tmp_path: Path, service: Service) -> None:
     done, seen = recorded(tmp_path, service, "sh", "-c", "kill -TERM $$")
     assert (done.returncode, seen.run.status) == (143, "interrupted")
+
+
+GIVING_UP = """
+    import contextlib, json, os, urllib.request
+
+    with contextlib.suppress(TimeoutError):
+        urllib.request.urlopen(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages", b"{}", timeout=0.2)
+"""
+
+
+def test_ctrl_c_ends_the_wait_for_a_reply_that_does_not_come(tmp_path: Path) -> None:
+    path = tmp_path / "footage.db"
+    argv = [*FOOTAGE, "record", "--store", str(path), "--", sys.executable, "-c", textwrap.dedent(GIVING_UP)]
+    with Scripted(b"") as silent:
+        more = {"ANTHROPIC_BASE_URL": silent.url, "PYTHONPATH": PATHS}
+        recorder = subprocess.Popen(argv, env=os.environ | more, stderr=subprocess.PIPE, text=True)
+        assert recorder.stderr is not None
+        assert "waiting for a reply" in recorder.stderr.readline()
+        recorder.send_signal(signal.SIGINT)
+        _, said = recorder.communicate(timeout=60)
+    assert recorder.returncode == 0, said
+    with open_store(path) as store:
+        (run,) = store.runs()
+        (turn,) = store.turns(run.id)
+        assert (run.status, [attempt.error for attempt in turn.attempts]) == ("completed", [ENDED])
+        assert not store.gaps(run.id)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from footage.recorder import proxy
 from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
+from footage.recorder.relay import ENDED
 from footage.recorder.session import record
 from footage.recorder.upstream import HOP_BY_HOP, Upstream
 from recording import Recorded, reply, user
@@ -86,9 +88,9 @@ class Got:
     body: bytes
 
 
-def got(base: str, method: str, path: str, body: bytes | None = None) -> Got:
+def got(base: str, method: str, path: str, body: bytes | None = None, *, timeout: float = 10) -> Got:
     parts = urlsplit(base)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
     with closing(connection):
         connection.request(method, parts.path + path, body)
         response = connection.getresponse()
@@ -193,6 +195,42 @@ def test_a_reply_that_breaks_off_in_its_headers_is_none(relayed: Relayed) -> Non
     (turn,) = relayed.read().turns
     assert (turn.status, turn.attempts[0].status) == ("errored", None)
     assert "in the middle of its headers" in turn.attempts[0].error
+
+
+HALF = sized(MESSAGE, b"content-type: application/json")[:-20]
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n%s\r\n"
+
+
+@pytest.mark.parametrize(
+    "service",
+    [b"", HALF, STREAM % b"transfer-encoding: chunked\r\n" + b"3\r\n:a\n\r\n", STREAM % b"" + b":a\n\n"],
+    ids=["nothing", "half", "chunks", "to the end"],
+    indirect=True,
+)
+def test_a_reply_that_is_under_way_at_the_end_is_told_as_cut_then(service: Scripted, relayed: Relayed) -> None:
+    with pytest.raises(TimeoutError):
+        got(relayed.address, "POST", "/v1/messages", json.dumps(asked(user("Add"))).encode(), timeout=0.5)
+    assert service.heads
+    relayed.proxy.close()
+    (turn,) = relayed.read().turns
+    assert [attempt.error for attempt in turn.attempts] == [ENDED]
+    assert turn.status != "completed"
+
+
+def test_a_service_that_cannot_be_reached_is_not_waited_for_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = threading.Event()
+    monkeypatch.setattr(proxy, "_END_SECONDS", 0.05)
+    monkeypatch.setattr(Upstream, "connect", lambda _: reached.wait(30))
+    with Scripted(b"") as service:
+        relayed = Relayed(tmp_path, service)
+        with pytest.raises(TimeoutError):
+            got(relayed.address, "POST", "/v1/messages", json.dumps(asked(user("Add"))).encode(), timeout=0.5)
+        relayed.proxy.close()
+        (turn,) = relayed.read().turns
+        reached.set()
+    assert [attempt.error for attempt in turn.attempts] == [ENDED]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])

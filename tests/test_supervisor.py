@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from footage.recorder import supervisor
+from footage.recorder.relay import ENDED
 from footage.recorder.scribe import LATE, UNCONFIRMED
 from footage.recorder.supervisor import Supervisor
 from footage.recorder.tee import AHEAD
@@ -26,6 +27,7 @@ from footage.storage import open_store, verify_store
 from footage.trajectory import RunStatus
 from recording import user
 from service import Service, asked, click, text
+from test_relay import Scripted
 
 
 def successor(running: Supervisor, name: str, before: int) -> int:
@@ -118,6 +120,21 @@ def test_a_process_that_has_only_just_begun_is_not_taken_for_one_that_waits_for_
         assert running.drain(0.01)
         waking.join()
         running.end(RunStatus.COMPLETED)
+
+
+def test_a_reply_that_does_not_come_is_not_waited_for_at_the_end(tmp_path: Path) -> None:
+    with Scripted(b"") as silent:
+        running = Supervisor({"anthropic": Upstream(silent.url)}, tmp_path / "footage.db", {"task": "x"})
+        body = json.dumps(asked(user("Add two numbers"))).encode()
+        with pytest.raises(TimeoutError):
+            urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body, timeout=0.5)
+        assert not running.drain(0.01)
+        running.end(RunStatus.COMPLETED)
+    with open_store(tmp_path / "footage.db") as store:
+        (run,) = store.runs()
+        (turn,) = store.turns(run.id)
+        assert (turn.status, [attempt.error for attempt in turn.attempts]) == ("errored", [ENDED])
+        assert (run.status, store.gaps(run.id)) == ("completed", [])
 
 
 def filled(disk: Path) -> Path:
