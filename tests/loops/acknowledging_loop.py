@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-import httpx2
 from anthropic import Anthropic, APIConnectionError
 
 from footage.trajectory import JSON
 from recording import image, result, said, shade_of, user
+from sdk_http import http
 from service import asked, text
 
 
@@ -49,7 +49,7 @@ def main(learned: str, pid: str, retries: int) -> None:
         while not Path(f"{learned}.stop").exists():
             try:
                 reply = ask(client, messages, file)
-            except (APIConnectionError, httpx2.HTTPError):
+            except (APIConnectionError, http.HTTPError):
                 if not retries:
                     raise
                 retries -= 1
