@@ -150,7 +150,8 @@ class Scribe:
             self._late.join()
         self._lanes.close()
         for run in self._runs:
-            run.guard.write("the task", lambda w: w.describe_missing(task=self._name))
+            name = run.guard.secrets.clean(self._name)
+            run.guard.write("the task", lambda w: w.describe_missing(task=name))  # noqa: B023 - called at once
             run.end(status, error=error)
 
 

@@ -20,12 +20,15 @@ from urllib.parse import quote, quote_plus
 from footage.recorder.joining import SECRETS
 from footage.trajectory import JSON
 
-__all__ = ["REMOVED", "Secrets", "secrets_of_environment"]
+__all__ = ["REMOVED", "SHORTEST_NAMED", "Secrets", "secrets_of_environment"]
 
 REMOVED = "[secret removed]"
 """What stands in the place of a secret."""
 
-_SHORTEST_NAMED = 4
+SHORTEST_NAMED = 4
+"""Characters of the shortest value that can be kept out: shorter ones are parts of ordinary words."""
+_SHORTEST_NUMBER = 1000
+"""Of as many digits as the shortest value that can be named."""
 _SHORTEST_FOUND = 8
 """Shorter values from the environment are no keys: scrubbing them would only spoil the recording."""
 
@@ -89,7 +92,7 @@ class Secrets:
         where it cannot be an ordinary word: eight characters with letters and digits, or sixteen.
         """
         value = value.strip()
-        if not (len(value) >= _SHORTEST_NAMED if named else _is_key(value)):
+        if not (len(value) >= SHORTEST_NAMED if named else _is_key(value)):
             return
         with self._lock:
             if value in self._forms:
@@ -135,9 +138,11 @@ class Secrets:
         return text
 
     def clean_json(self, value: Any) -> Any:
-        """Return a JSON value without secrets, keys of objects included; the very same object if it has none."""
+        """Return a JSON value without secrets, keys and numbers included; the very same object if it has none."""
         if isinstance(value, str):
             return self.clean(value)
+        if isinstance(value, int | float) and abs(value) >= _SHORTEST_NUMBER:
+            return value if self.clean(repr(value)) == repr(value) else REMOVED
         if isinstance(value, list):
             items = [self.clean_json(item) for item in value]
             return items if any(a is not b for a, b in zip(items, value, strict=True)) else value

@@ -25,7 +25,7 @@ from footage.recorder.guard import Guard
 from footage.recorder.heartbeat import Heartbeat
 from footage.recorder.joining import PROXY, is_proxied, run_to_join
 from footage.recorder.pictures import PictureQueue, QueuedFrame
-from footage.recorder.secrets import Secrets, secrets_of_environment
+from footage.recorder.secrets import SHORTEST_NAMED, Secrets, secrets_of_environment
 from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.takeover import take_up
 from footage.recorder.watch import WatchedMachine
@@ -89,12 +89,15 @@ def record(
     joined: RunWriter | None = None
     kept_out = secrets_of_environment()
     only_here = [secret for secret in secrets if kept_out.clean(secret) == secret]
+    if any(0 < len(secret.strip()) < SHORTEST_NAMED for secret in secrets):
+        _log.warning("A secret of less than %d characters cannot be kept out: it is not.", SHORTEST_NAMED)
     for secret in secrets:
         kept_out.add(secret)
     try:
         used = store if isinstance(store, Store) else open_store(store)
         owned = None if isinstance(store, Store) else used
-        task = kept_out.clean(task)
+        task, task_id, model = kept_out.clean(task), task_id and kept_out.clean(task_id), kept_out.clean(model)
+        specification = kept_out.clean_json(specification)
         joined = _joined(used, layer) if join else None
         writer = joined or used.begin_run(task=task, task_id=task_id, model=model, machine=specification, layer=layer)
     except (StoreError, OSError) as error:
@@ -113,7 +116,7 @@ def record(
         )
     if used is not None:
         for tag in tags:
-            recording.guard.write("a tag", partial(_tag, used, tag))
+            recording.guard.write("a tag", partial(_tag, used, kept_out.clean(tag)))
     return recording
 
 
@@ -223,7 +226,8 @@ class Recording:
         self._screen = _screen_of(specification) or self._screen
         if specification != self._machine:
             self._machine = specification
-            self.guard.write("the machine", lambda w: w.describe(machine=specification))
+            known = self.guard.secrets.clean_json(specification)
+            self.guard.write("the machine", lambda w: w.describe(machine=known))
         watched = WatchedMachine(machine, self.guard, self.steps, self.pictures, quiet=quiet, limit=limit)
         self._watched.append(watched)
         return watched
@@ -281,6 +285,7 @@ class Recording:
         index = step.index if isinstance(step, RecordedStep) else step
         roles = [] if index is None else [(index, FrameRole(role))]
         found = _pixels(picture)
+        display = self.guard.secrets.clean(display)
         self.pictures.put(QueuedFrame(found, captured or Instant.now(), roles, display, screen))
 
     def gap(self, reason: str, *, step: int | None = None, lost: int | None = None) -> None:
@@ -290,7 +295,8 @@ class Recording:
     def outcome(self, value: str, source: OutcomeSource | str = OutcomeSource.SELF, note: str = "") -> None:
         """Record an opinion on the task: `success`, `failure` or a number as text."""
         said = OutcomeSource(source)
-        self.guard.write("an outcome", lambda w: w.outcome(value, said, self.guard.secrets.clean(note)))
+        clean = self.guard.secrets.clean
+        self.guard.write("an outcome", lambda w: w.outcome(clean(value), said, clean(note)))
 
     # --- the end ---
 

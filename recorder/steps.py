@@ -91,9 +91,9 @@ class StepBook:
     def _without_secrets(self, action: Action) -> Action:
         """Return the action as it may be stored; the very same object if it has no secrets."""
         clean = self._guard.secrets.clean_json
-        arguments, raw = clean(action.arguments), clean(action.raw)
-        clear = arguments is action.arguments and raw is action.raw
-        return action if clear else replace(action, arguments=arguments, raw=raw)
+        kept = {name: clean(getattr(action, name)) for name in ("arguments", "raw", "name", "namespace")}
+        clear = all(value is getattr(action, name) for name, value in kept.items())
+        return action if clear else replace(action, **kept)
 
     def claim(self, action: Action, call_id: str | None = None) -> StepEntry:
         """
@@ -102,6 +102,7 @@ class StepBook:
         By call id: its first action not yet performed, an equal one first. Else the first intended step with an equal
         action. Else a new, scripted step.
         """
+        call_id = call_id and self._guard.secrets.clean(call_id)
         with self._lock:
             found = self._free(action, call_id)
             if not found and self._guard.shared:
@@ -165,7 +166,7 @@ class StepBook:
 
     def of_call(self, call_id: str) -> list[StepEntry]:
         """Return the steps of a call ([] if it is not known)."""
-        return self._calls.get(call_id, [])
+        return self._calls.get(self._guard.secrets.clean(call_id), [])
 
     def abandon(self, turn: int | None, why: str) -> None:
         """Say of a turn's steps that nobody performed that nobody will."""

@@ -107,6 +107,7 @@ class MessageTee:
         self._exchange = Exchange(wire, started=passing.started, again=passing.again)
         self._retry = retry
         self._body = bytearray()
+        self._encoded = _decoder(_named(passing.headers).get("content-encoding", ""))
         self._status = 0
         self._events = False
         self._decode: Callable[[bytes], bytes] = bytes
@@ -122,12 +123,12 @@ class MessageTee:
     def asked(self) -> None:
         """Record the request."""
         self._asked = True
-        body, self._body = bytes(self._body), bytearray()
+        body, self._body = self._encoded(bytes(self._body)), bytearray()
         self._worker.do(lambda: self._exchange.open(_request(body), retry=self._retry), size=len(body))
 
     def answered(self, status: int, headers: _Headers) -> None:
         """See how the reply is to be read."""
-        named = {name.lower(): value.lower() for name, value in headers}
+        named = _named(headers)
         self._status = status
         self._events = status < 400 and "event-stream" in named.get("content-type", "")
         encoding = named.get("content-encoding", "")
@@ -234,17 +235,17 @@ class RawTee:
 
     def _record(self, ended: Instant, error: str) -> None:
         secrets = self._guard.secrets
-        named = {name.lower(): value.lower() for name, value in self._reply_headers}
-        plain = _decoder(named.get("content-encoding", ""))(bytes(self._response))
+        plain = _decoder(_named(self._reply_headers).get("content-encoding", ""))(bytes(self._response))
+        asked = _decoder(_named(self._headers).get("content-encoding", ""))(bytes(self._request))
         exchange = RawExchange(
-            method=self._method,
+            method=secrets.clean(self._method),
             path=secrets.clean_path(self._path),
             status=self._status,
             started=self._started,
             ended=ended,
             error=secrets.clean(error),
             request_headers=secrets.clean_headers(self._headers),
-            request=secrets.clean_body(bytes(self._request)),
+            request=secrets.clean_body(asked),
             request_bytes=self._request_bytes,
             response_headers=secrets.clean_headers(self._reply_headers),
             response=secrets.clean_body(plain),
@@ -252,6 +253,10 @@ class RawTee:
         )
         self._uploads.learn(exchange)
         self._guard.write("a raw exchange", lambda w: w.raw_exchange(exchange, again=self._again))
+
+
+def _named(headers: _Headers) -> dict[str, str]:
+    return {name.lower(): value.lower() for name, value in headers}
 
 
 def _parsed(body: bytes) -> object:

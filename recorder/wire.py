@@ -218,7 +218,8 @@ class Wire:
     def _set_model(self, model: str) -> None:
         if model != self.model:
             self.model = model
-            self.guard.write("the model's name", lambda w: w.describe(model=model))
+            named = self.guard.secrets.clean(model)
+            self.guard.write("the model's name", lambda w: w.describe(model=named))
 
 
 class Exchange:
@@ -352,9 +353,9 @@ class Exchange:
                 wire.guard.attempt("a result", functools.partial(wire.results.take, block, self.started))
 
     def _call(self, block: JSON) -> tuple[list[Action], str]:
-        """Return a tool call's actions, and its id."""
+        """Return a tool call's actions, and its id, as results name it in requests that were cleaned."""
         wire, talk = self._wire, self.talk
-        call_id = str(block.get("id") or "")
+        call_id = wire.guard.secrets.clean(str(block.get("id") or ""))
         if "input_partial" in block:
             block = {**block, "input": {"input_partial": block["input_partial"]}}
         with wire.lock:
@@ -422,13 +423,14 @@ class Exchange:
         """Return what stores the reply."""
         clean, usage = self._wire.guard.secrets.clean_json, message.get("usage")
         used = clean(usage) if isinstance(usage, dict) else {}
+        named = {name: clean(str(message.get(name) or "")) for name in ("stop_reason", "id", "model")}
         return lambda w: w.end_turn(
             turn,
             content=clean(content),
-            stop_reason=str(message.get("stop_reason") or ""),
+            stop_reason=named["stop_reason"],
             usage=used,
-            response_id=str(message.get("id") or ""),
-            model=str(message.get("model") or ""),
+            response_id=named["id"],
+            model=named["model"],
             ended=ended,
             status=status,
         )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import logging
 import random
 import string
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from footage.cli.record import named_secrets
+from footage.errors import UsageError
 from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.secrets import REMOVED, Secrets, secrets_of_environment
@@ -21,7 +24,7 @@ from footage.recorder.session import record, resume
 from footage.recorder.upstream import Upstream
 from footage.storage import open_store
 from footage.trajectory import JSON, Action, InputEvent, Performed, StepStatus
-from recording import Recorded, Tape, call, reply, request, result, said, user
+from recording import Recorded, Tape, call, pixels, reply, request, result, said, user
 from service import Service, asked, click, text
 
 _RANDOM = random.Random(7)
@@ -155,6 +158,66 @@ def test_a_typed_secret_is_not_spelled_out_where_another_layer_stored_the_step(t
     other.end()
     seen = tape.read()
     assert [(s.call_id, s.status, s.delivered) for s in seen.steps] == [("a", "executed", None)]
+
+
+def test_no_field_of_a_recording_holds_a_secret(tmp_path: Path) -> None:
+    word, number = "open sesame", 918273645
+
+    def told(what: str) -> str:
+        return f"{what} {word} {what}"
+
+    block = {"type": "tool_use", "id": told("id"), "name": told("tool"), "input": {"pin": number, told("key"): word}}
+    other = {**call(told("other"), action="type", text="x"), "input": {"action": told("act"), "text": number}}
+    message = {**reply(block, other, message_id=told("msg"), stop_reason=told("stop")), "model": told("model")}
+    asked_for = {**request(user([text(told("said")), {"type": told("kind"), "n": number}])), "model": told("wanted")}
+    machine: JSON = {"driver": told("driver"), "screen": [64, 48], "port": number}
+    run = record(
+        told("task"),
+        store=tmp_path / "footage.db",
+        task_id=told("task id"),
+        model=told("model"),
+        tags=[told("tag")],
+        machine=machine,
+        secrets=[word, str(number)],
+    )
+    run.turn(asked_for, message)
+    results = [result(told("id"), text(told("result"))), result(told("other"), text(str(number)), is_error=True)]
+    run.turn({**asked_for, "messages": [*asked_for["messages"], said(block, other), user(results)]}).fail(told("why"))
+    with run.step(told("action"), text=word, number=number, call=told("call")) as step:
+        step.text = told("text")
+    run.frame(pixels(3), display=told("display"))
+    run.gap(told("gap"))
+    run.outcome(told("outcome"), note=told("note"))
+    packed = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    with closing(Lanes()) as lanes, Service([text("Done.")]) as service:
+        lanes.add(run, run.id)
+        with Proxy({"anthropic": Upstream(service.url)}, lanes) as proxy:
+            body = gzip.compress(json.dumps({"pin": number, "word": word}).encode())
+            for path in ("other", "messages"):
+                with suppress(ConnectionError):  # this service does not unpack what it is sent
+                    post(f"{proxy.address(run.id)}/v1/{path}", body, packed)
+            proxy.drain(10)
+    run.end()
+    everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    with open_store(tmp_path / "footage.db") as store:
+        requests = [store.request(turn.id) for turn in store.turns(run.id)]
+        shown = [store.run(run.id), store.turns(run.id), store.steps(run.id), store.raw_exchanges(run.id), requests]
+        read = repr(shown).encode()
+        ends = [step.result_text or step.error for step in store.steps(run.id)]
+    assert word.encode() not in everything + read
+    assert str(number).encode() not in everything + read
+    assert len(requests) == 3
+    assert ends[:2] == [f"result {REMOVED} result", REMOVED]
+
+
+def test_a_value_that_is_too_short_to_be_kept_out_is_refused_or_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record("x", store=tmp_path / "footage.db", secrets=["", "abc"]).end()
+    assert caplog.text.count("cannot be kept out") == 1
+    monkeypatch.setenv("PIN", "123")
+    with pytest.raises(UsageError, match="too short"):
+        named_secrets(["PIN"])
 
 
 def test_variables_that_are_named_as_secrets_are_kept_out_by_their_values() -> None:

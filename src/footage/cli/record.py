@@ -249,10 +249,16 @@ def stand_in_key() -> dict[str, str]:
 
 
 def named_secrets(variables: Sequence[str]) -> list[str]:
-    """Return the values of the variables that --secret names. Raises UsageError for one that is not set."""
+    """Return the values of the variables that --secret names. Raises UsageError for one that is not set, or short."""
     from footage.errors import UsageError
+    from footage.recorder.secrets import SHORTEST_NAMED
 
     for name in variables:
         if not os.environ.get(name):
             raise UsageError(f"--secret {name}: there is no such variable.", hint="Name a variable, not its value.")
+        if len(os.environ[name].strip()) < SHORTEST_NAMED:
+            raise UsageError(
+                f"--secret {name}: its value is too short to be kept out, as a part of ordinary words.",
+                hint=f"It needs {SHORTEST_NAMED} characters or more.",
+            )
     return [os.environ[name] for name in variables]
