@@ -158,8 +158,9 @@ class MessageTee:
         self._worker.do(self._exchange.hang_up)
 
     def ahead(self) -> None:
-        """Mark a gap."""
-        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(AHEAD, lost=0)))
+        """Mark a gap at the call's last step, which is stored by the time that this is done."""
+        exchange = self._exchange
+        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(AHEAD, step=exchange.newest_step, lost=0)))
 
     def end(self, error: str = "") -> None:
         """Record the reply, or why there is none."""

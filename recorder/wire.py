@@ -246,6 +246,8 @@ class Exchange:
         """Whether another layer records this exchange."""
         self.stored = False
         """Whether a recorder of this layer that died had stored all of it."""
+        self.newest_step: int | None = None
+        """Of the calls so far."""
         self._status: int | None = None
         self._reader = EventReader()
         self._builder = MessageBuilder()
@@ -343,6 +345,7 @@ class Exchange:
         calls = [wire.guard.attempt("a call", functools.partial(self._call, b)) for b in new if b.get("type") in _CALLS]
         known = [call for call in calls if call is not None]
         for entries in wire.steps.intend_all(known, turn=self.turn, also=also):
+            self.newest_step = entries[-1].index if entries else self.newest_step
             if self.elsewhere:
                 for entry in entries:
                     entry.answered = True  # the layer that recorded the reply records what comes of it

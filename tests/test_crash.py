@@ -1,7 +1,7 @@
 """
 What a killed, forked, forgotten or out-of-room process leaves behind: everything that was acknowledged, and no harm.
 
-`FOOTAGE_KILLS` says how many processes are killed (12), `FOOTAGE_SOAK` how many seconds eight processes write (2).
+`FOOTAGE_KILLS` says how many processes are killed (20), `FOOTAGE_SOAK` how many seconds eight processes write (2).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from footage.storage.connections import CHECKPOINT_BYTES
 from footage.trajectory import Instant, RunStatus
 from samples import CLICK, noise
 
-KILLS = int(os.environ.get("FOOTAGE_KILLS", "12"))
+KILLS = int(os.environ.get("FOOTAGE_KILLS", "20"))
 SOAK = float(os.environ.get("FOOTAGE_SOAK", "2"))
 
 _context = multiprocessing.get_context("forkserver")

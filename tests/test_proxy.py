@@ -18,13 +18,14 @@ from typing import Any
 import anthropic
 import pytest
 
+from footage.recorder import relay
 from footage.recorder.lanes import Lanes
 from footage.recorder.proxy import Proxy
 from footage.recorder.relay import HOLD_SECONDS
 from footage.recorder.session import Recording, record
 from footage.recorder.tee import AHEAD
 from footage.recorder.upstream import Upstream
-from footage.storage import open_store
+from footage.storage import RunWriter, open_store
 from footage.trajectory import JSON, RawExchange, StepStatus
 from recording import Recorded, result, said, user
 from sdk_http import http
@@ -330,6 +331,26 @@ def test_only_programs_on_this_machine_are_served(tmp_path: Path, headers: dict[
             with error:
                 found = error.code
         assert (found, len(service.requests)) == (status, int(status == 200))
+
+
+def test_a_call_that_was_let_go_before_it_was_stored_is_told_at_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = RunWriter.intend
+
+    def slowly(writer: RunWriter, *arguments: Any, **options: Any) -> int:
+        time.sleep(0.2)
+        return stored(writer, *arguments, **options)
+
+    monkeypatch.setattr(relay, "HOLD_SECONDS", 0.01)
+    monkeypatch.setattr(RunWriter, "intend", slowly)
+    with Service(*CLICKS) as service:
+        tape = Taped(tmp_path, service)
+        with tape.client() as client:
+            client.messages.create(**asked(FIRST))
+        seen = tape.read()
+    assert [(gap.reason, gap.step, gap.lost) for gap in seen.gaps] == [(AHEAD, 0, 0)]
+    assert [step.call_id for step in seen.steps] == ["a"]
 
 
 def test_names_in_the_path_tell_runs_apart(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 Killed at random instants: what an agent has learned of a tool call is in the store, whoever is killed, and it sees none
 of it.
 
-FOOTAGE_KILLS says how often each: by default 20 times those that are started again, in one run; 4 times the others.
+FOOTAGE_KILLS says how often each: by default 20 times, those that are started again in one run.
 FOOTAGE_SEED makes it other instants.
 """
 
@@ -29,7 +29,6 @@ from service import Service, asked, click, text
 from test_record import FOOTAGE, TESTS, environment
 
 KILLS = int(os.environ.get("FOOTAGE_KILLS", "20"))
-ONCE = int(os.environ.get("FOOTAGE_KILLS", "4"))
 SEED = int(os.environ.get("FOOTAGE_SEED", "0"))
 AGENT = TESTS / "loops" / "acknowledging_loop.py"
 ENOUGH = 5
@@ -103,7 +102,7 @@ class Recorded:
         self.recorder.wait(END)
 
 
-@pytest.mark.parametrize("trial", range(ONCE))
+@pytest.mark.parametrize("trial", range(KILLS))
 @pytest.mark.parametrize("victim", ["agent", "footage"])
 def test_no_call_that_the_agent_learned_of_is_lost(tmp_path: Path, victim: str, trial: int) -> None:
     chance = random.Random(f"{victim} {SEED + trial}")

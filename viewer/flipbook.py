@@ -39,6 +39,7 @@ class Tile:
     frame: Frame | None
     line: str
     gaps: tuple[Gap, ...]
+    """Those that something may be missing by."""
     begins_turn: bool
     """Whether a line is drawn before it: turns are told apart where one of them has several steps."""
 
@@ -112,7 +113,7 @@ class Book:
         all_gaps = self.gaps
         previous: Step | None = None
         for step in self.steps:
-            gaps = tuple(gap for gap in all_gaps if gap.step == step.index)
+            gaps = tuple(gap for gap in all_gaps if gap.step == step.index and gap.lost != 0)
             begins = previous is not None and step.turn != previous.turn
             begins = begins and max(per_turn[one.turn] for one in (step, previous or step)) > 1
             tiles.append(Tile(step, _face(step), action_line(step.action, 40), gaps, begins))
