@@ -28,7 +28,7 @@ from footage.trajectory import JSON, Instant, RunStatus
 
 __all__ = ["DIED", "LATE", "UNCONFIRMED", "UNRECORDED", "Scribe", "main"]
 
-DIED = "The process that records was killed, and another took its place: it was told again what was not stored."
+DIED = "The process that records was killed. Another took its place and was told again what was still remembered."
 """The gap that one which takes another's place begins with."""
 LATE = "The store could not be used when the run began: what came before is missing."
 """The gap that a run begins with which could not be stored at first."""
