@@ -117,7 +117,7 @@ def _is_aws(http: httpx2.Response) -> bool:
 def _record_whole(exchange: Exchange, status: int, body: bytes) -> None:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = body.decode("utf-8", "replace")
     exchange.reply(status, said)
 

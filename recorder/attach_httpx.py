@@ -166,7 +166,7 @@ class _Sink:
             return
         try:
             body = json.loads(self._whole)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = self._whole.decode("utf-8", "replace")
         self._exchange.reply(self._status, body)
 

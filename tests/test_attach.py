@@ -300,3 +300,18 @@ def test_the_body_on_the_wire_is_the_agents_own(tmp_path: Path) -> None:
         k: v for k, v in bare.headers.items() if k not in ignored
     }
     assert recorded.headers["accept-encoding"] == "identity"
+
+
+def test_a_reply_nested_too_deep_to_be_read_reaches_the_agent_as_it_would_without(tmp_path: Path) -> None:
+    deep = b"[" * 200_000 + b"]" * 200_000
+    head = {"content-type": "application/json"}
+    carrier = http.Client(transport=http.MockTransport(lambda _: http.Response(200, headers=head, content=deep)))
+    tape = Tape(tmp_path)
+    with anthropic.Anthropic(api_key="k", http_client=carrier, max_retries=0) as plain:
+        raised = []
+        for client in (plain, tape.run.attach(plain)):
+            with pytest.raises((RecursionError, anthropic.AnthropicError)) as caught:
+                client.messages.create(**request(user("x")))
+            raised.append(caught.type)
+    tape.run.end()
+    assert raised[0] is raised[1]

@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import logging
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, 
 
 import footage
 from footage.errors import StoreFull
+from footage.recorder.heartbeat import Heartbeat
 from footage.storage import RunWriter, open_store, verify_store
 from footage.storage.database import Database
 from footage.trajectory import FrameRole, Run, RunStatus, StepStatus
@@ -167,6 +169,8 @@ class Failing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int = 0, count: int = 0) -> None:
         self.asked = 0
         self.failed = 0
+        self.failed_at_end = False
+        """Whether it was the end of the run that could not be stored."""
         self._failing = range(first, first + count)
         self._plain = Database.transaction
         monkeypatch.setattr(Database, "transaction", lambda database, **options: self._counted(database, options))
@@ -176,6 +180,7 @@ class Failing:
         number, self.asked = self.asked, self.asked + 1
         if number in self._failing:
             self.failed += 1
+            self.failed_at_end |= any(call.name == "end" for call in traceback.extract_stack())
             raise StoreFull("No room left.")
         with self._plain(database, **options) as connection:
             yield connection
@@ -266,6 +271,7 @@ def test_a_store_that_fails_at_any_stage_never_breaks_the_agent_and_shows_a_gap(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "footage")
+    monkeypatch.setattr(Heartbeat, "_work", lambda _: None)  # on a slow machine it would be a stage more now and then
     last = stages()
     assert last > 15
     for first in range(last):
@@ -289,7 +295,7 @@ def test_a_store_that_fails_at_any_stage_never_breaks_the_agent_and_shows_a_gap(
             continue
         lost = sum(gap.lost or 0 for gap in gaps)
         assert lost or kept.status is RunStatus.INTERRUPTED
-        if count == 1 and first < last - 1:
+        if count == 1 and not failing.failed_at_end:
             assert kept.status is RunStatus.COMPLETED
 
 
