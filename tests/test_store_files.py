@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -382,6 +383,16 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(tmp_path: Path) -> None:
         second = writer.frame(noise(900, 900), captured=Instant.now())
         assert store.pixels(store.frame(second).picture).shape == (900, 900, 3)
         assert store.pixels(store.frame(first).picture).shape == (100, 100, 3)
+
+
+def test_a_store_that_could_not_be_begun_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        open_store(tmp_path / "runs.db")
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 def limit(store: Store, pages: int) -> None:
