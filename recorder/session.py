@@ -55,6 +55,7 @@ _ONLY_HERE = (
     " with `footage record --secret`."
 )
 _Client = TypeVar("_Client")
+_Name = TypeVar("_Name", FrameRole, OutcomeSource)
 
 
 def record(
@@ -103,7 +104,8 @@ def record(
     except (StoreError, OSError) as error:
         if strict or getattr(error, "exit_code", 3) == UsageError.exit_code:
             raise
-        _log.warning("This run cannot be recorded: %s The agent goes on without.", error)
+        what_to_do = f" {hint}" if (hint := getattr(error, "hint", "")) else ""
+        _log.warning("This run cannot be recorded: %s%s The agent goes on without.", error, what_to_do)
     recording = Recording(
         writer, owned, strict=strict, model=model, machine=specification, secrets=kept_out, joined=joined is not None
     )
@@ -280,10 +282,12 @@ class Recording:
         Record a screen: pixels, an encoded picture or a PIL image; stored by another thread.
 
         `role` is what it is to `step`. `screen` is the (width, height) of the whole screen, if that is not the
-        picture's. A picture that is none leaves a gap (BadPicture if strict, at the next call).
+        picture's. A picture that is none leaves a gap (BadPicture if strict, at the next call). An unknown role raises
+        UsageError.
         """
         index = step.index if isinstance(step, RecordedStep) else step
-        roles = [] if index is None else [(index, FrameRole(role))]
+        known = _one_of(FrameRole, role, "role of a frame")
+        roles = [] if index is None else [(index, known)]
         found = _pixels(picture)
         display = self.guard.secrets.clean(display)
         self.pictures.put(QueuedFrame(found, captured or Instant.now(), roles, display, screen))
@@ -293,8 +297,12 @@ class Recording:
         self.guard.write("a gap", lambda w: w.gap(self.guard.secrets.clean(reason), step=step, lost=lost))
 
     def outcome(self, value: str, source: OutcomeSource | str = OutcomeSource.SELF, note: str = "") -> None:
-        """Record an opinion on the task: `success`, `failure` or a number as text."""
-        said = OutcomeSource(source)
+        """
+        Record an opinion on the task: `success`, `failure` or a number as text; `source` is whose it is.
+
+        Raises UsageError for an unknown source.
+        """
+        said = _one_of(OutcomeSource, source, "source of an outcome")
         clean = self.guard.secrets.clean
         self.guard.write("an outcome", lambda w: w.outcome(clean(value), said, clean(note)))
 
@@ -379,6 +387,16 @@ def _told(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted."
     return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _one_of(names: type[_Name], given: str, what: str) -> _Name:
+    """Return the name that a caller gave. Raises UsageError with those there are."""
+    try:
+        return names(given)
+    except ValueError:
+        *others, last = names
+        known = f"{', '.join(others)} or {last}"
+        raise UsageError(f"{given!r} is no {what}: {known}.") from None
 
 
 def _screen_of(specification: JSON | None) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import footage
-from footage.errors import NotAStore, StoreError, StoreFull
+from footage.errors import NotAStore, StoreError, StoreFull, UsageError
 from footage.storage import RunWriter, Store, open_store
 from footage.trajectory import Action, FrameRole, OutcomeSource, RunStatus, StepStatus
 from recording import Recorded, Tape, call, pixels, png, reply, request, text, user
@@ -118,6 +118,19 @@ def test_gaps_and_outcomes_are_kept(tmp_path: Path) -> None:
     ]
 
 
+def test_an_outcome_by_an_unknown_source_and_a_frame_in_an_unknown_role_are_refused_in_a_sentence(
+    tmp_path: Path,
+) -> None:
+    tape = Tape(tmp_path)
+    with pytest.raises(UsageError, match=r"'x' is no source of an outcome: human, judge, evaluator or self\."):
+        tape.run.outcome("success", "x")
+    with pytest.raises(UsageError, match=r"'x' is no role of a frame: before, after, observed or between\."):
+        tape.run.frame(pixels(1), step=0, role="x")
+    with pytest.raises(UsageError, match="no role of a frame"):
+        tape.run.frame(pixels(1), role="x")
+    assert tape.read().gaps == []
+
+
 def test_pixels_that_change_later_are_recorded_as_they_were(tmp_path: Path) -> None:
     tape = Tape(tmp_path)
     screen = pixels(10)
@@ -201,7 +214,7 @@ def test_without_room_the_agent_goes_on_unrecorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(*_: object, **__: object) -> None:
-        raise StoreError("no room")
+        raise StoreError("No room left.", hint="Free some space.")
 
     monkeypatch.setattr(Store, "begin_run", full)
     with caplog.at_level(logging.WARNING, "footage"), footage.record(store=tmp_path / "s.db") as run:
@@ -209,7 +222,9 @@ def test_without_room_the_agent_goes_on_unrecorded(
         with run.step("screenshot") as step:
             step.frame(pixels(1), "after")
         assert (run.id, step.index) == ("", None)
-    assert len(caplog.records) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "This run cannot be recorded: No room left. Free some space. The agent goes on without."
+    ]
     with pytest.raises(StoreError):
         footage.record(store=tmp_path / "s.db", strict=True)
 
