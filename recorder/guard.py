@@ -37,6 +37,10 @@ class Guard:
         self._warned = False
         self._lost = 0
         self._reason = ""
+        self.lost_in_all = 0
+        """How many events are lost, whether a gap in the run speaks of them or not."""
+        self.why = ""
+        """Why the first of them is lost."""
 
     @property
     def lost(self) -> int:
@@ -99,7 +103,9 @@ class Guard:
     def _note(self, what: str, error: Exception) -> None:
         with self._lock:
             self._lost += 1
+            self.lost_in_all += 1
             said = self.secrets.clean(str(error))
+            self.why = self.why or said
             self._reason = self._reason or f"{what} could not be recorded: {type(error).__name__}: {said}"
             first, self._warned = not self._warned, True
         if first and not self.strict:

@@ -62,6 +62,8 @@ class Scribe:
         several = self._idle is not None
         self._lanes = Lanes(self._open_run if several else None)
         self._late: threading.Thread | None = None
+        self._uncounted = ""
+        """Why more is lost than was counted; "" where it is not."""
         if not several:
             run = self._open_run("")
             self._lanes.add(run, run.id or UNRECORDED)
@@ -100,6 +102,7 @@ class Scribe:
                 continue
             run.guard.strict = False
             run.gap(LATE)
+            self._uncounted = LATE
             self._take(run, "")
             self._lanes.add(run, UNRECORDED)
             return
@@ -127,6 +130,7 @@ class Scribe:
             if "end" in order:
                 self._intake.wait(_GOODBYE_SECONDS)
                 if unconfirmed := order.get("unconfirmed"):  # none from a supervisor that began before an upgrade
+                    self._uncounted = UNCONFIRMED
                     for run in self._runs:
                         run.gap(UNCONFIRMED, lost=unconfirmed)
                 self._end(RunStatus(order["end"]), order["error"])
@@ -142,6 +146,7 @@ class Scribe:
             if not self._intake.busy:
                 for run in self._lanes.end_idle(seconds):
                     self._runs.remove(run)
+                    self._tell_losses(run)
                     self._say({"over": run.id})
 
     def _end(self, status: RunStatus, error: str) -> None:
@@ -153,6 +158,15 @@ class Scribe:
             name = run.guard.secrets.clean(self._name)
             run.guard.write("the task", lambda w: w.describe_missing(task=name))  # noqa: B023 - called at once
             run.end(status, error=error)
+            self._tell_losses(run)
+
+    def _tell_losses(self, run: Recording) -> None:
+        """Tell the supervisor what is lost of a run that has ended."""
+        guard = run.guard
+        if run.id and (guard.lost_in_all or self._uncounted):
+            lost = None if self._uncounted else guard.lost_in_all
+            why = guard.why or self._uncounted
+            self._say({"incomplete": run.id, "lost": lost, "ended": not guard.lost, "why": why})
 
 
 def main() -> int:

@@ -160,7 +160,9 @@ class Supervisor:
     `services` are where to pass requests on to, by name. Requests are recorded into one run (`record` are the options
     of `footage.record`, and `name`, the task where nobody says one), or with `idle`, in seconds, into one for each name
     they come by. `on_said` is told of what the recording process says: {"run": id, "name": …}, {"asked": [steps]},
-    {"told": [steps]}. Raises CannotDo where the port is taken, and what `footage.record` raises.
+    {"told": [steps]}; and when a run has ended that is not stored as a whole {"incomplete": id, "lost": events,
+    "ended": …, "why": …}, where `lost` is None if nobody knows how many, and `ended` says whether the end is stored.
+    Raises CannotDo where the port is taken, and what `footage.record` raises.
     """
 
     def __init__(
@@ -282,6 +284,9 @@ class Supervisor:
         while not self._ended.wait(0.1) and not self._scribe.given_up.is_set():
             pass
         self._scribe.close(_GOODBYE_SECONDS)
+        if not self._ended.is_set():  # nobody was there to say so
+            for run in filter(None, self._runs.values()):
+                self._on_said({"incomplete": run, "lost": None, "ended": False, "why": self._last_failure})
         self._let_go()
 
     def __enter__(self) -> Self:

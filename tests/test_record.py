@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -310,6 +312,71 @@ def test_a_store_that_cannot_be_written_does_not_keep_the_agent_from_running(ser
     done = subprocess.run(argv, env=environment(service), capture_output=True, text=True, check=False)
     assert (done.returncode, len(service.requests)) == (0, 3)
     assert "cannot be recorded" in done.stderr
+    assert done.stderr.endswith("Nothing of this run could be stored.\n")
+
+
+FILLING = """
+    import contextlib, json, os, sys, time, urllib.request
+
+    def ask(words):
+        body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": words}]}
+        address = os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages"
+        urllib.request.urlopen(address, json.dumps(body).encode()).read()
+
+    ballast = sys.argv[1]
+    ask("Look.")
+    with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    ask(os.urandom(500_000).hex())
+    while sys.argv[2:] and os.path.exists(ballast):
+        time.sleep(0.05)
+"""
+"""An agent that fills the disk; with a second argument it goes on until somebody makes room."""
+
+
+def filling(disk: Path, *more: str) -> list[str]:
+    return [sys.executable, "-c", textwrap.dedent(FILLING), str(disk / "ballast"), *more]
+
+
+def test_a_disk_that_is_full_to_the_end_is_told_at_the_end(small_disk: Path, service: Service) -> None:
+    argv = [*FOOTAGE, "record", "--store", str(small_disk / "footage.db"), "--", *filling(small_disk)]
+    done = subprocess.run(argv, env=environment(service), capture_output=True, text=True, check=False)
+    assert (done.returncode, len(service.requests)) == (0, 2)
+    (told,) = [line for line in done.stderr.splitlines() if "Not everything of run" in line]
+    assert re.search(r"\(No room left on the disk of .*\): \d+ events are lost, its end among them\.", told)
+    assert "no request passed" not in done.stderr
+
+
+def test_a_disk_that_was_full_for_a_while_is_told_at_the_end(small_disk: Path, service: Service) -> None:
+    argv = [*FOOTAGE, "record", "--store", str(small_disk / "footage.db"), "--", *filling(small_disk, "wait")]
+    recorder = subprocess.Popen(argv, env=environment(service), stderr=subprocess.PIPE, text=True)
+    assert recorder.stderr is not None
+    assert "could not be recorded" in recorder.stderr.readline()
+    (small_disk / "ballast").unlink()
+    _, said = recorder.communicate(timeout=60)
+    with open_store(small_disk / "footage.db") as store:
+        (run,) = store.runs()
+        lost = sum(gap.lost or 0 for gap in store.gaps(run.id) if gap.reason != AHEAD)
+    assert (recorder.returncode, run.status) == (0, "completed")
+    assert f"{lost} event{'s are' if lost > 1 else ' is'} lost. The run has gaps." in said
+
+
+def test_the_proxy_alone_tells_what_is_lost_of_each_run(small_disk: Path, service: Service) -> None:
+    argv = [*FOOTAGE, "proxy", "--store", str(small_disk / "footage.db")]
+    piped = subprocess.PIPE
+    proxy = subprocess.Popen(argv, env=environment(service), text=True, stdout=piped, stderr=piped)
+    assert proxy.stdout is not None
+    assert proxy.stderr is not None
+    address = proxy.stdout.readline().strip().removeprefix("ANTHROPIC_BASE_URL=").replace("NAME", "one")
+    with urllib.request.urlopen(f"{address}/v1/messages", json.dumps(asked(user("Look."))).encode()) as response:
+        response.read()
+    while not proxy.stderr.readline().startswith("one: run "):  # until then there is no store on the disk
+        pass
+    subprocess.run(filling(small_disk), env=os.environ | {"ANTHROPIC_BASE_URL": address}, check=True)
+    proxy.send_signal(signal.SIGINT)
+    _, said = proxy.communicate(timeout=60)
+    assert re.search(r"Not everything of run \w+ could be stored \(No room .*, its end among them\.", said)
 
 
 def test_the_proxy_alone_serves_several_agents(tmp_path: Path, service: Service) -> None:

@@ -24,7 +24,7 @@ from footage.recorder.supervisor import Supervisor
 from footage.recorder.tee import AHEAD
 from footage.recorder.upstream import Upstream
 from footage.storage import open_store, verify_store
-from footage.trajectory import RunStatus
+from footage.trajectory import JSON, RunStatus
 from recording import user
 from service import Service, asked, click, text
 from test_relay import Scripted
@@ -216,14 +216,19 @@ def test_a_run_that_begins_on_a_full_disk_is_recorded_as_soon_as_there_is_room(s
 def test_a_disk_that_stays_full_does_not_keep_a_run_from_its_end(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    heard: list[JSON] = []
     with Service([text("Look.")]) as service:
-        running = Supervisor({"anthropic": Upstream(service.url)}, small_disk / "footage.db", {"task": "x"})
+        services = {"anthropic": Upstream(service.url)}
+        running = Supervisor(services, small_disk / "footage.db", {"task": "x"}, on_said=heard.append)
         filled(small_disk)
         process = running.processes["scribe"]
         os.kill(process, signal.SIGKILL)
         successor(running, "scribe", successor(running, "scribe", process))
         running.end(RunStatus.COMPLETED)
     assert "Nothing is recorded" in caplog.text
+    (loss,) = [said for said in heard if "incomplete" in said]
+    assert (loss["incomplete"], loss["lost"], loss["ended"]) == (running.run, None, False)
+    assert "No room left" in loss["why"] or "No space left" in loss["why"]
 
 
 @pytest.mark.parametrize("patience", [60.0, 0.1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from footage.cli.losses import tell_losses
 from footage.cli.options import store_option, with_examples
 from footage.cli.record import named_secrets, provider_option, secret_option, services, stand_in_option
 
@@ -58,7 +59,10 @@ def command(
 
     def said(what: JSON) -> None:
         if "run" in what:
-            click.echo(f"{what['name'] or 'requests without a name'}: run {what['run']}", err=True)
+            run = f"run {what['run']}" if what["run"] else "not recorded"
+            click.echo(f"{what['name'] or 'requests without a name'}: {run}", err=True)
+        if "incomplete" in what:
+            tell_losses([what])
 
     proxy = Supervisor(
         services(providers, stand_in=stand_in),

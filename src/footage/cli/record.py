@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from footage.cli.exactness import budget_option, exact_option, kept, started_machine
+from footage.cli.losses import tell_losses
 from footage.cli.options import store_option, with_examples
 
 if TYPE_CHECKING:
@@ -111,8 +112,12 @@ def command(
         kept_out = named_secrets(secrets)
         started = stack.enter_context(_machine(machine, exact=exact, budget=budget))
         screens: list[_Layer] = []
+        losses: list[JSON] = []
+        stack.callback(tell_losses, losses)
 
         def hear(said: JSON) -> None:
+            if "incomplete" in said:
+                losses.append(said)
             for layer in screens:
                 layer.hear(said)
 
@@ -155,12 +160,15 @@ def command(
             for layer in screens:
                 layer.close()
         finally:  # the command has ended, whatever becomes of its machine's recording
+            losses += [layer.loss for layer in screens if layer.loss]
             supervisor.end(*ending_of(code))
     if supervisor.run:
-        if _is_empty(path, supervisor.run):
+        if not losses and _is_empty(path, supervisor.run):
             click.echo(_NOTHING, err=True)
         named = f" --store {shlex.quote(str(store))}" if store else ""
         click.echo(f"recorded: footage show {supervisor.run}{named}", err=True)
+    else:
+        click.echo("Nothing of this run could be stored.", err=True)
     return code
 
 
@@ -194,6 +202,14 @@ class _Layer:
         if "since" in said:
             self._screens.asked(said.get("asked", ()), said["since"])
             self._screens.told(said.get("told", ()), said["since"])
+
+    @property
+    def loss(self) -> JSON | None:
+        """What could not be stored, in the form of `Supervisor`; None where everything was."""
+        guard = self._recording.guard
+        if not guard.lost_in_all:
+            return None
+        return {"incomplete": self._recording.id, "lost": guard.lost_in_all, "ended": True, "why": guard.why}
 
     def close(self) -> None:
         """Store the last frames, and what the machine recorded of itself. Safe to call twice."""
