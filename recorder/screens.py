@@ -25,6 +25,7 @@ class Screens:
     When a call is asked for, the screen is the one `before` it; when its result comes, the one `after` it. Where the
     agent is quicker than the news of its requests, an eye's `before_input(since_ns)` tells what it was then. Of several
     calls in one reply the first has a `before` and the last an `after`: when the others begin cannot be seen from here.
+    Those of another reply do not wait for them: an agent that asks again may never answer the first.
     """
 
     def __init__(self, recording: Recording, machine: Machine) -> None:
@@ -34,7 +35,8 @@ class Screens:
         self._eye = eye
         self._lock = threading.Lock()
         self._asked: set[int] = set()
-        self._waiting: list[int | None] = []
+        self._waiting: dict[int, list[int | None]] = {}
+        """The steps without a result yet, by the request that their reply answers: by when it came."""
         self._current: int | None = None
         self._said = False
         self._sampler = Sampler(eye, self._between, recording.guard)
@@ -59,8 +61,9 @@ class Screens:
         with self._lock:
             steps = [step for step in steps if step not in self._asked]
             self._asked.update(step for step in steps if step is not None)
-            first = not self._waiting
-            self._waiting += steps
+            first = since_ns not in self._waiting
+            if steps:
+                self._waiting.setdefault(since_ns, []).extend(steps)
             if first and steps:
                 self._current = steps[0]
         if first and steps:
@@ -72,9 +75,10 @@ class Screens:
     def told(self, steps: Sequence[int | None], since_ns: int) -> None:
         """Take note that the model is about to be told of a call's result, by a request from `since_ns`."""
         with self._lock:
-            known = [step for step in steps if step in self._waiting]
-            self._waiting = [step for step in self._waiting if step not in known]
-            last = bool(known) and not self._waiting
+            known = [step for waiting in self._waiting.values() for step in waiting if step in steps]
+            left = {reply: [step for step in waiting if step not in steps] for reply, waiting in self._waiting.items()}
+            self._waiting = {reply: waiting for reply, waiting in left.items() if waiting}
+            last = len(self._waiting) < len(left)
         if last:
             self._look(known[-1], FrameRole.AFTER, since_ns)
 

@@ -155,6 +155,37 @@ def test_a_call_that_is_told_of_again_is_looked_at_once(tmp_path: Path) -> None:
     assert (seen.shade(0, FrameRole.BEFORE), seen.shade(0, FrameRole.AFTER), seen.gaps) == ([1], [2], [])
 
 
+def test_a_call_that_nobody_answers_keeps_no_later_one_from_its_frames(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    first, again = user("Add two numbers"), user("Add two numbers, again")
+    tape.run.turn(request(first), reply(call("a", action="left_click", coordinate=[1, 2])))
+    machine.shade = 2
+    calls = (call("b", action="left_click", coordinate=[3, 4]), call("c", action="key", text="x"))
+    tape.run.turn(request(again), reply(*calls, message_id="msg_2"))
+    machine.shade = 3
+    said = {"role": "assistant", "content": [call("b"), call("c")]}
+    results = user([result("b", text("Clicked.")), result("c", text("Pressed."))])
+    tape.run.turn(request(again, said, results), reply(text("Done."), message_id="msg_3"))
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(0, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[1], []]
+    assert [seen.shade(1, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[2], []]
+    assert [seen.shade(2, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[], [3]]
+    assert [gap.step for gap in seen.gaps] == [2]  # which is in one reply with the one before
+
+
+def test_only_calls_of_one_reply_are_told_as_several(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    calls = [call(name, action="left_click", coordinate=[1, 2]) for name in ("a", "b", "c")]
+    tape.run.turn(request(user("Add two numbers")), reply(*calls))
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    for step, since in ((0, 1), (1, 2), (2, 2)):
+        screens.asked([step], since)
+    screens.close()
+    assert [gap.step for gap in tape.read().gaps] == [2]
+
+
 def until_changed(desktop: Desktop) -> None:
     """Wait for a change, and until the sampler has had time to see it."""
     before, deadline = desktop.screenshot(), time.monotonic() + 10
