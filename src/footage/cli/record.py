@@ -114,8 +114,11 @@ def command(
         screens: list[_Layer] = []
         losses: list[JSON] = []
         stack.callback(tell_losses, losses)
+        empty = False
 
         def hear(said: JSON) -> None:
+            nonlocal empty
+            empty = empty or bool(said.get("empty"))
             if "incomplete" in said:
                 losses.append(said)
             for layer in screens:
@@ -163,26 +166,13 @@ def command(
             losses += [layer.loss for layer in screens if layer.loss]
             supervisor.end(*ending_of(code))
     if supervisor.run:
-        if not losses and _is_empty(path, supervisor.run):
+        if empty and not losses:
             click.echo(_NOTHING, err=True)
         named = f" --store {shlex.quote(str(store))}" if store else ""
         click.echo(f"recorded: footage show {supervisor.run}{named}", err=True)
     else:
         click.echo("Nothing of this run could be stored.", err=True)
     return code
-
-
-def _is_empty(path: Path, run: str) -> bool:
-    """Tell whether nothing was seen of an agent: no request, and no step by other ways."""
-    from footage.errors import FootageError
-    from footage.storage import open_store
-
-    try:
-        with open_store(path, readonly=True) as store:
-            seen = store.run(run)
-            return not (seen.turns or seen.steps or store.raw_exchanges(run))
-    except FootageError:  # the store has failed meanwhile, which was told
-        return False
 
 
 class _Layer:
@@ -237,8 +227,8 @@ def _machine(name: str | None, *, exact: bool, budget: float) -> Iterator[Machin
 def _drain(proxy: Supervisor) -> None:
     """Wait for replies that are still on their way to a command which has ended: they belong to the recording."""
     if not proxy.drain(0.2):
-        click.echo("footage: waiting for a reply that is on its way (Ctrl-C: do not wait)", err=True)
         with suppress(KeyboardInterrupt):
+            click.echo("footage: waiting for a reply that is on its way (Ctrl-C: do not wait)", err=True)
             proxy.drain(_DRAIN_SECONDS)
 
 
