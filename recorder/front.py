@@ -36,6 +36,8 @@ def main() -> int:
     order: dict[str, Any] = json.loads(sys.stdin.readline())
     services = {name: Upstream(base) for name, base in order["services"].items()}
     link = Link(order["post"])
+    if not order.get("begin", True):
+        sys.stdin.readline()  # says that somebody is there who records, or that the agent goes on without
     link.wait(_GREETING_SECONDS)
     proxy = Proxy(services, link, listener=socket.socket(fileno=order["listener"]))
     command: int | None = order["command"]

@@ -11,7 +11,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -129,7 +128,8 @@ class Link:
                 connection.shutdown(socket.SHUT_RDWR)
                 reader.join()
             self._down()
-            time.sleep(_RETRY_SECONDS)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed, timeout=_RETRY_SECONDS)
 
     def _read(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as file:

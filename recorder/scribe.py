@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
 import sys
 import threading
@@ -24,6 +23,7 @@ from footage.recorder.lanes import Lanes
 from footage.recorder.orders import is_alive, say
 from footage.recorder.session import Recording, record, resume
 from footage.recorder.steps import StepEntry
+from footage.storage import open_store
 from footage.trajectory import JSON, Instant, RunStatus
 
 __all__ = ["DIED", "LATE", "UNCONFIRMED", "UNRECORDED", "Scribe", "main"]
@@ -134,7 +134,7 @@ class Scribe:
                     for run in self._runs:
                         run.gap(UNCONFIRMED, lost=unconfirmed)
                 self._end(RunStatus(order["end"]), order["error"])
-                self._say({"ended": True})
+                self._say({"ended": True, "empty": self._is_empty()})
                 return
         while is_alive(self._command):
             time.sleep(_LOOK_SECONDS)
@@ -160,6 +160,15 @@ class Scribe:
             run.end(status, error=error)
             self._tell_losses(run)
 
+    def _is_empty(self) -> bool:
+        """Tell whether nothing was seen of the one run's agent: no request, and no step by other ways."""
+        try:
+            with open_store(self._store, readonly=True) as store:
+                runs = [] if self._idle is not None else [store.run(run.id) for run in self._runs if run.id]
+                return bool(runs) and not any(run.turns or run.steps or store.raw_exchanges(run.id) for run in runs)
+        except (FootageError, OSError):  # the store has failed meanwhile, which was told
+            return False
+
     def _tell_losses(self, run: Recording) -> None:
         """Tell the supervisor what is lost of a run that has ended."""
         guard = run.guard
@@ -179,5 +188,4 @@ def main() -> int:
         say({"failed": failure})
         return error.exit_code
     scribe.obey()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody may read any more
     return 0

@@ -9,10 +9,10 @@ A recording: one run being written, and everything that writes into it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -379,7 +379,8 @@ def _ending(error: BaseException) -> tuple[RunStatus, str]:
     """Return how a run ends that an exception left."""
     if isinstance(error, SystemExit) and not error.code:
         return RunStatus.COMPLETED, ""
-    stopped = isinstance(error, KeyboardInterrupt | GeneratorExit | asyncio.CancelledError)
+    loaded = sys.modules.get("asyncio")  # where nobody has loaded it, nobody raises what is its own
+    stopped = isinstance(error, (KeyboardInterrupt, GeneratorExit, *([loaded.CancelledError] if loaded else [])))
     return RunStatus.INTERRUPTED if stopped else RunStatus.ERRORED, _told(error)
 
 

@@ -86,10 +86,17 @@ class _Child:
             process.kill()
         self._thread.join(5)
 
+    def kill(self) -> None:
+        """End it at once. The caller does not want it started again."""
+        with self._lock:
+            self._process.kill()
+        self._thread.join(5)
+
     def _start(self) -> subprocess.Popen[bytes]:
         # The environment and the way to the package are this process's own; the folder it stands in is no way (-P).
         root = str(Path(errors.__file__).parent.parent)
-        code = f"import sys; sys.path.append({root!r}); from {self._module} import main; sys.exit(main())"
+        ways = f"from {self._module} import main; from footage.recorder.orders import leave"
+        code = f"import sys; sys.path.append({root!r}); {ways}; leave(main())"
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", code],
             stdin=subprocess.PIPE,
@@ -201,14 +208,20 @@ class Supervisor:
             lambda: not self._ended.is_set() and self._failure is None,
         )
         try:
-            self._wait_for_scribe()
-            self._front = _Child(
+            self._front = _Child(  # loads meanwhile, and passes nothing on before somebody records
                 "footage.recorder.front",
                 self._listener.fileno(),
                 self._fronts_orders,
                 self._told,
                 lambda: not self._stopped,
             )
+            try:
+                self._wait_for_scribe()
+                self._front.tell({"begin": True})
+            except BaseException:
+                self._stopped = True
+                self._front.kill()
+                raise
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 self._scribe.tell({"end": str(RunStatus.INTERRUPTED), "error": "Interrupted."})
@@ -318,7 +331,7 @@ class Supervisor:
 
     def _fronts_orders(self) -> list[JSON]:
         order: JSON = {"services": self._services, "post": str(self._folder / "post"), "command": self._command}
-        order |= {"patience": _CONFIRM_SECONDS}
+        order |= {"patience": _CONFIRM_SECONDS, "begin": self._begun.is_set()}
         return [order | {"listener": self._listener.fileno()}]
 
     def _said(self, said: JSON) -> None:

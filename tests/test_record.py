@@ -295,6 +295,13 @@ def test_ctrl_c_ends_the_wait_for_a_reply_that_does_not_come(tmp_path: Path) -> 
         assert not store.gaps(run.id)
 
 
+def test_the_command_line_loads_nothing_that_only_its_processes_need(tmp_path: Path) -> None:
+    script = "import sys; from footage.cli import main; main(sys.argv[1:]); print('loaded:', *sys.modules)"
+    argv = [sys.executable, "-c", script, "record", "--store", str(tmp_path / "footage.db"), "--", "true"]
+    loaded = subprocess.check_output(argv, text=True).rpartition("loaded:")[2].split()
+    assert not {"numpy", "PIL", "rich", "sqlite_utils", "asyncio", "footage.storage.store"} & set(loaded)
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [("no-such-command", "There is no command 'no-such-command'."), (str(Path(__file__).parent), "no program that")],

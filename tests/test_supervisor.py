@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from footage.errors import NotAStore
 from footage.recorder import supervisor
+from footage.recorder.orders import is_alive
 from footage.recorder.relay import ENDED
 from footage.recorder.scribe import LATE, UNCONFIRMED
 from footage.recorder.supervisor import Supervisor
@@ -72,6 +74,46 @@ def test_ctrl_c_while_it_starts_ends_the_run(tmp_path: Path, monkeypatch: pytest
     with open_store(tmp_path / "footage.db") as store:
         (run,) = store.runs()
         assert (run.status, run.error) == ("interrupted", "Interrupted.")
+
+
+def test_one_that_is_killed_before_anybody_records_begins_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = Supervisor._wait_for_scribe
+
+    def killing(self: Supervisor) -> None:
+        process = self.processes["front"]
+        os.kill(process, signal.SIGKILL)
+        successor(self, "front", process)
+        waited(self)
+
+    monkeypatch.setattr(Supervisor, "_wait_for_scribe", killing)
+    with Service([click("a", 1, 2)]) as service:
+        running = Supervisor({"anthropic": Upstream(service.url)}, tmp_path / "footage.db", {"task": "x"})
+        body = json.dumps(asked(user("Add two numbers"))).encode()
+        with urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body) as response:
+            assert b"tool_use" in response.read()
+        running.end(RunStatus.COMPLETED)
+    with open_store(tmp_path / "footage.db") as store:
+        (run,) = store.runs()
+        assert (run.status, [step.call_id for step in store.steps(run.id)]) == ("completed", ["a"])
+        assert not [gap for gap in store.gaps(run.id) if gap.reason != AHEAD]
+
+
+def test_a_store_that_is_none_leaves_no_process_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Supervisor] = []
+    waited = Supervisor._wait_for_scribe
+
+    def noting(self: Supervisor) -> None:
+        made.append(self)
+        waited(self)
+
+    monkeypatch.setattr(Supervisor, "_wait_for_scribe", noting)
+    (tmp_path / "footage.db").write_text("no store, but long enough to be taken for one" * 50)
+    with pytest.raises(NotAStore):
+        Supervisor({"anthropic": Upstream("http://127.0.0.1:9")}, tmp_path / "footage.db", {"task": "x"})
+    assert made[0]._scribe.given_up.wait(10)
+    assert not any(is_alive(process) for process in made[0].processes.values())
 
 
 def test_one_that_cannot_run_is_given_up_and_that_is_said(

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from footage.cli.terminal import counting
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -129,6 +127,8 @@ def late_counting(title: str, *, hidden: bool) -> Iterator[Callable[[int, int], 
 
         def report(done: int, total: int) -> None:
             if not shown:
+                from footage.cli.terminal import counting
+
                 shown.append(stack.enter_context(counting(title, hidden=hidden)))
             shown[0](done, total)
 
