@@ -38,9 +38,11 @@ class Kind(IntEnum):
     DROPPED = 10
     """The request never was complete."""
     LOST = 11
-    """What was told of this exchange, and what follows, is lost: too much waits to be recorded."""
+    """What was told of this exchange to this process, and what follows, is lost: too much waits to be recorded."""
     AHEAD = 12
     """A held piece was let go before it was stored."""
+    GONE = 13
+    """No exchange: the name of a run, and how many of its exchanges are lost, as JSON."""
     READY = 20
     """From here on from the recording process: it listens."""
     STORED = 21

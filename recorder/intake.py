@@ -13,10 +13,11 @@ from footage.recorder.copies import Kind, Passing, pack, read_copies
 from footage.recorder.lanes import Lanes
 from footage.recorder.tee import Tee
 
-__all__ = ["Intake"]
+__all__ = ["LOST", "Intake"]
 
 _CUT = "The process that passes requests on was killed in the middle of this one."
-_LOST = "An exchange is missing: more was passed on than could be recorded."
+LOST = "Exchanges are missing: more was passed on than could be recorded."
+"""The gap where the process that passes requests on could not remember any more."""
 
 
 @dataclass(slots=True)
@@ -95,6 +96,10 @@ class _Link:
         if kind in {Kind.OPEN, Kind.AGAIN}:
             passing = Passing.load(payload, again=kind is Kind.AGAIN)
             self.open[exchange] = _Open(passing.run, self._lanes.tee(passing))
+        elif kind is Kind.GONE:
+            run, lost = json.loads(payload)
+            self._lanes.gap(run, LOST, lost=lost)
+            self._lanes.stored(run, lambda: self._say(Kind.DONE, exchange))
         elif (known := self.open.get(exchange)) is None:
             return
         elif kind is Kind.HELD:
@@ -106,20 +111,18 @@ class _Link:
                 self._lanes.settled(known.run, answer)
         elif kind in {Kind.END, Kind.DROPPED, Kind.LOST}:
             del self.open[exchange]
-            self._close(kind, known, payload)
+            self._close(kind, known.tee, payload)
             self._lanes.stored(known.run, lambda: self._say(Kind.DONE, exchange))
         else:
             known.asked = known.asked or kind is Kind.ASKED
             self._tell(kind, known.tee, payload)
 
-    def _close(self, kind: Kind, known: _Open, payload: bytes) -> None:
-        if kind is Kind.END:
-            known.tee.end(payload.decode("utf-8"))
-        elif kind is Kind.DROPPED:
-            known.tee.drop()
+    @staticmethod
+    def _close(kind: Kind, tee: Tee, payload: bytes) -> None:
+        if kind is Kind.DROPPED:
+            tee.drop()
         else:
-            known.tee.end(_LOST)
-            self._lanes.gap(known.run, _LOST)
+            tee.end(payload.decode("utf-8") if kind is Kind.END else LOST)
 
     @staticmethod
     def _tell(kind: Kind, tee: Tee, payload: bytes) -> None:

@@ -96,11 +96,11 @@ class Lanes:
         else:
             lane.worker.do(lambda: lane.finisher.do(finish))
 
-    def gap(self, name: str, reason: str) -> None:
+    def gap(self, name: str, reason: str, *, lost: int | None = None) -> None:
         """Mark a gap in the run of this name."""
         lane = self._lane(name)
         if lane is not None:
-            lane.worker.do(lambda: lane.recording.gap(reason))
+            lane.worker.do(lambda: lane.recording.gap(reason, lost=lost))
 
     def _lane(self, name: str) -> _Lane | None:
         with self._lock:

@@ -28,9 +28,12 @@ _RETRY_SECONDS = 0.05
 class _Kept:
     """An exchange that is not confirmed yet."""
 
+    run: str
     messages: list[tuple[Kind, bytes]] = field(default_factory=list)
     size: int = 0
     told: bool = False
+    lost: int = 0
+    """Where it is none, but tells of those that are lost: how many."""
 
 
 class Link:
@@ -43,6 +46,8 @@ class Link:
         self._kept: dict[int, _Kept] = {}
         self._outbox: deque[tuple[int, Kind, bytes]] = deque()
         self._holds: dict[tuple[int, int], threading.Event] = {}
+        self._losses: dict[str, int] = {}
+        """The number under which it is kept, by run, that exchanges are lost."""
         self._size = 0
         self._count = 0
         self._ready = False
@@ -56,7 +61,7 @@ class Link:
         """Return what tells of a request."""
         with self._changed:
             self._count += 1
-            self._kept[self._count] = _Kept()
+            self._kept[self._count] = _Kept(passing.run)
             tee = CopyTee(self, self._count, message=passing.is_message)
         self.tell(tee.number, Kind.OPEN, passing.dump(), later=True)
         return tee
@@ -76,8 +81,8 @@ class Link:
             kept.size += len(payload)
             self._size += len(payload)
             self._outbox.append((exchange, kind, payload))
-            while self._size > self._limit and self._kept:
-                self._lose(next(iter(self._kept)))
+            while self._size > self._limit:
+                self._lose(next(number for number, each in self._kept.items() if each.size))
             if not later:
                 self._changed.notify_all()
 
@@ -104,16 +109,31 @@ class Link:
             while 0 < len(self._kept) < left:
                 left = len(self._kept)
                 self._changed.wait_for(lambda: len(self._kept) < left, timeout=seconds)  # noqa: B023 - waits here
-            left = len(self._kept)
+            left = sum(kept.lost or 1 for kept in self._kept.values())
             self._closed = True
             self._changed.notify_all()
         self._thread.join(1.0)
         return left
 
     def _lose(self, exchange: int) -> None:
-        self._size -= self._kept.pop(exchange).size
-        self._outbox = deque(entry for entry in self._outbox if entry[0] != exchange)
-        self._outbox.append((exchange, Kind.LOST, b""))
+        lost = self._kept.pop(exchange)
+        self._size -= lost.size
+        self._unsay(exchange)
+        if lost.told:
+            self._outbox.append((exchange, Kind.LOST, b""))
+        number = self._losses.get(lost.run, 0)
+        loss = self._kept.get(number)
+        if loss is None or loss.told:
+            self._count += 1
+            number = self._losses[lost.run] = self._count
+            loss = self._kept[number] = _Kept(lost.run)
+        self._unsay(number)
+        loss.lost += 1
+        loss.messages = [(Kind.GONE, json.dumps([loss.run, loss.lost]).encode())]
+        self._outbox.append((number, *loss.messages[0]))
+
+    def _unsay(self, number: int) -> None:
+        self._outbox = deque(entry for entry in self._outbox if entry[0] != number)
 
     # --- the thread ---
 

@@ -14,8 +14,12 @@ from pathlib import Path
 import pytest
 
 from footage.recorder.copies import Kind, Passing, pack, read_copies
+from footage.recorder.intake import LOST, Intake
+from footage.recorder.lanes import Lanes
 from footage.recorder.link import CopyTee, Link
+from footage.recorder.session import record
 from footage.trajectory import Instant
+from recording import Recorded, reply, request, text, user
 
 MESSAGES = Passing("r", "anthropic", "POST", "/v1/messages?beta=true", [("a", "b")], Instant.now())
 JSON_REPLY = [("content-type", "application/json")]
@@ -27,20 +31,20 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         self.path = str(folder / "post")
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self.path)
-        self._listener.listen()
-        self._listener.settimeout(10)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.listener.settimeout(10)
 
     def accept(self, *, ready: bool = True) -> socket.socket:
-        connection, _ = self._listener.accept()
+        connection, _ = self.listener.accept()
         connection.settimeout(10)
         if ready:
             connection.sendall(pack(Kind.READY, 0))
         return connection
 
     def close(self) -> None:
-        self._listener.close()
+        self.listener.close()
 
 
 @pytest.fixture
@@ -58,9 +62,9 @@ def told(connection: socket.socket, count: int) -> list[tuple[Kind, bytes]]:
         return [(kind, payload) for kind, _, payload in (next(copies) for _ in range(count))]
 
 
-def exchange(link: Link, *pieces: bytes, headers: list[tuple[str, str]] = JSON_REPLY) -> CopyTee:
+def exchange(link: Link, *pieces: bytes, headers: list[tuple[str, str]] = JSON_REPLY, body: bytes = b"{}") -> CopyTee:
     tee = link.tee(MESSAGES)
-    tee.sent(b"{}")
+    tee.sent(body)
     tee.asked()
     tee.answered(200, headers)
     for piece in pieces:
@@ -190,6 +194,40 @@ def test_a_recorder_that_hangs_costs_no_more_memory_than_allowed(recorder: Recor
             exchange(link, b"x" * 40_000).end()
     assert link._size <= 100_000
     assert sum(len(payload) for _, _, payload in link._outbox) < 150_000
+
+
+def test_what_was_lost_while_nobody_recorded_is_told_to_each_until_one_has_stored_it(recorder: Recorder) -> None:
+    link = Link(recorder.path, limit=100_000)
+    for _ in range(5):
+        exchange(link, b"x" * 40_000).end()
+    for _ in range(2):
+        with recorder.accept() as connection, connection.makefile("rb") as file:
+            copies = read_copies(file)
+            found = [next(copies) for _ in range(13)]
+        gone = [(number, json.loads(payload)) for kind, number, payload in found if kind is Kind.GONE]
+        assert [said for _, said in gone] == [["r", 3]]
+        assert sum(kind in {Kind.OPEN, Kind.AGAIN} for kind, _, _ in found) == 2
+    with recorder.accept() as connection:
+        for number in list(link._kept):
+            connection.sendall(pack(Kind.DONE, number))
+        assert link.close(5) == 0
+
+
+def test_what_was_lost_while_nobody_recorded_is_a_gap(recorder: Recorder, tmp_path: Path) -> None:
+    link = Link(recorder.path, limit=100_000)
+    for number in range(5):
+        body = json.dumps(request(user(f"{number} {'x' * 40_000}"))).encode()
+        exchange(link, json.dumps(reply(text("Done."), message_id=f"m{number}")).encode(), body=body).end()
+    run = record("a task", store=tmp_path / "footage.db")
+    lanes = Lanes()
+    lanes.add(run, "r")
+    Intake(recorder.listener, lanes)
+    assert link.close(30) == 0
+    lanes.close()
+    run.end()
+    seen = Recorded(tmp_path / "footage.db", run.id)
+    assert [turn.response_id for turn in seen.turns] == ["m3", "m4"]
+    assert [(gap.reason, gap.lost) for gap in seen.gaps] == [(LOST, 3)]
 
 
 @pytest.mark.parametrize("junk", [b"", b"\x01", pack(Kind.OPEN, 1, b"abc")[:-1]])
