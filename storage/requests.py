@@ -305,6 +305,9 @@ def rebuild_request(database: Database, reader: PictureReader, turn: int, *, pic
     row = database.row("SELECT * FROM request WHERE turn = ?", turn)
     if row is None:
         return None
+    own = database.row("SELECT turn FROM request WHERE id = ?", row["id"])  # from the table: an index may be damaged
+    if own is None or own["turn"] != turn:
+        raise StoreCorrupt(f"The request of turn {turn} is damaged: another one stands in its place.")
     try:
         body = _rebuild(database, row)
     except (StoreCorrupt, ValueError, TypeError, LookupError) as error:

@@ -21,6 +21,8 @@ from footage.storage import open_store, verify_store
 COUNT = int(os.environ.get("FOOTAGE_CORRUPTIONS", "100"))
 PARTS = 10
 FIRST = int(os.environ.get("FOOTAGE_SEED", "0"))
+FOUND = {2: [3843]}
+"""Copies that were shown wrongly once, by part: an index led to another turn's request."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def test_the_healthy_store_has_something_of_everything(truth: Seen) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_damage_is_told_of_and_never_shown(part: int, healthy: Path, truth: Seen, tmp_path: Path) -> None:
     told: Counter[str] = Counter()
-    for seed in range(FIRST + part, FIRST + COUNT, PARTS):
+    for seed in [*range(FIRST + part, FIRST + COUNT, PARTS), *FOUND.get(part, ())]:
         path, done = damaged_copy(healthy, tmp_path, seed)
         what = f"seed {seed}: {done}"
         try:
