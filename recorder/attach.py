@@ -9,7 +9,6 @@ since 1.0 and was httpx before; what is used of them is the same.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +17,7 @@ from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, 
 
 from footage.errors import UsageError
 from footage.recorder.awsevents import AwsEvents
-from footage.recorder.blocks import plain
+from footage.recorder.blocks import parsed, plain
 from footage.recorder.wire import Exchange, Wire
 
 if TYPE_CHECKING:
@@ -67,12 +66,12 @@ class RecordingMiddleware(Middleware):
             raise
         http = response.http_response
         if http.is_stream_consumed:
-            _record_whole(exchange, http.status_code, http.content)
+            exchange.reply(http.status_code, parsed(http.content))
         elif http.is_success:
             http.stream = _recorded(http, _Tee, "SyncByteStream", exchange)
         else:
             http.read()
-            _record_whole(exchange, http.status_code, http.content)
+            exchange.reply(http.status_code, parsed(http.content))
         return response
 
     async def handle_async(self, request: APIRequest, call_next: AsyncCallNext) -> AsyncAPIResponse[Any]:
@@ -87,12 +86,12 @@ class RecordingMiddleware(Middleware):
             raise
         http = response.http_response
         if http.is_stream_consumed:
-            _record_whole(exchange, http.status_code, http.content)
+            exchange.reply(http.status_code, parsed(http.content))
         elif http.is_success:
             http.stream = _recorded(http, _AsyncTee, "AsyncByteStream", exchange)
         else:
             await http.aread()
-            _record_whole(exchange, http.status_code, http.content)
+            exchange.reply(http.status_code, parsed(http.content))
         return response
 
 
@@ -112,14 +111,6 @@ def _is_events(http: httpx2.Response) -> bool:
 
 def _is_aws(http: httpx2.Response) -> bool:
     return "amazon.eventstream" in str(http.headers.get("content-type", ""))
-
-
-def _record_whole(exchange: Exchange, status: int, body: bytes) -> None:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = body.decode("utf-8", "replace")
-    exchange.reply(status, said)
 
 
 def _recorded(http: httpx2.Response, tee: type[Any], kind: str, exchange: Exchange) -> Any:
@@ -149,7 +140,7 @@ class _Sink:
             self._exchange.close()
         elif self._whole:
             whole, self._whole = bytes(self._whole), bytearray()
-            _record_whole(self._exchange, self._status, whole)
+            self._exchange.reply(self._status, parsed(whole))
 
     def fail(self, error: BaseException) -> None:
         self._exchange.fail(f"{type(error).__name__}: {error}")

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar
 
 from footage.errors import UsageError
+from footage.recorder.blocks import parsed
 from footage.recorder.wire import Exchange, Wire
 
 __all__ = ["attach"]
@@ -164,11 +165,7 @@ class _Sink:
         if self._events:
             self._exchange.close()
             return
-        try:
-            body = json.loads(self._whole)
-        except (ValueError, RecursionError):
-            body = self._whole.decode("utf-8", "replace")
-        self._exchange.reply(self._status, body)
+        self._exchange.reply(self._status, parsed(self._whole))
 
 
 class _Stream:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from footage.trajectory import JSON
 
-__all__ = ["content_of", "objects", "plain", "tool_results"]
+__all__ = ["content_of", "objects", "parsed", "plain", "tool_results"]
 
 
 def objects(value: Any) -> list[JSON]:
@@ -27,6 +28,14 @@ def tool_results(messages: list[JSON]) -> Iterator[JSON]:
         for block in content_of(message):
             if block.get("type") == "tool_result":
                 yield block
+
+
+def parsed(body: bytes | bytearray) -> object:
+    """Return the JSON value that a body is, or the text of what is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
 
 
 def plain(value: Any) -> Any:

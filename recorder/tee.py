@@ -7,13 +7,12 @@ reads, and has a `Worker` record. Only for a tool call it hands out an event, fo
 
 from __future__ import annotations
 
-import json
 import threading
 import zlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from footage.recorder.blocks import objects
+from footage.recorder.blocks import objects, parsed
 from footage.recorder.copies import Passing
 from footage.recorder.guard import Guard
 from footage.recorder.uploads import Uploads
@@ -149,7 +148,7 @@ class MessageTee:
         """Return the tool calls of a reply that is no stream, once all of it is there."""
         if self._status >= 400 or not self._whole.rstrip().endswith(b"}"):
             return []
-        self._message = _parsed(bytes(self._whole))
+        self._message = parsed(bytes(self._whole))
         content = self._message.get("content") if isinstance(self._message, dict) else None
         return [block for block in objects(content) if is_for_take(block)]
 
@@ -173,7 +172,7 @@ class MessageTee:
         elif error:
             self._worker.do(lambda: exchange.fail(error, status or None))
         else:
-            message = self._message if self._message is not None else _parsed(whole)
+            message = self._message if self._message is not None else parsed(whole)
             self._worker.do(lambda: exchange.reply(status, message), size=len(whole))
 
     def drop(self) -> None:
@@ -260,17 +259,9 @@ def _named(headers: _Headers) -> dict[str, str]:
     return {name.lower(): value.lower() for name, value in headers}
 
 
-def _parsed(body: bytes) -> object:
-    """Return the JSON value, or the text of what is none."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")
-
-
 def _request(body: bytes) -> JSON:
-    parsed = _parsed(body)
-    return parsed if isinstance(parsed, dict) else {"not_an_object": parsed}
+    found = parsed(body)
+    return found if isinstance(found, dict) else {"not_an_object": found}
 
 
 def _decoder(encoding: str) -> Callable[[bytes], bytes]:

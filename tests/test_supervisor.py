@@ -41,6 +41,13 @@ def successor(running: Supervisor, name: str, before: int) -> int:
     return running.processes[name]
 
 
+def gets_a_call(running: Supervisor) -> None:
+    """Ask as an agent does, and see that the reply has its call."""
+    body = json.dumps(asked(user("Add two numbers"))).encode()
+    with urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body) as response:
+        assert b"tool_use" in response.read()
+
+
 @pytest.mark.parametrize("victim", ["scribe", "front"])
 def test_one_that_is_killed_again_and_again_is_still_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str
@@ -52,9 +59,7 @@ def test_one_that_is_killed_again_and_again_is_still_started_again(
             process = running.processes[victim]
             os.kill(process, signal.SIGKILL)
             successor(running, victim, process)
-        body = json.dumps(asked(user("Add two numbers"))).encode()
-        with urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body) as response:
-            assert b"tool_use" in response.read()
+        gets_a_call(running)
         running.end(RunStatus.COMPLETED)
     with open_store(tmp_path / "footage.db") as store:
         (run,) = store.runs()
@@ -90,9 +95,7 @@ def test_one_that_is_killed_before_anybody_records_begins_all_the_same(
     monkeypatch.setattr(Supervisor, "_wait_for_scribe", killing)
     with Service([click("a", 1, 2)]) as service:
         running = Supervisor({"anthropic": Upstream(service.url)}, tmp_path / "footage.db", {"task": "x"})
-        body = json.dumps(asked(user("Add two numbers"))).encode()
-        with urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body) as response:
-            assert b"tool_use" in response.read()
+        gets_a_call(running)
         running.end(RunStatus.COMPLETED)
     with open_store(tmp_path / "footage.db") as store:
         (run,) = store.runs()
@@ -282,9 +285,7 @@ def test_a_run_does_not_end_before_what_passed_is_stored_and_says_so_where_it_do
         running = Supervisor({"anthropic": Upstream(service.url)}, tmp_path / "footage.db", {"task": "x"})
         scribe = running.processes["scribe"]
         os.kill(scribe, signal.SIGSTOP)
-        body = json.dumps(asked(user("Add two numbers"))).encode()
-        with urllib.request.urlopen(f"{running.address(running.run)}/v1/messages", body) as response:
-            assert b"tool_use" in response.read()
+        gets_a_call(running)
         if patience > 1:
             waking = threading.Timer(1, os.kill, (scribe, signal.SIGKILL))  # another takes its place
             waking.start()
