@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footage.recorder.guard import Guard
-from footage.storage.forks import watch_forks
+from footage.storage.forks import before_a_fork, watch_forks
 from footage.trajectory import FrameRole, Instant, Pixels, Region, Screenshot
 
 __all__ = ["PictureQueue", "QueuedFrame", "queued"]
@@ -140,7 +140,8 @@ class PictureQueue:
                 frame = self._waiting.popleft()
                 self._busy = True
             try:
-                self._store(frame)
+                with before_a_fork():
+                    self._store(frame)
             except Exception as error:  # noqa: BLE001 - from a strict guard; this thread has nobody to raise to
                 self._error = error
             with self._changed:

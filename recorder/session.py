@@ -31,7 +31,7 @@ from footage.recorder.takeover import take_up
 from footage.recorder.watch import WatchedMachine
 from footage.recorder.wire import Exchange, Wire
 from footage.storage import RunWriter, Store, open_store
-from footage.storage.pictures.tiles import load_codec
+from footage.storage.pictures.tiles import load_modules
 from footage.trajectory import (
     JSON,
     Action,
@@ -177,7 +177,7 @@ class Recording:
         secrets: Secrets | None = None,
         joined: bool = False,
     ) -> None:
-        load_codec()
+        load_modules()
         self._store = store
         self.joined = joined
         """Whether somebody else began the run, and will end it."""

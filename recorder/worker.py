@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from footage.errors import StoreError
 from footage.recorder.guard import Guard
-from footage.storage.forks import watch_forks
+from footage.storage.forks import before_a_fork, watch_forks
 
 __all__ = ["Done", "Worker"]
 
@@ -133,7 +133,8 @@ class Worker:
                 self._waiting -= job.size
 
     def _carry_out(self, work: Callable[[], object], done: Done) -> None:
-        with contextlib.suppress(Exception):  # of a strict guard: this thread has nobody to raise to
+        # Of a strict guard: this thread has nobody to raise to.
+        with contextlib.suppress(Exception), before_a_fork():
             self._guard.attempt("an exchange", work)
         done.set()
 

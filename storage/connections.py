@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from footage.errors import StoreError
-from footage.storage.forks import close_before_forks, inside_sqlite, keep_for_ever, watch_forks
+from footage.storage.forks import before_a_fork, close_before_forks, keep_for_ever, watch_forks
 from footage.storage.locks import WriterLock
 
 __all__ = ["Connections", "read_application_id"]
@@ -159,7 +159,7 @@ class Connections:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the writers' lock."""
-        with inside_sqlite(), self._turn:
+        with before_a_fork(), self._turn:
             self._check_open()
             with self._lock.held():
                 yield
@@ -179,7 +179,7 @@ class Connections:
 
         A block inside a block joins it.
         """
-        with inside_sqlite(), self._turn:
+        with before_a_fork(), self._turn:
             if self._inside:
                 assert self._writer is not None
                 yield self._writer
@@ -253,7 +253,7 @@ class Connections:
 
     def close(self) -> None:
         """Close all; the last process to leave moves the WAL into the file, under the writers' lock. Safe twice."""
-        with inside_sqlite(), self._turn:
+        with before_a_fork(), self._turn:
             self._closed = True
             self._close()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from footage.errors import NotAStore, StoreCorrupt, StoreError, StoreFull, StoreTooNew, UsageError
 from footage.storage.connections import Connections, read_application_id
-from footage.storage.forks import inside_sqlite
+from footage.storage.forks import before_a_fork
 
 __all__ = ["Database", "default_path"]
 
@@ -159,7 +159,7 @@ class Database:
         By SQLite, which knows when a file may be closed: a process that closes any descriptor of a file loses its locks
         on that file (https://sqlite.org/howtocorrupt.html, section 2.2).
         """
-        with translated(self.path), inside_sqlite():
+        with translated(self.path), before_a_fork():
             if read_application_id(self.path) == APPLICATION_ID:
                 return
         raise NotAStore(
@@ -208,12 +208,12 @@ class Database:
 
     def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         """Run one query and return all its rows."""
-        with translated(self.path), inside_sqlite(), self._connections.reading() as reader:
+        with translated(self.path), before_a_fork(), self._connections.reading() as reader:
             return reader.execute(sql, parameters).fetchall()
 
     def tuples(self, sql: str, *parameters: object) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one query; return the names of its columns, and its rows as plain tuples: for rows by the thousand."""
-        with translated(self.path), inside_sqlite(), self._connections.reading() as reader:
+        with translated(self.path), before_a_fork(), self._connections.reading() as reader:
             cursor = reader.cursor()
             cursor.row_factory = None
             rows = cursor.execute(sql, parameters).fetchall()
@@ -231,7 +231,7 @@ class Database:
 
         Gives the thread's own read-only connection. Checkpoints wait for the end, so it should not take long.
         """
-        with translated(self.path), inside_sqlite(), self._connections.reading() as reader:
+        with translated(self.path), before_a_fork(), self._connections.reading() as reader:
             reader.execute("BEGIN")
             try:
                 yield reader

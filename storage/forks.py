@@ -4,8 +4,10 @@ Forking a process that has stores open.
 A connection must not be carried across a fork (https://sqlite.org/howtocorrupt.html, section 2.6), and a new one in the
 child is no better while the library's memory, copied too, says that the parent's locks are the child's own. So a fork
 waits until no thread is inside SQLite, all connections are closed before it, and parent and child open them again when
-they need them. Locks of files live as long as any copy of the file is open: the child closes its copies. A fork waits
-for pictures that are being compressed as well: a lock that libwebp holds just then would never be free in the child.
+they need them. Locks of files live as long as any copy of the file is open: the child closes its copies.
+
+Other libraries have locks too, and so has each module while it is being loaded: one that a thread holds just then is
+never free in the child. So each thread of a recording does its work `before_a_fork`, a whole job at a time.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ import weakref
 from collections.abc import Iterator
 from typing import Protocol
 
-__all__ = ["Closed", "Forked", "close_before_forks", "inside_sqlite", "keep_for_ever", "watch_forks"]
+__all__ = ["Closed", "Forked", "before_a_fork", "close_before_forks", "keep_for_ever", "watch_forks"]
 
-PATIENCE = 10.0  # seconds that a fork waits for threads inside SQLite
+PATIENCE = 10.0  # seconds that a fork waits for threads that work
 
 
 class Forked(Protocol):
@@ -58,7 +60,7 @@ def keep_for_ever(thing: object) -> None:
 
 
 class _Gate:
-    """Counts the threads inside SQLite, and keeps others out while the process forks."""
+    """Counts the threads that work, and keeps others out while the process forks."""
 
     def __init__(self) -> None:
         self._depth = threading.local()
@@ -109,8 +111,8 @@ class _Gate:
 _gate = _Gate()
 
 
-def inside_sqlite() -> contextlib.AbstractContextManager[None]:
-    """Use SQLite, or another library with locks, in the block; a fork waits for its end. It may be nested."""
+def before_a_fork() -> contextlib.AbstractContextManager[None]:
+    """Have a fork wait for the end of the block, which uses SQLite or something else with locks. It may be nested."""
     return _gate.passed()
 
 

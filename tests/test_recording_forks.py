@@ -40,6 +40,8 @@ LOADING = """
 import sys, threading
 sys.path.insert(0, {tests!r})
 import footage
+from footage.trajectory import Action
+from painted import Painted
 from recording import call, image, pixels, reply, request, result, text, user
 
 late = []
@@ -55,7 +57,12 @@ with footage.record("Add", store=sys.argv[1]) as run:
     run.frame(pixels(1))
     with run.step("left_click", call="a", coordinate=[1, 2]) as step:
         step.frame(pixels(2), "after")
+    run.flush()
+    run.frame(pixels(1))  # a picture that is stored already
     run.turn(request(user([result("a", text("Done."), image(3))])), reply(text("Done."), message_id="msg_2"))
+    machine = run.watch(Painted())
+    for name in ("left_click", "type", "wait"):
+        machine.perform(Action(name, {{"coordinate": [50, 70], "text": "ü", "duration": 0.2}}))
     run.flush()
     sys.meta_path.pop(0)
 assert not late, late
@@ -66,6 +73,50 @@ def test_no_thread_loads_a_module_whose_lock_a_child_would_wait_for_in_vain(tmp_
     run_script(LOADING.format(tests=str(Path(__file__).parent)), tmp_path / "runs.db")
     with open_store(tmp_path / "runs.db") as store:
         assert len(store.frames(store.run("@1").id)) >= 2
+
+
+SLOW_MODULE = """
+import os, sys, threading, time
+sys.path.insert(0, {tests!r})
+import footage
+from footage.storage.writing import RunWriter
+from recording import pixels
+
+loading = threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "this_takes_long":
+            loading.set()
+            time.sleep(0.5)
+
+sys.meta_path.insert(0, Slow())
+real = RunWriter.frame
+
+def frame(*arguments, **named):
+    try:
+        import this_takes_long
+    except ImportError:
+        pass
+    return real(*arguments, **named)
+
+RunWriter.frame = frame
+
+with footage.record("Add", store=sys.argv[1]) as run:
+    run.frame(pixels(1))
+    assert loading.wait(30)
+    child = os.fork()
+    if child == 0:
+        try:
+            import this_takes_long
+        except ImportError:
+            os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+
+def test_a_fork_waits_for_a_module_that_a_thread_of_the_recording_loads(tmp_path: Path) -> None:
+    run_script(SLOW_MODULE.format(tests=str(Path(__file__).parent)), tmp_path / "runs.db")
 
 
 def test_a_child_records_on_without_the_threads_of_its_parent(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from footage.errors import BadPicture, StoreCorrupt
 from footage.storage.database import Database
-from footage.storage.forks import inside_sqlite
+from footage.storage.forks import before_a_fork
 from footage.storage.pictures.decoding import check_size, decode_picture
 from footage.storage.pictures.layout import Layout
 from footage.storage.pictures.tiles import (
@@ -56,7 +56,7 @@ class PictureReader:
 
     def load(self, picture: int) -> Pixels:
         """Return the pixels of a picture. Raises StoreCorrupt where they are not what was stored."""
-        with inside_sqlite():  # so that no fork takes the lock of the cache along
+        with before_a_fork():  # so that no fork takes the lock of the cache along
             try:
                 return self._load(picture)
             except StoreCorrupt:  # or removed, or given another's number, between two looks at the store

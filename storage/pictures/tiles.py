@@ -119,15 +119,16 @@ def join(tiles: Tiles, columns: int) -> Columns:
     return np.ascontiguousarray(rows).view(np.uint8).reshape(-1, columns, _ROW)
 
 
-def load_codec() -> None:
+def load_modules() -> None:
     """
-    Load all of Pillow that pictures take. To be called before threads use it in a process that may fork.
-
-    A module that another thread is just loading stays locked in the child for ever.
+    Load all that storing a picture loads late by itself. To be called before threads store some in a process that may
+    fork: a module that another thread is just loading stays locked in the child for ever.
     """
+    import numpy.ma  # noqa: F401 - numpy loads it at the first `np.unique` of values alone
     from PIL import Image, WebPImagePlugin  # noqa: F401 - by itself it would be loaded when the first picture is saved
 
     Image.preinit()
+    "".encode("ascii")  # a codec is a module too
 
 
 def encode_atlas(sheet: Columns, method: int, quality: int = 80) -> bytes:

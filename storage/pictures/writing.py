@@ -18,7 +18,7 @@ import numpy as np
 
 from footage.errors import BadPicture, StoreCorrupt
 from footage.storage.database import Database
-from footage.storage.forks import inside_sqlite
+from footage.storage.forks import before_a_fork
 from footage.storage.pictures.decoding import check_size, decode_picture
 from footage.storage.pictures.layout import Layout
 from footage.storage.pictures.tileindex import Placement, TileIndex
@@ -105,7 +105,7 @@ class PictureWriter:
 
     def encode(self, prepared: Prepared) -> Encoded:
         """Do the slow part: find out which tiles are new, and compress those. A fork waits for its end."""
-        with inside_sqlite():  # so that no fork takes a lock of libwebp's along
+        with before_a_fork():  # so that no fork takes a lock of libwebp's along
             row = self._database.row(_FIND_SQL, *self._key(prepared))
             if row is not None:
                 self._see(prepared, row)
