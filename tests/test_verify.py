@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from footage.trajectory import FrameRole, Instant, StepStatus
 from samples import CLICK, ask, encoded, image_block, noise, result
 
 NOW = Instant.now()
+NEWER_SQLITE = Path(sys.prefix) / "sqlite"
+"""Made by `scripts/make-environment`."""
 
 
 @pytest.fixture
@@ -48,6 +53,42 @@ def changed(store: Store, sql: str) -> None:
 def test_a_sound_store_is_ok(store: Store) -> None:
     report = verify_store(store)
     assert report.as_json() == {"format": 1, "ok": True, "pictures": 8, "requests": 6, "bad": [], "gaps": []}
+
+
+WRITTEN_BY_ANOTHER = (
+    """
+import subprocess, sys
+sys.modules["sqlite3"] = __import__("pysqlite3")
+from footage.storage import open_store, verify_store
+
+OTHER = """
+    + repr("""
+import sys
+from footage.storage import open_store
+with open_store(sys.argv[1]) as store:
+    for number in range(40):
+        store.begin_run(task=f"alpha {number}").end()
+""")
+    + """
+
+with open_store(sys.argv[1]) as store:
+    assert [run.task for run in store.runs(text="alpha")] == ["alpha first"]  # reads the index of texts
+    subprocess.run([sys.executable, "-c", OTHER, sys.argv[1]], check=True)
+    report = verify_store(store)
+assert report.ok, report.bad
+"""
+)
+
+
+def test_a_store_is_sound_for_a_newer_sqlite_when_another_process_has_written_meanwhile(tmp_path: Path) -> None:
+    if not NEWER_SQLITE.is_dir():
+        pytest.skip("no newer SQLite is there: run scripts/make-environment")
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin_run(task="alpha first").end()
+    environment = os.environ | {"PYTHONPATH": str(NEWER_SQLITE)}
+    command = [sys.executable, "-c", WRITTEN_BY_ANOTHER, str(tmp_path / "runs.db")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_empty_store_is_ok(tmp_path: Path) -> None:

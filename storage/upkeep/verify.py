@@ -99,9 +99,18 @@ def _read(store: Store, run: int) -> None:
 
 
 def _check_file(store: Store, report: VerifyReport) -> None:
-    for row in store.database.rows("PRAGMA integrity_check(10)"):
-        if row[0] != "ok":
-            report.bad.append(Bad("file", 0, str(row[0])))
+    """
+    Have SQLite check its file.
+
+    From version 3.44 on it checks an index of texts by the structure that this connection read last, which is an old
+    one where others have written since. So the indexes are read first, and all of it sees one moment of the store.
+    """
+    indexes = "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%USING fts5%'"
+    with store.database.snapshot() as reader:
+        for (name,) in reader.execute(indexes).fetchall():
+            reader.execute(f'SELECT rowid FROM "{name}" WHERE "{name}" MATCH ? LIMIT 1', ("a",)).fetchall()
+        found = reader.execute("PRAGMA integrity_check(10)").fetchall()
+    report.bad += [Bad("file", 0, str(row[0])) for row in found if row[0] != "ok"]
 
 
 def _check_references(store: Store, report: VerifyReport) -> None:
