@@ -8,16 +8,15 @@ is passed on to the model and to the agent is never changed, only what is record
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from footage.recorder.joining import SECRETS
+from footage.secrets import Replacer
 from footage.trajectory import JSON
 
 __all__ = ["REMOVED", "SHORTEST_NAMED", "Secrets", "secrets_of_environment"]
@@ -77,8 +76,8 @@ class Secrets:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._forms: dict[str, None] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._values: dict[str, str] = {}
+        self._replacer = Replacer({})
         self._harmless: set[str] = set()
         """Texts that were searched: requests repeat what was said before, again and again."""
         for value in values:
@@ -95,11 +94,10 @@ class Secrets:
         if not (len(value) >= SHORTEST_NAMED if named else _is_key(value)):
             return
         with self._lock:
-            if value in self._forms:
+            if value in self._values:
                 return
-            self._forms |= dict.fromkeys(_forms(value))
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._values[value] = REMOVED
+            self._replacer = Replacer(self._values)
             self._harmless = set()
 
     def learn(self, headers: Mapping[str, str], path: str = "") -> None:
@@ -113,9 +111,8 @@ class Secrets:
 
     def clean(self, text: str) -> str:
         """Return a text without its secrets; the very same object if it has none."""
-        harmless = (
-            self._harmless
-        )  # before the pattern: what is found with an older one goes into a set that is not used
+        # Before the replacer: what is found with an older one goes into a set that is not used.
+        harmless = self._harmless
         if text in harmless:
             return text
         cleaned = self._search(text)
@@ -128,9 +125,7 @@ class Secrets:
         return text
 
     def _search(self, text: str) -> str:
-        pattern = self._pattern
-        if pattern is not None and any(form in text for form in tuple(self._forms)):
-            text = pattern.sub(REMOVED, text)
+        text = self._replacer.text(text)
         if len(text) <= _SHORT:
             return _ANY_KEY.sub(REMOVED, text)
         for key in _EACH_KEY:
@@ -158,7 +153,7 @@ class Secrets:
         try:
             parsed = json.loads(body)
         except (ValueError, RecursionError):
-            text = body.decode("utf-8", "surrogateescape")
+            text = self._replacer.data(body).decode("utf-8", "surrogateescape")
             return self.clean(text).encode("utf-8", "surrogateescape")
         cleaned = self.clean_json(parsed)
         return body if cleaned is parsed else json.dumps(cleaned, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -204,16 +199,3 @@ def _parts(header: str) -> list[str]:
     """Return what may be secret in a header's value: all of it, and each value in it ("Bearer x", "a=x; b=y")."""
     pieces = [piece.partition("=")[2] or piece for piece in re.split(r"[;,]\s*|\s+", header)]
     return [header, *pieces]
-
-
-def _forms(value: str) -> list[str]:
-    """Return a value as it may be written: plain, in JSON, in a query, and in base64 as a whole."""
-    encoded = value.encode("utf-8", "surrogateescape")
-    plain = [
-        value,
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        quote(value),
-        quote_plus(value),
-    ]
-    return [*plain, quote(value, safe=""), base64.b64encode(encoded).decode()]

@@ -13,6 +13,7 @@ ROOMS = ("analysis", "recorder", "replay", "storage", "viewer")
 FLOORS = {
     "errors": 0,
     "trajectory": 0,
+    "secrets": 1,
     "toolcalls": 1,
     "storage": 2,
     "analysis": 3,
@@ -23,6 +24,7 @@ FLOORS = {
     "cli": 6,
 }
 STRANGERS = {  # what a room must not know at all
+    "secrets": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
     "storage": {"anthropic", "flask", "Xlib", "cv2", "click", "rich"},
     "analysis": {"anthropic", "flask", "Xlib", "click", "rich"},
     "recorder": {"flask", "Xlib", "click", "rich"},
