@@ -1,8 +1,8 @@
 """
 The forms in which a secret stands in texts and bytes, and how they are found.
 
-Recording keeps out what is found here, and redaction takes the same out of what was recorded. In comes a secret with the
-mark that is to stand in its place; out goes text without it.
+Recording keeps out what is found here, and redaction takes the same out of what was recorded. In comes a secret with
+the mark that is to stand in its place; out goes text without it.
 """
 
 from footage.secrets.forms import written_forms
