@@ -24,8 +24,7 @@ def written_forms(secret: str) -> list[str]:
     address, an address in an address.
     """
     found: dict[str, None] = {}
-    for kind in ("", "NFC", "NFD"):
-        plain = unicodedata.normalize(kind, secret) if kind else secret
+    for plain in dict.fromkeys((secret, unicodedata.normalize("NFC", secret), unicodedata.normalize("NFD", secret))):
         found |= dict.fromkeys((plain, repr(plain)[1:-1], *_in_shell(plain)))
         for page in _in_html(plain):
             found |= dict.fromkeys((page, *_in_json(page)))
