@@ -29,12 +29,8 @@ def full_disk(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
-def test_everything_is_looked_at_in_three_seconds_and_nothing_is_left_behind(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    begun = time.monotonic()
+def test_everything_is_looked_at_and_nothing_is_left_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = call(capsys, "doctor", "--store", tmp_path / "new" / "s.db", "--json")
-    assert time.monotonic() - begun < 10  # three on a quiet system
     assert said.code == 0
     assert [check["name"] for check in said.document["checks"]] == NAMES
     assert said.document["ok"] is True

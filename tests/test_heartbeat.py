@@ -105,20 +105,35 @@ def test_the_clock_that_cannot_be_set_tells_which_sign_came_last(
 
 
 def test_whoever_writes_need_not_beat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    beats: list[float] = []
-    monkeypatch.setattr(RunWriter, "heartbeat", lambda _: beats.append(time.monotonic()))
+    asked, beaten, silent = threading.Semaphore(0), threading.Event(), [0.0]
+
+    def silent_for(_: RunWriter) -> float:
+        asked.release()
+        return silent[0]
+
+    monkeypatch.setattr(RunWriter, "silent_for", property(silent_for))
+    monkeypatch.setattr(RunWriter, "heartbeat", lambda _: beaten.set())
     with open_store(tmp_path / "s.db") as store:
         writer = store.begin_run(task="x")
-        heart = Heartbeat(Guard(writer), every=0.2)
-        until = time.monotonic() + 0.5
-        while time.monotonic() < until:
-            writer.gap("busy")
-        busy = len(beats)
-        time.sleep(0.7)
+        heart = Heartbeat(Guard(writer), every=0.05)
+        assert all(asked.acquire(timeout=60) for _ in range(4))
+        assert not beaten.is_set()
+        silent[0] = 1.0
+        assert beaten.wait(60)
         heart.stop()
         writer.end()
-    assert busy == 0
-    assert 1 <= len(beats) <= 4
+
+
+def test_whatever_is_written_breaks_the_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    with open_store(tmp_path / "s.db") as store:
+        writer = store.begin_run(task="x")
+        monkeypatch.setattr(time, "monotonic", lambda: now + 100)
+        assert writer.silent_for > 90
+        writer.gap("busy")
+        assert writer.silent_for == 0
+        monkeypatch.undo()
+        writer.end()
 
 
 def test_a_heartbeat_is_not_waited_for_by_the_disk_but_the_next_event_is(

