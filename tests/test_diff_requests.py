@@ -89,7 +89,7 @@ def test_what_is_no_difference(change: Callable[[JSON], object]) -> None:
         (lambda b: b.update(system="You use a computer well."), "system", "prompt", Cause.HARNESS),
         (lambda b: b.pop("system"), "system", "prompt", Cause.HARNESS),
         (lambda b: b["tools"].append({"name": "bash"}), "tools[1]", "tools", Cause.HARNESS),
-        (lambda b: b["tools"][0].update(type="computer_20251124"), "tools[0]", "tools", Cause.HARNESS),
+        (lambda b: b["tools"][0].update(type="computer_20251124"), "tools[0].type", "tools", Cause.HARNESS),
         (
             lambda b: b["tools"][0].update(display_width_px=1024),
             "tools[0].display_width_px",
@@ -111,7 +111,7 @@ def test_what_is_no_difference(change: Callable[[JSON], object]) -> None:
             Cause.HARNESS,
         ),
         (lambda b: b["messages"].pop(0), "messages[0]", "history", Cause.HARNESS),
-        (lambda b: b["messages"].extend(b["messages"][-2:]), "messages[5]", "history", Cause.HARNESS),
+        (lambda b: b["messages"].extend(b["messages"][-2:]), "messages[5]", "reply", Cause.MODEL),
         (
             lambda b: b["messages"][1]["content"][0].update(text="Let me look."),
             "messages[1].content[0].text",
