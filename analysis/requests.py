@@ -243,3 +243,9 @@ def _where(one: JSON, two: JSON, path: str) -> str:
         ]:
             return _where(x, y, f"{path}[{index}].content")
     return path
+
+
+def first_words(request: JSON) -> str:
+    """Return what a user said first in a request: the texts of the messages before the first reply."""
+    said = [block.get("text") for message in _rounds(request.get("messages"))[0].asked for block in message["content"]]
+    return "\n".join(text for text in said if isinstance(text, str))

@@ -59,6 +59,7 @@ class ScreenDifference:
     regions: tuple[Region, ...] = ()
     """Boxes around what changed, largest first, at most 16. Of a material difference, only what is material."""
     changed_pixels: int = 0
+    """Of a material difference, those of what is material."""
     why: str = ""
     """A phrase for people: `caret blink`, `text changed in 214x18 at (40, 300)`."""
     share: float = 0.0
@@ -115,6 +116,14 @@ def changed_regions(a: Pixels, b: Pixels, *, most: int = MOST_REGIONS) -> tuple[
     return _boxes(find_blobs(_changed_mask(a, b, 0))[0])[:most]
 
 
+def changed_cells(a: Pixels, b: Pixels, *, exact_source: bool = True) -> Mask:
+    """Return which 8-pixel cells of two screens of one size differ in more than re-encoding, 0 or more than 0."""
+    if exact_source:
+        return cells_of(_changed_mask(a, b, INVISIBLE))
+    greys = [cells_of(as_bytes(cv2.cvtColor(screen, cv2.COLOR_RGB2GRAY))) for screen in (a, b)]
+    return _beyond(greys[0], greys[1], CELL_LEVEL)
+
+
 def difference_mask(a: Pixels, b: Pixels) -> NDArray[np.bool_]:
     """
     Return where two screens differ in any channel, shape (height, width).
@@ -166,7 +175,10 @@ def _compare_exactly(
     rest, reasons = _forgive(blobs, a, b, focus, pointers)
     if not rest and count == len(blobs):
         return ScreenDifference(ScreenVerdict.COSMETIC, _boxes(blobs), changed, ", ".join(reasons))
-    return _material(rest or blobs, count - len(blobs) + len(rest), mask.shape, changed)
+    mattering = rest or blobs
+    if count == len(blobs):
+        changed = sum(blob.pixels for blob in mattering)
+    return _material(mattering, count - len(blobs) + len(rest), mask.shape, changed)
 
 
 def _forgive(
