@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from footage.analysis.grading import Grade, Part, RequestChange, RequestWalker, named
@@ -176,13 +175,18 @@ def _paired(a: Sequence[_Round], b: Sequence[_Round]) -> tuple[list[tuple[_Round
         if fewer and shapes[0][-fewer:] == shapes[1][-fewer:]:
             return list(zip(a[-fewer:], b[-fewer:], strict=True)), None
     pairs: list[tuple[_Round, _Round]] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, *shapes, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pairs += zip(a[i1:i2], b[j1:j2], strict=True)
-            continue
-        alone = [r for r in [*a[i1:i2], *b[j1:j2]] if not r.only_looks]
-        if alone:
-            return pairs, min(alone, key=lambda r: r.start)
+    i = j = 0
+    while i < len(a) or j < len(b):
+        one, two = a[i] if i < len(a) else None, b[j] if j < len(b) else None
+        if one is not None and two is not None and shapes[0][i] == shapes[1][j]:
+            pairs.append((one, two))
+            i, j = i + 1, j + 1
+        elif one is not None and one.only_looks:
+            i += 1
+        elif two is not None and two.only_looks:
+            j += 1
+        else:
+            return pairs, min((r for r in (one, two) if r is not None), key=lambda r: r.start)
     return pairs, None
 
 

@@ -66,6 +66,8 @@ class ScreenDifference:
     """How much of the screen changed, in cells of 8x8 pixels, 0..1."""
     resized: bool = False
     """The screens have different sizes, and nothing else was compared."""
+    has_specks: bool = False
+    """Stray pixels were forgiven, far from the focus."""
 
     @property
     def is_material(self) -> bool:
@@ -174,7 +176,8 @@ def _compare_exactly(
     changed = cv2.countNonZero(mask)
     rest, reasons = _forgive(blobs, a, b, focus, pointers)
     if not rest and count == len(blobs):
-        return ScreenDifference(ScreenVerdict.COSMETIC, _boxes(blobs), changed, ", ".join(reasons))
+        specks = any("far from the action" in reason for reason in reasons)
+        return ScreenDifference(ScreenVerdict.COSMETIC, _boxes(blobs), changed, ", ".join(reasons), has_specks=specks)
     mattering = rest or blobs
     if count == len(blobs):
         changed = sum(blob.pixels for blob in mattering)

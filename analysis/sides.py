@@ -18,7 +18,6 @@ from footage.analysis.screens import (
     ScreenVerdict,
     changed_cells,
     compare_screens,
-    difference_mask,
     focus_regions,
 )
 from footage.analysis.volatile import joined, learn_between, learn_volatile, volatile_of
@@ -209,14 +208,19 @@ class Screens:
             )
         )
 
-    def lasts(self, difference: ScreenDifference, i: int, j: int) -> bool:
-        """Tell whether the screens before two later steps differ where these do."""
-        a, b = self._sides
-        one, two = a.before(i), b.before(j)
-        if one is None or two is None or one.sha256 == two.sha256:
-            return False
-        mask = difference_mask(self.pixels(one), self.pixels(two))
-        return any(bool(mask[r.y : r.bottom, r.x : r.right].any()) for r in difference.regions)
+    def lasts(self, difference: ScreenDifference, pair: tuple[int, int], later: tuple[int, int]) -> bool:
+        """Tell whether the screens before two later steps still show the few pixels in which these differ."""
+        shown = []
+        for side, index, after in zip(self._sides, pair, later, strict=True):
+            now, then = side.before(index), side.before(after)
+            if now is None or then is None:
+                return False
+            shown.append((self.pixels(now), self.pixels(then)))
+        return all(
+            bool(np.array_equal(crop(now, clip(r, now.shape)), crop(then, clip(r, then.shape))))
+            for now, then in shown
+            for r in difference.regions
+        )
 
     def before(self, i: int, j: int, last: tuple[int, int] | None = None) -> ScreenDifference | None:
         """Compare the screens before two steps; `last` is the pair of acting steps whose effect they show."""
@@ -295,16 +299,21 @@ class Screens:
         sizes = [(f.screen_width, f.screen_height) for f in (a, b)]
         if a.sha256 == b.sha256 and sizes[0] == sizes[1]:
             return IDENTICAL
-        scaled = [size != (f.width, f.height) for size, f in zip(sizes, (a, b), strict=True)]
+        alike = (sizes[0] != (a.width, a.height)) == (sizes[1] != (b.width, b.height))
         exact = self._exact(a, b, one_run=one_run)
-        near = focus() if scaled[0] == scaled[1] else ()
         one, two = self.pixels(a), self.pixels(b)
+        near: Sequence[Region] | None = None if alike and exact else focus() if alike else ()
         while True:
-            ignored = self._volatile
-            difference = compare_screens(one, two, exact_source=exact, focus=near, pointers=pointers, volatile=ignored)
-            if not difference.is_material or self._learned:
+            ignored, looked_at = self._volatile, near or ()
+            difference = compare_screens(
+                one, two, exact_source=exact, focus=looked_at, pointers=pointers, volatile=ignored
+            )
+            if difference.is_material and not self._learned:
+                self._learn()
+            elif near is None and difference.has_specks:
+                near = focus()  # a single pixel counts there, and finding out where takes two more pictures
+            else:
                 return difference
-            self._learn()
 
     def _exact(self, a: Frame, b: Frame, *, one_run: bool = False) -> bool:
         """Tell whether two frames come from one renderer, as they were shown."""

@@ -81,7 +81,7 @@ class Walk:
             return found
         later = ((p, q) for p, q in self._paired if p >= i and q >= j and self._screens.are_later((i, j), (p, q)))
         following = next(later, None)
-        if following is not None and self._screens.lasts(found, *following):
+        if following is not None and self._screens.lasts(found, (i, j), following):
             return found
         return replace(found, kind=ScreenVerdict.COSMETIC, why=f"{found.why}, gone in the next screens")
 
