@@ -191,13 +191,11 @@ class Screens:
         return ScreenDifference(ScreenVerdict.MATERIAL, (region,), region.width * region.height, why, share)
 
     def is_slight(self, difference: ScreenDifference | None) -> bool:
-        """Tell whether a material difference is of so few pixels that it may be an accident."""
-        return (
-            difference is not None
-            and difference.is_material
-            and not difference.resized
-            and difference.changed_pixels < _FEW_PIXELS
-        )
+        """Tell whether a material difference is of so few pixels, or so thin a line, that it may be an accident."""
+        if difference is None or not difference.is_material or difference.resized:
+            return False
+        thin = len(difference.regions) == 1 and difference.regions[0].width == 1
+        return thin or difference.changed_pixels < _FEW_PIXELS
 
     def are_later(self, pair: tuple[int, int], later: tuple[int, int]) -> bool:
         """Tell whether a later pair of steps began with screens that were captured anew."""

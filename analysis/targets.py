@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from footage.analysis.blobs import clip, crop
-from footage.analysis.screens import FINE_PIXELS, INVISIBLE, ScreenDifference, focus_regions
+from footage.analysis.screens import ANOTHER_PAGE, FINE_PIXELS, INVISIBLE, ScreenDifference, focus_regions
 from footage.analysis.sides import Screens, Side
 from footage.trajectory import Action, Frame, Pixels, Region
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["at_target", "each_its_own", "same_thing_elsewhere"]
 
 _LOSSY_LEVEL = 24
+_FEW_PLACES = 3
 _HALF = (24, 12)
 """Half the width and height of what is looked at around a point, in pixels."""
 _SLACK = 10
@@ -54,11 +55,18 @@ def _changed(before: Pixels, after: Pixels, level: int) -> NDArray[np.bool_]:
 
 
 def at_target(screen: ScreenDifference, *actions: Action | None) -> bool:
-    """Tell whether two screens differ where one of two actions acts; one without a point acts on all of the screen."""
+    """
+    Tell whether two screens differ where one of two actions acts.
+
+    One without a point acts on whatever is on the screen: there another page explains it, or one thing that came, such
+    as a dialog, but not changes all over a page that moves by itself.
+    """
     for action in actions:
         if action is not None and not action.looks_only:
             around = focus_regions(action)
-            if not around or any(_touch(region, box) for region in screen.regions for box in around):
+            if any(_touch(region, box) for region in screen.regions for box in around):
+                return True
+            if not around and (screen.share >= ANOTHER_PAGE or len(screen.regions) <= _FEW_PLACES):
                 return True
     return False
 
