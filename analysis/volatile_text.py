@@ -65,6 +65,7 @@ _DATES = (
     ("time", rf"\b\d{{1,2}}{_HALF}(?!\w)"),
     ("date", r"<date>(?:(?:,|\s+at|T)?\s*(?:<time>|<date>))*(?:\s+\d{4}\b)?"),
     ("zone", r"(?i:\btime ?zone(?: is|:|=)?\s*)(?<=[\s=:])[\w/+:-]+(?: \([^)]*\))?"),
+    ("zone", r"\b(?:Africa|America|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Z]\w+(?:/[A-Z]\w+)?\b"),
     ("zone", rf"(?<=<time>)\s?\(?(?:{_ZONE})\)?"),
 )
 _FOLDERS = (
