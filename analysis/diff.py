@@ -93,17 +93,20 @@ def diff_runs(
     one, two = Side(store, a), Side(store, b)
     screens = Screens(store, one, two, volatile)
     meter = _Meter(on_progress, 2 * (len(one.steps) + len(two.steps)))
-    pairs = _aligned(one, two, screens, meter)
-    screens.aligned(pairs)
-    judge = Judge(store, one, two, screens)
-    walk = Walk(one, two, screens, judge, pairs)
-    mattering = Mattering(one, two, screens, judge)
-    for pair in pairs:
-        made = walk.go_on(pair, precisely=not mattering.is_known)
-        mattering.go_on(made, walk)
-        meter.add(2 - (None in pair))
-    end = walk.finish()
-    mattering.finish(end, walk)
+    try:
+        pairs = _aligned(one, two, screens, meter)
+        screens.aligned(pairs)
+        judge = Judge(store, one, two, screens)
+        walk = Walk(one, two, screens, judge, pairs)
+        mattering = Mattering(one, two, screens, judge)
+        for pair in pairs:
+            made = walk.go_on(pair, precisely=not mattering.is_known)
+            mattering.go_on(made, walk)
+            meter.add(2 - (None in pair))
+        end = walk.finish()
+        mattering.finish(end, walk)
+    finally:
+        screens.close()
     return RunDiff(
         one.run.id,
         two.run.id,

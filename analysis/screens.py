@@ -205,7 +205,17 @@ def _forgive(
 
 def _changed_mask(a: Pixels, b: Pixels, level: int) -> Mask:
     """Return 255 where any channel differs by more than `level`, else 0."""
-    beyond = cv2.threshold(cv2.absdiff(a, b), level, 255, cv2.THRESH_BINARY)[1]
+    difference = np.asarray(cv2.absdiff(a, b), dtype=np.uint8)
+    rows = np.flatnonzero(difference.reshape(len(a), -1).max(axis=1) > level)
+    mask = np.zeros(a.shape[:2], dtype=np.uint8)
+    if len(rows):  # most screens differ in a few rows only
+        band = slice(int(rows[0]), int(rows[-1]) + 1)
+        mask[band] = _beyond_in_a_channel(difference[band], level)
+    return mask
+
+
+def _beyond_in_a_channel(difference: Pixels, level: int) -> Mask:
+    beyond = cv2.threshold(difference, level, 255, cv2.THRESH_BINARY)[1]
     # Grey is a mean in which each channel weighs at least 29 of 255, so that a single one leaves no zero.
     return as_bytes(cv2.threshold(cv2.cvtColor(beyond, cv2.COLOR_RGB2GRAY), 0, 255, cv2.THRESH_BINARY)[1])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -133,6 +134,8 @@ class Screens:
         """Regions that were found to be clocks, of which the two runs show different times."""
         self._pictures: OrderedDict[str, Pixels] = OrderedDict()
         self._signatures: dict[str, Signature] = {}
+        self._coming: dict[str, Future[Pixels]] = {}
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="footage-diff")
 
     def aligned(self, pairs: Sequence[Pair]) -> None:
         """Take note of which steps stand for each other."""
@@ -143,7 +146,8 @@ class Screens:
         """Return a frame in the size of its screen."""
         key = f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
         if key not in self._pictures:
-            pixels = self._store.pixels(frame.picture)
+            coming = self._coming.pop(frame.sha256, None)
+            pixels = self._store.pixels(frame.picture) if coming is None else coming.result()
             if pixels.shape[:2] != (frame.screen_height, frame.screen_width):
                 size = (frame.screen_width, frame.screen_height)
                 pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
@@ -152,6 +156,22 @@ class Screens:
                 self._pictures.popitem(last=False)
         self._pictures.move_to_end(key)
         return self._pictures[key]
+
+    def expect(self, i: int, j: int) -> None:
+        """Begin to load the screens before two steps, which are compared soon, beside what goes on."""
+        a, b = self._sides
+        frames = a.before(i), b.before(j)
+        if frames[0] is None or frames[1] is None or frames[0].sha256 == frames[1].sha256:
+            return
+        for frame in frames:
+            assert frame is not None
+            key = f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
+            if key not in self._pictures and frame.sha256 not in self._coming:
+                self._coming[frame.sha256] = self._loader.submit(self._store.pixels, frame.picture)
+
+    def close(self) -> None:
+        """Load no more."""
+        self._loader.shutdown(cancel_futures=True)
 
     def signature(self, frame: Frame) -> Signature:
         """Return a frame's signature, see `align.signature_costs`."""

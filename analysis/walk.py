@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,14 +77,22 @@ class Walk:
         """Compare the screens before two steps; a few pixels count only if the next pair of screens shows them too."""
         if not precisely and (far := self._screens.roughly(i, j)) is not None:
             return far
+        if precisely and (following := self._after(i, j)) is not None:
+            self._screens.expect(*following)
         found = self._screens.before(i, j, self._last if self.divergence is None else None)
         if found is None or not self._screens.is_slight(found):
             return found
-        later = ((p, q) for p, q in self._paired if p >= i and q >= j and self._screens.are_later((i, j), (p, q)))
-        following = next(later, None)
+        following = self._after(i, j)
         if following is not None and self._screens.lasts(found, (i, j), following):
             return found
         return replace(found, kind=ScreenVerdict.COSMETIC, why=f"{found.why}, gone in the next screens")
+
+    def _after(self, i: int, j: int) -> tuple[int, int] | None:
+        """Return the next pair of steps that began with screens captured anew."""
+        for p, q in self._paired[bisect_left(self._paired, (i, j)) :]:
+            if p >= i and q >= j and self._screens.are_later((i, j), (p, q)):
+                return p, q
+        return None
 
     def _pair(self, i: int, j: int, *, precisely: bool) -> StepPair:
         screen = self.screen(i, j, precisely=precisely)
