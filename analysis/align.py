@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from footage.analysis.actions import compare_actions
-from footage.trajectory import Action, Pixels
+from footage.storage.pictures.signatures import GRID
+from footage.trajectory import Action
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,6 @@ BAND = 32
 Pair = tuple[int | None, int | None]
 """Index of a step in run a and in run b; None where it has no counterpart."""
 
-_GRID = (40, 25)
 _LEVEL = 4
 _PAIRED, _ONLY_A, _ONLY_B = 1, 2, 3
 
@@ -112,17 +112,20 @@ def _action_cost(a: Action, b: Action) -> float:
     return math.inf if cost == 1 and (a.looks_only or b.looks_only) else cost
 
 
-# --- how screens differ, roughly ------------------------------------------------------------------
+# --- how screens differ, from afar ----------------------------------------------------------------
 
 
-def signature(pixels: Pixels) -> Signature:
-    """Return a screen's means in a grid of 40x25 cells, grey, as 1000 bytes."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, _GRID, interpolation=cv2.INTER_AREA), dtype=np.uint8).reshape(-1)
+def changed_from_afar(a: Signature, b: Signature) -> NDArray[np.bool_]:
+    """Return which cells of two screens' signatures differ in more than re-encoding, shape (25, 40)."""
+    return np.asarray(cv2.absdiff(a, b) > _LEVEL).reshape(GRID[1], GRID[0])
 
 
 def signature_costs(a: Sequence[Signature], b: Sequence[Signature]) -> NDArray[np.float32]:
-    """Return how each screen of `a` differs from each of `b`: a quarter of the cells or more is 1."""
+    """
+    Return how each screen of `a` differs from each of `b`: a quarter of the cells or more is 1.
+
+    A signature is what `Store.signatures` returns, as an array of 1000 bytes.
+    """
     stacked = np.array(b).reshape(len(b), -1)
     costs = [(cv2.absdiff(stacked, np.broadcast_to(one, stacked.shape).copy()) > _LEVEL).mean(axis=1) for one in a]
     return np.minimum(np.array(costs, dtype=np.float32).reshape(len(a), len(b)) * 4, 1)

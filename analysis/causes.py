@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from footage.analysis.actions import ActionDifference, ActionVerdict, compare_actions
 from footage.analysis.requests import RequestDifference, compare_requests
-from footage.analysis.screens import ANOTHER_PAGE, ScreenDifference
+from footage.analysis.screens import ANOTHER_PAGE, IDENTICAL, ScreenDifference
 from footage.analysis.sides import Screens, Side
+from footage.analysis.targets import each_its_own
 from footage.analysis.wording import against
 from footage.storage import Store
 from footage.trajectory import JSON, Cause, Divergence, Region, RunKind, RunStatus, Step, StepStatus, Turn
@@ -37,12 +38,15 @@ class Judge:
 
     # --- the screens part ---
 
-    def of_screens(self, i: int, j: int, last: tuple[int, int] | None, difference: ScreenDifference) -> Divergence:
+    def of_screens(
+        self, i: int, j: int, last: tuple[int, int] | None, difference: ScreenDifference, *, later: bool = False
+    ) -> Divergence:
         """
         Return the cause of a material difference of the screens before steps i and j (or at the end of the runs).
 
         `last` are the steps that acted before, with equal screens before them and alike actions. What they did with
-        one of them going astray is named by them; a world that changed is named by the step that found it so.
+        one of them going astray is named by them; a world that changed is named by the step that found it so. `later`:
+        it is no first difference, and `last` None says that the screens before them were not equal either.
         """
         if last is not None:
             found = self._of_last_steps(*last, difference)
@@ -50,7 +54,7 @@ class Judge:
                 return found
         at_end = last is not None and (i >= len(self._a.steps) or j >= len(self._b.steps))
         a_step, b_step = last if last is not None and at_end else self._existing(i, j)
-        if last is None:
+        if last is None and not later:
             kind, why = "start", f"the runs start from different screens: {difference.why}"
         else:
             kind = "size" if difference.resized else "page" if difference.share >= ANOTHER_PAGE else "content"
@@ -64,7 +68,7 @@ class Judge:
         after = self._screens.after(p, q)
         if after is not None and not after.is_material:
             return None  # the steps had the same effect; what differs came later
-        if action.kind is ActionVerdict.NEAR or (not action.exact and self._is_local(p, q, difference)):
+        if action.kind is ActionVerdict.NEAR or (not action.exact and self._each_its_own(p, q, difference)):
             return self.of_actions(p, q, action)
         kind, why = _carried_out_otherwise(a, b) if action.exact else ("", "")
         if not kind:
@@ -74,13 +78,17 @@ class Judge:
             kind = "no effect" if why else ""
         return Divergence(p, q, Cause.EXECUTION, kind, why, difference.regions) if kind else None
 
-    def _is_local(self, p: int, q: int, difference: ScreenDifference) -> bool:
-        """Tell whether a small difference lies all around the steps' points: a caret put elsewhere, another row."""
+    def _each_its_own(self, p: int, q: int, difference: ScreenDifference) -> bool:
+        """Tell whether a small difference all around the steps' points is what each of them alone made."""
         sides = (self._a, p), (self._b, q)
-        return difference.share < LOCAL and all(
-            side.steps[index].action.point is not None
-            and self._screens.acted_there(side, index, difference, entirely=True)
-            for side, index in sides
+        return (
+            difference.share < LOCAL
+            and all(
+                side.steps[index].action.point is not None
+                and self._screens.acted_there(side, index, difference, entirely=True)
+                for side, index in sides
+            )
+            and each_its_own(self._screens, self._a, p, self._b, q, difference)
         )
 
     def _one_had_no_effect(self, p: int, q: int) -> str:
@@ -91,13 +99,19 @@ class Judge:
         side, index, effect = (self._a, p, effects[0]) if effects[0].is_material else (self._b, q, effects[1])
         if not self._screens.acted_there(side, index, effect):
             return ""
+        if side is self._b and effect.share >= ANOTHER_PAGE and side.came_back(index):
+            return ""  # nothing was to be expected of it, and a page came back by itself
         name = "a" if side is self._a else "b"
         return f"{side.steps[index].action.title} took effect in run {name} only"
 
     # --- the actions part ---
 
-    def of_actions(self, i: int, j: int, action: ActionDifference) -> Divergence:
-        """Return the cause of two different actions on equal screens, from the requests that asked for them."""
+    def of_actions(self, i: int, j: int, action: ActionDifference, *, tolerant: bool = False) -> Divergence:
+        """
+        Return the cause of two different actions on equal screens, from the requests that asked for them.
+
+        `tolerant`: the screens differed before, in what explains nothing; pictures in the requests are passed over.
+        """
         regions = tuple(
             Region(point[0] - 12, point[1] - 12, 24, 24)
             for side, index in ((self._a, i), (self._b, j))
@@ -107,20 +121,21 @@ class Judge:
         if given:
             why = f"run {given} was forked here, with an action given by hand"
             return Divergence(*self._existing(i, j), Cause.HARNESS, "given", f"{action.why}; {why}", regions)
-        cause, kind, why = self._of_turns(self._a.turn(i), self._b.turn(j))
+        cause, kind, why = self._of_turns(self._a.turn(i), self._b.turn(j), tolerant=tolerant)
         return Divergence(*self._existing(i, j), cause, kind, f"{action.why}; {why}", regions)
 
     def _existing(self, i: int, j: int) -> tuple[int | None, int | None]:
         """Return the indices of two steps; None for one past the end."""
         return i if i < len(self._a.steps) else None, j if j < len(self._b.steps) else None
 
-    def _of_turns(self, a: Turn | None, b: Turn | None) -> tuple[Cause, str, str]:
+    def _of_turns(self, a: Turn | None, b: Turn | None, *, tolerant: bool) -> tuple[Cause, str, str]:
         requests = [self._store.request(turn.id) if turn is not None else None for turn in (a, b)]
         if a is None or b is None or requests[0] is None or requests[1] is None:
             which = "neither run" if requests == [None, None] else "not both runs"
             why = f"{which} recorded the request, so that a change of the harness cannot be ruled out"
             return Cause.MODEL, "unknown", why
-        found = compare_requests(requests[0], requests[1], self._screens.compare_pictures)
+        pictures = _alike if tolerant else self._screens.compare_pictures
+        found = compare_requests(requests[0], requests[1], pictures)
         if found is None or found.cause is Cause.MODEL:
             kept = self._kept(self._a, a, requests[0]), self._kept(self._b, b, requests[1])
             if _pruned_otherwise(*kept):
@@ -150,7 +165,7 @@ class Judge:
 
     # --- one run has a step and the other has none ---
 
-    def of_end(self, i: int, j: int) -> Divergence:
+    def of_end(self, i: int, j: int, *, tolerant: bool = False) -> Divergence:
         """Return the cause where one run has ended on an equal screen and the other goes on; one index is past it."""
         ended, name, at = (self._a, "a", i) if i >= len(self._a.steps) else (self._b, "b", j)
         other, onward = (self._b, j) if ended is self._a else (self._a, i)
@@ -163,7 +178,11 @@ class Judge:
             why = f"run {name} {stopped} after {at} steps; {went_on}"
             return Divergence(*self._existing(i, j), Cause.HARNESS, "stopped", why)
         why = f"run {name} ended after {at} steps; {went_on}"
-        return self.of_actions(i, j, ActionDifference(ActionVerdict.DIFFERENT, why))
+        return self.of_actions(i, j, ActionDifference(ActionVerdict.DIFFERENT, why), tolerant=tolerant)
+
+
+def _alike(_a: JSON, _b: JSON) -> ScreenDifference:
+    return IDENTICAL
 
 
 def _given(side: Side, index: int) -> bool:

@@ -1,4 +1,4 @@
-"""Comparing two runs: where they part, whose doing it is, and where they are on the same screen again."""
+"""Comparing two runs: where they part first, where it mattered, whose doing that is, and where they rejoin."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from footage.analysis.actions import ActionDifference, ActionVerdict, compare_actions
-from footage.analysis.align import Pair, align, signature, signature_costs
+from footage.analysis.actions import compare_actions
+from footage.analysis.align import Pair, align, signature_costs
 from footage.analysis.causes import Judge
+from footage.analysis.conditions import Condition, conditions_of
+from footage.analysis.mattering import Mattering, Tolerated
 from footage.analysis.screens import ScreenDifference, ScreenVerdict
 from footage.analysis.sides import Screens, Side
+from footage.analysis.walk import StepPair, Walk
 from footage.storage import Store
 from footage.trajectory import JSON, Divergence, Region
 
 if TYPE_CHECKING:
-    from footage.analysis.align import Signature
+    from footage.trajectory import Frame
+
+__all__ = ["Condition", "DiffVerdict", "RunDiff", "StepPair", "Tolerated", "diff_runs"]
 
 Progress = Callable[[int, int], None]
 """Told how much is done, and how much there is to do."""
@@ -34,22 +39,6 @@ class DiffVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class StepPair:
-    """Two steps that stand for each other, or one that stands alone."""
-
-    a: int | None
-    b: int | None
-    screen: ScreenDifference | None = None
-    """Of the screens before the steps; None for a lone step, and where a screen is missing."""
-    action: ActionDifference | None = None
-
-    def as_json(self) -> JSON:
-        """Return {"a", "b", "screen", "action"}."""
-        screen = self.screen.kind.value if self.screen else None
-        return {"a": self.a, "b": self.b, "screen": screen, "action": self.action.kind.value if self.action else None}
-
-
-@dataclass(frozen=True, slots=True)
 class RunDiff:
     """What `diff_runs` found. Run a is the one compared against, run b the one that may have changed."""
 
@@ -57,6 +46,15 @@ class RunDiff:
     b: str
     verdict: DiffVerdict
     divergence: Divergence | None
+    """The first difference."""
+    mattered: Divergence | None
+    """The first difference that mattered: the first other action that no difference of the screens explains."""
+    tolerated: tuple[Tolerated, ...]
+    """Differences after which both runs did the same all the same, those that show most first."""
+    conditions: tuple[Condition, ...]
+    """What was different about the runs, whatever they did."""
+    left_out: tuple[Region, ...]
+    """Places that differ in every pair of screens, as clocks of two times do; what is in them was not compared."""
     rejoined: tuple[tuple[int, int], ...]
     """Steps of a and b before which, after the divergence, the runs are on the same screen again."""
     steps: tuple[StepPair, ...]
@@ -70,11 +68,14 @@ class RunDiff:
 
     def as_json(self) -> JSON:
         """Return the document of `footage diff --json`."""
-        found = self.divergence
         return {
             "format": 1,
             "verdict": self.verdict.value,
-            "divergence": found.as_json() if found else None,
+            "divergence": self.divergence.as_json() if self.divergence else None,
+            "mattered": self.mattered.as_json() if self.mattered else None,
+            "tolerated": [each.as_json() for each in self.tolerated],
+            "conditions": [each.as_json() for each in self.conditions],
+            "left_out": [region.as_list() for region in self.left_out],
             "rejoined": [{"a": a, "b": b} for a, b in self.rejoined],
             "steps": [pair.as_json() for pair in self.steps],
         }
@@ -92,12 +93,42 @@ def diff_runs(
     one, two = Side(store, a), Side(store, b)
     screens = Screens(store, one, two, volatile)
     meter = _Meter(on_progress, 2 * (len(one.steps) + len(two.steps)))
-    pairs = _aligned(one, two, screens, meter)
-    walk = _Walk(one, two, screens, Judge(store, one, two, screens))
-    for pair in pairs:
-        walk.go_on(pair)
-        meter.add(2 - (None in pair))
-    return walk.finish()
+    try:
+        pairs = _aligned(one, two, screens, meter)
+        screens.aligned(pairs)
+        judge = Judge(store, one, two, screens)
+        walk = Walk(one, two, screens, judge, pairs)
+        mattering = Mattering(one, two, screens, judge)
+        for pair in pairs:
+            made = walk.go_on(pair, precisely=not mattering.is_known)
+            mattering.go_on(made, walk)
+            meter.add(2 - (None in pair))
+        end = walk.finish()
+        mattering.finish(end, walk)
+    finally:
+        screens.close()
+    return RunDiff(
+        one.run.id,
+        two.run.id,
+        _verdict(walk, end),
+        walk.divergence,
+        mattering.mattered,
+        mattering.tolerated,
+        conditions_of(store, one, two),
+        screens.left_out,
+        tuple(walk.rejoined),
+        tuple(walk.steps),
+        end,
+    )
+
+
+def _verdict(walk: Walk, end: ScreenDifference | None) -> DiffVerdict:
+    if walk.divergence is not None:
+        return DiffVerdict.DIVERGED
+    seen = [*(pair.screen for pair in walk.steps), end]
+    alike = all(screen is None or screen.kind is ScreenVerdict.IDENTICAL for screen in seen)
+    exact = all(pair.action is not None and pair.action.exact for pair in walk.steps)
+    return DiffVerdict.IDENTICAL if alike and exact else DiffVerdict.COSMETIC
 
 
 class _Meter:
@@ -118,30 +149,30 @@ class _Meter:
 
 
 def _aligned(a: Side, b: Side, screens: Screens, meter: _Meter) -> list[Pair]:
-    """Align the steps of two runs; as far as they are equal to the last pixel, no picture is loaded."""
+    """Align the steps of two runs; no picture is loaded for it."""
     equal = 0
     while equal < min(len(a.steps), len(b.steps)) and _equal(a, b, equal):
         equal += 1
         meter.add(2)
-    known: dict[str, Signature] = {}
-    keys = [
-        [_signature(side, index, screens, known, meter) for index in range(equal, len(side.steps))] for side in (a, b)
-    ]
-    names = list(known)
-    place = {name: number for number, name in enumerate(names)}
-    costs = signature_costs(list(known.values()), list(known.values())) if known else None
+    rest = [[side.before(index) for index in range(equal, len(side.steps))] for side in (a, b)]
+    screens.load_signatures([frame for frames in rest for frame in frames if frame is not None])
+    meter.add(sum(map(len, rest)))
+    frames = {frame.sha256: frame for some in rest for frame in some if frame is not None}
+    place = {name: number for number, name in enumerate(frames)}
+    signatures = [screens.signature(frame) for frame in frames.values()]
+    costs = signature_costs(signatures, signatures) if signatures else None
 
     def screen_cost(i: int, j: int) -> float:
-        one, two = keys[0][i], keys[1][j]
+        one, two = rest[0][i], rest[1][j]
         if one is None or two is None or costs is None:
             return 0.0 if one is two else _UNKNOWN_SCREEN
-        if one[1] != two[1]:
+        if _size(one) != _size(two):
             return 1.0
-        return float(costs[place[one[0]], place[two[0]]])
+        return float(costs[place[one.sha256], place[two.sha256]])
 
     actions = [[step.action for step in side.steps[equal:]] for side in (a, b)]
-    rest = align(actions[0], actions[1], screen_cost)
-    shifted = [(None if i is None else i + equal, None if j is None else j + equal) for i, j in rest]
+    found = align(actions[0], actions[1], screen_cost)
+    shifted = [(None if i is None else i + equal, None if j is None else j + equal) for i, j in found]
     return [*((index, index) for index in range(equal)), *shifted]
 
 
@@ -151,126 +182,5 @@ def _equal(a: Side, b: Side, index: int) -> bool:
     return same and compare_actions(a.steps[index].action, b.steps[index].action).exact
 
 
-def _signature(
-    side: Side, index: int, screens: Screens, known: dict[str, Signature], meter: _Meter
-) -> tuple[str, tuple[int, int]] | None:
-    """Return the name of a step's screen, whose signature is then known, and its size."""
-    frame = side.before(index)
-    meter.add()
-    if frame is None:
-        return None
-    if frame.sha256 not in known:
-        known[frame.sha256] = signature(screens.pixels(frame))
-    return frame.sha256, (frame.screen_width, frame.screen_height)
-
-
-# --- walking --------------------------------------------------------------------------------------
-
-
-class _Walk:
-    """Goes along an alignment: looks for the divergence, and after it for the places where the runs rejoin."""
-
-    def __init__(self, a: Side, b: Side, screens: Screens, judge: Judge) -> None:
-        self._a = a
-        self._b = b
-        self._screens = screens
-        self._judge = judge
-        self._next = (0, 0)
-        self._last: tuple[int, int] | None = None
-        self._seen: tuple[int, int] | None = None
-        self._steps: list[StepPair] = []
-        self._divergence: Divergence | None = None
-        self._apart = False
-        self._rejoined: list[tuple[int, int]] = []
-
-    def go_on(self, pair: Pair) -> None:
-        """Take the next pair of the alignment."""
-        i, j = pair
-        if i is None or j is None:
-            self._steps.append(StepPair(i, j))
-            if self._divergence is None and not self._only_looks(pair):
-                self._find_lone(*self._next)
-        else:
-            self._pair(i, j)
-        self._next = (self._next[0] + (i is not None), self._next[1] + (j is not None))
-
-    def _only_looks(self, pair: Pair) -> bool:
-        i, j = pair
-        step = self._a.steps[i] if i is not None else self._b.steps[j or 0]
-        return step.action.looks_only
-
-    def _pair(self, i: int, j: int) -> None:
-        screen = self._screens.before(i, j, self._last if self._divergence is None else None)
-        action = compare_actions(self._a.steps[i].action, self._b.steps[j].action)
-        self._steps.append(StepPair(i, j, screen, action))
-        if self._divergence is not None:
-            self._note_rejoining(i, j, screen)
-        elif self._only_looks((i, j)):
-            # A look may come too early in one run; whether the world differs is for the next action to tell.
-            self._seen = self._seen or ((i, j) if screen is not None and screen.is_material else None)
-        elif not self._part_by_screens(i, j, screen):
-            if action.kind is ActionVerdict.DIFFERENT:
-                self._part(self._judge.of_actions(i, j, action))
-            self._last = (i, j)
-
-    def _part_by_screens(self, i: int, j: int, screen: ScreenDifference | None) -> bool:
-        """Note a divergence where the screens differ, by the first look that saw it; tell whether they do."""
-        if screen is None or not screen.is_material:
-            self._seen = None
-            return False
-        i, j = self._seen or (i, j)
-        self._part(self._judge.of_screens(i, j, self._last, screen))
-        return True
-
-    def _find_lone(self, i: int, j: int) -> None:
-        """Compare a step that stands alone with what the other run did at that point."""
-        i, j = self._acting(self._a, i), self._acting(self._b, j)
-        if self._part_by_screens(i, j, self._screens.before(i, j, self._last)):
-            return
-        if i >= len(self._a.steps) or j >= len(self._b.steps):
-            self._part(self._judge.of_end(i, j))
-            return
-        action = compare_actions(self._a.steps[i].action, self._b.steps[j].action)
-        once_more = ActionDifference(action.kind, f"{self._a.steps[i].action.title} once more in one run")
-        self._part(self._judge.of_actions(i, j, once_more if action.exact else action))
-
-    @staticmethod
-    def _acting(side: Side, index: int) -> int:
-        while index < len(side.steps) and side.steps[index].action.looks_only:
-            index += 1
-        return index
-
-    def _part(self, divergence: Divergence) -> None:
-        self._divergence = divergence
-        self._apart = True
-
-    def _note_rejoining(self, i: int, j: int, screen: ScreenDifference | None) -> None:
-        if screen is None:
-            return
-        if self._apart and not screen.is_material:
-            self._rejoined.append((i, j))
-        self._apart = screen.is_material
-
-    def finish(self) -> RunDiff:
-        """Compare what the runs ended with; return what was found."""
-        ends = len(self._a.steps), len(self._b.steps)
-        end = self._screens.before(*ends, self._last if self._divergence is None else None)
-        if self._divergence is None and self._steps:
-            self._part_by_screens(*ends, end)
-        return RunDiff(
-            self._a.run.id,
-            self._b.run.id,
-            self._verdict(end),
-            self._divergence,
-            tuple(self._rejoined),
-            tuple(self._steps),
-            end,
-        )
-
-    def _verdict(self, end: ScreenDifference | None) -> DiffVerdict:
-        if self._divergence is not None:
-            return DiffVerdict.DIVERGED
-        seen = [*(pair.screen for pair in self._steps), end]
-        alike = all(screen is None or screen.kind is ScreenVerdict.IDENTICAL for screen in seen)
-        exact = all(pair.action is not None and pair.action.exact for pair in self._steps)
-        return DiffVerdict.IDENTICAL if alike and exact else DiffVerdict.COSMETIC
+def _size(frame: Frame) -> tuple[int, int]:
+    return frame.screen_width, frame.screen_height

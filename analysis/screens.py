@@ -59,12 +59,15 @@ class ScreenDifference:
     regions: tuple[Region, ...] = ()
     """Boxes around what changed, largest first, at most 16. Of a material difference, only what is material."""
     changed_pixels: int = 0
+    """Of a material difference, those of what is material."""
     why: str = ""
     """A phrase for people: `caret blink`, `text changed in 214x18 at (40, 300)`."""
     share: float = 0.0
     """How much of the screen changed, in cells of 8x8 pixels, 0..1."""
     resized: bool = False
     """The screens have different sizes, and nothing else was compared."""
+    has_specks: bool = False
+    """Stray pixels were forgiven, far from the focus."""
 
     @property
     def is_material(self) -> bool:
@@ -113,6 +116,14 @@ def changed_regions(a: Pixels, b: Pixels, *, most: int = MOST_REGIONS) -> tuple[
     if a.shape != b.shape:
         return _resized(a, b).regions
     return _boxes(find_blobs(_changed_mask(a, b, 0))[0])[:most]
+
+
+def changed_cells(a: Pixels, b: Pixels, *, exact_source: bool = True) -> Mask:
+    """Return which 8-pixel cells of two screens of one size differ in more than re-encoding, 0 or more than 0."""
+    if exact_source:
+        return cells_of(_changed_mask(a, b, INVISIBLE))
+    greys = [cells_of(as_bytes(cv2.cvtColor(screen, cv2.COLOR_RGB2GRAY))) for screen in (a, b)]
+    return _beyond(greys[0], greys[1], CELL_LEVEL)
 
 
 def difference_mask(a: Pixels, b: Pixels) -> NDArray[np.bool_]:
@@ -165,8 +176,12 @@ def _compare_exactly(
     changed = cv2.countNonZero(mask)
     rest, reasons = _forgive(blobs, a, b, focus, pointers)
     if not rest and count == len(blobs):
-        return ScreenDifference(ScreenVerdict.COSMETIC, _boxes(blobs), changed, ", ".join(reasons))
-    return _material(rest or blobs, count - len(blobs) + len(rest), mask.shape, changed)
+        specks = any("far from the action" in reason for reason in reasons)
+        return ScreenDifference(ScreenVerdict.COSMETIC, _boxes(blobs), changed, ", ".join(reasons), has_specks=specks)
+    mattering = rest or blobs
+    if count == len(blobs):
+        changed = sum(blob.pixels for blob in mattering)
+    return _material(mattering, count - len(blobs) + len(rest), mask.shape, changed)
 
 
 def _forgive(
@@ -190,7 +205,17 @@ def _forgive(
 
 def _changed_mask(a: Pixels, b: Pixels, level: int) -> Mask:
     """Return 255 where any channel differs by more than `level`, else 0."""
-    beyond = cv2.threshold(cv2.absdiff(a, b), level, 255, cv2.THRESH_BINARY)[1]
+    difference = np.asarray(cv2.absdiff(a, b), dtype=np.uint8)
+    rows = np.flatnonzero(difference.reshape(len(a), -1).max(axis=1) > level)
+    mask = np.zeros(a.shape[:2], dtype=np.uint8)
+    if len(rows):  # most screens differ in a few rows only
+        band = slice(int(rows[0]), int(rows[-1]) + 1)
+        mask[band] = _beyond_in_a_channel(difference[band], level)
+    return mask
+
+
+def _beyond_in_a_channel(difference: Pixels, level: int) -> Mask:
+    beyond = cv2.threshold(difference, level, 255, cv2.THRESH_BINARY)[1]
     # Grey is a mean in which each channel weighs at least 29 of 255, so that a single one leaves no zero.
     return as_bytes(cv2.threshold(cv2.cvtColor(beyond, cv2.COLOR_RGB2GRAY), 0, 255, cv2.THRESH_BINARY)[1])
 

@@ -4,18 +4,45 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 
-from footage.analysis.blobs import touches
-from footage.analysis.screens import IDENTICAL, ScreenDifference, compare_screens, focus_regions
-from footage.analysis.volatile import learn_volatile, volatile_of
+from footage.analysis.align import Pair, changed_from_afar
+from footage.analysis.blobs import clip, crop, touches
+from footage.analysis.screens import (
+    ANOTHER_PAGE,
+    IDENTICAL,
+    ScreenDifference,
+    ScreenVerdict,
+    changed_cells,
+    compare_screens,
+    focus_regions,
+)
+from footage.analysis.volatile import joined, learn_between, learn_volatile, volatile_of
 from footage.storage import Store
+from footage.storage.pictures.signatures import GRID
 from footage.trajectory import JSON, Action, Frame, FrameRole, Pixels, Region, Step, Turn
+
+if TYPE_CHECKING:
+    from footage.analysis.align import Signature
+
+_T = TypeVar("_T")
 
 _KEPT_PICTURES = 12
 _REACH = 48
+_FEW_PIXELS = 3
+"""A difference of fewer pixels than this counts only if the next screens show it too."""
+_MUCH = 0.05
+"""Screens that differ in this share of the cells of their signatures are not looked at to know that they do."""
+_MOST_STRETCHES = 40
+_MOST_PAIRS = 16
+_TOUCHED = 16
+"""So far around a point of an action, in pixels, no clock is learned."""
+_STANDS_STILL = 180
+"""Seconds after which a clock would have changed."""
 
 
 class Side:
@@ -70,6 +97,12 @@ class Side:
                 return [step.action.point]
         return []
 
+    def came_back(self, index: int) -> bool:
+        """Tell whether a step was followed by a screen that the run had shown before, and left since."""
+        frame, left = self.after(index) or self.before(index + 1), self.before(index)
+        earlier = {before.sha256 for n in range(index) if (before := self.before(n)) is not None}
+        return frame is not None and left is not None and left.sha256 != frame.sha256 and frame.sha256 in earlier
+
     def idle(self) -> Iterator[tuple[Frame, Frame]]:
         """Yield the screens at both ends of the times in which nobody acted."""
         for index, step in enumerate(self.steps):
@@ -96,13 +129,25 @@ class Screens:
         self._same_machine = (drivers[0] is not None and drivers[0] == drivers[1]) or _share_a_screen(a, b)
         self._volatile = (*volatile, *volatile_of(a.run), *volatile_of(b.run))
         self._learned = False
+        self._pairs: Sequence[tuple[int, int]] = ()
+        self.left_out: tuple[Region, ...] = ()
+        """Regions that were found to be clocks, of which the two runs show different times."""
         self._pictures: OrderedDict[str, Pixels] = OrderedDict()
+        self._signatures: dict[str, Signature] = {}
+        self._coming: dict[str, Future[Pixels]] = {}
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="footage-diff")
+
+    def aligned(self, pairs: Sequence[Pair]) -> None:
+        """Take note of which steps stand for each other."""
+        ends = len(self._sides[0].steps), len(self._sides[1].steps)
+        self._pairs = [(i, j) for i, j in [*pairs, ends] if i is not None and j is not None]
 
     def pixels(self, frame: Frame) -> Pixels:
         """Return a frame in the size of its screen."""
         key = f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
         if key not in self._pictures:
-            pixels = self._store.pixels(frame.picture)
+            coming = self._coming.pop(frame.sha256, None)
+            pixels = self._store.pixels(frame.picture) if coming is None else coming.result()
             if pixels.shape[:2] != (frame.screen_height, frame.screen_width):
                 size = (frame.screen_width, frame.screen_height)
                 pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
@@ -111,6 +156,89 @@ class Screens:
                 self._pictures.popitem(last=False)
         self._pictures.move_to_end(key)
         return self._pictures[key]
+
+    def expect(self, i: int, j: int) -> None:
+        """Begin to load the screens before two steps, which are compared soon, beside what goes on."""
+        a, b = self._sides
+        frames = a.before(i), b.before(j)
+        if frames[0] is None or frames[1] is None or frames[0].sha256 == frames[1].sha256:
+            return
+        for frame in frames:
+            assert frame is not None
+            key = f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
+            if key not in self._pictures and frame.sha256 not in self._coming:
+                self._coming[frame.sha256] = self._loader.submit(self._store.pixels, frame.picture)
+
+    def close(self) -> None:
+        """Load no more."""
+        self._loader.shutdown(cancel_futures=True)
+
+    def signature(self, frame: Frame) -> Signature:
+        """Return a frame's signature, see `align.signature_costs`."""
+        if frame.sha256 not in self._signatures:
+            found = self._store.signatures([frame.picture])[frame.picture]
+            self._signatures[frame.sha256] = np.frombuffer(found, np.uint8)
+        return self._signatures[frame.sha256]
+
+    def load_signatures(self, frames: Sequence[Frame], on_made: Callable[[], None] = lambda: None) -> None:
+        """Load the signatures of many frames at once."""
+        pictures = {frame.picture: frame.sha256 for frame in {frame.sha256: frame for frame in frames}.values()}
+        for picture, signature in self._store.signatures(pictures, on_made).items():
+            self._signatures[pictures[picture]] = np.frombuffer(signature, np.uint8)
+
+    def roughly(self, i: int, j: int) -> ScreenDifference | None:
+        """Compare the screens before two steps from afar; None where that does not show that they differ much."""
+        a, b = self._sides
+        one, two = a.before(i), b.before(j)
+        if one is None or two is None or (one.screen_width, one.screen_height) != (two.screen_width, two.screen_height):
+            return None
+        changed = changed_from_afar(self.signature(one), self.signature(two))
+        width, height = one.screen_width, one.screen_height
+        for ignored in self._volatile:
+            cells = clip(ignored, (height, width))
+            top, bottom = cells.y * GRID[1] // height, (cells.bottom * GRID[1] - 1) // height + 1
+            left, right = cells.x * GRID[0] // width, (cells.right * GRID[0] - 1) // width + 1
+            changed[top:bottom, left:right] = False
+        share = float(changed.mean())
+        if share < _MUCH:
+            return None
+        rows, columns = np.nonzero(changed)
+        x, y = int(columns.min()) * width // GRID[0], int(rows.min()) * height // GRID[1]
+        right, bottom = (int(columns.max()) + 1) * width // GRID[0], (int(rows.max()) + 1) * height // GRID[1]
+        what = "another page" if share >= ANOTHER_PAGE else "much changed"
+        region = Region(x, y, right - x, bottom - y)
+        why = f"{what}: about {100 * share:.0f} % of the screen"
+        return ScreenDifference(ScreenVerdict.MATERIAL, (region,), region.width * region.height, why, share)
+
+    def is_slight(self, difference: ScreenDifference | None) -> bool:
+        """Tell whether a material difference is of so few pixels, or so thin a line, that it may be an accident."""
+        if difference is None or not difference.is_material or difference.resized:
+            return False
+        thin = len(difference.regions) == 1 and difference.regions[0].width == 1
+        return thin or difference.changed_pixels < _FEW_PIXELS
+
+    def are_later(self, pair: tuple[int, int], later: tuple[int, int]) -> bool:
+        """Tell whether a later pair of steps began with screens that were captured anew."""
+        return all(
+            (frame := side.before(index)) is not None and (before is None or frame.id != before.id)
+            for side, index, before in zip(
+                self._sides, later, (self._sides[0].before(pair[0]), self._sides[1].before(pair[1])), strict=True
+            )
+        )
+
+    def lasts(self, difference: ScreenDifference, pair: tuple[int, int], later: tuple[int, int]) -> bool:
+        """Tell whether the screens before two later steps still show the few pixels in which these differ."""
+        shown = []
+        for side, index, after in zip(self._sides, pair, later, strict=True):
+            now, then = side.before(index), side.before(after)
+            if now is None or then is None:
+                return False
+            shown.append((self.pixels(now), self.pixels(then)))
+        return all(
+            bool(np.array_equal(crop(now, clip(r, now.shape)), crop(then, clip(r, then.shape))))
+            for now, then in shown
+            for r in difference.regions
+        )
 
     def before(self, i: int, j: int, last: tuple[int, int] | None = None) -> ScreenDifference | None:
         """Compare the screens before two steps; `last` is the pair of acting steps whose effect they show."""
@@ -189,31 +317,95 @@ class Screens:
         sizes = [(f.screen_width, f.screen_height) for f in (a, b)]
         if a.sha256 == b.sha256 and sizes[0] == sizes[1]:
             return IDENTICAL
-        scaled = [size != (f.width, f.height) for size, f in zip(sizes, (a, b), strict=True)]
-        exact = (one_run or self._same_machine) and not (a.lossy or b.lossy or any(scaled))
-        near = focus() if scaled[0] == scaled[1] else ()
+        alike = (sizes[0] != (a.width, a.height)) == (sizes[1] != (b.width, b.height))
+        exact = self._exact(a, b, one_run=one_run)
         one, two = self.pixels(a), self.pixels(b)
+        near: Sequence[Region] | None = None if alike and exact else focus() if alike else ()
         while True:
-            ignored = self._volatile
-            difference = compare_screens(one, two, exact_source=exact, focus=near, pointers=pointers, volatile=ignored)
-            if not difference.is_material or self._learned:
+            ignored, looked_at = self._volatile, near or ()
+            difference = compare_screens(
+                one, two, exact_source=exact, focus=looked_at, pointers=pointers, volatile=ignored
+            )
+            if difference.is_material and not self._learned:
+                self._learn()
+            elif near is None and difference.has_specks:
+                near = focus()  # a single pixel counts there, and finding out where takes two more pictures
+            else:
                 return difference
-            self._learn()
+
+    def _exact(self, a: Frame, b: Frame, *, one_run: bool = False) -> bool:
+        """Tell whether two frames come from one renderer, as they were shown."""
+        scaled = any((f.screen_width, f.screen_height) != (f.width, f.height) for f in (a, b))
+        return (one_run or self._same_machine) and not (a.lossy or b.lossy or scaled)
 
     def compare_pictures(self, a: JSON, b: JSON) -> ScreenDifference:
         """Compare two images of requests, as `Store.request` names them."""
         one, two = (self._store.pixels(int(source["picture"])) for source in (a, b))
         exact = self._same_machine and a.get("media_type") == b.get("media_type") == "image/png"
-        return compare_screens(one, two, exact_source=exact, volatile=self._volatile)
+        difference = compare_screens(one, two, exact_source=exact, volatile=self._scaled(one))
+        if difference.is_material and not self._learned:
+            self._learn()
+            difference = compare_screens(one, two, exact_source=exact, volatile=self._scaled(one))
+        return difference
+
+    def _scaled(self, picture: Pixels) -> Sequence[Region]:
+        """Return the volatile regions in a picture that shows the whole screen, maybe smaller."""
+        frame = self._sides[0].before(0)
+        height, width = picture.shape[:2]
+        if frame is None or (width, height) == (frame.screen_width, frame.screen_height):
+            return self._volatile
+        across, down = width / frame.screen_width, height / frame.screen_height
+        if abs(across - down) * max(width, height) > 2:  # it is a part of the screen
+            return ()
+        return [
+            Region(int(r.x * across) - 1, int(r.y * down) - 1, int(r.width * across) + 3, int(r.height * down) + 3)
+            for r in self._volatile
+        ]
 
     def _learn(self) -> None:
         """Learn what changes by itself in either run; once, and only when there is a difference to explain."""
         self._learned = True
         for side in self._sides:
-            stretches = list(side.idle())
+            stretches = _spread(list(side.idle()), _MOST_STRETCHES)
             changed = [(one, two) for one, two in stretches if one.sha256 != two.sha256]
             pairs = ((self.pixels(one), self.pixels(two)) for one, two in changed)
             self._volatile += learn_volatile(pairs, unchanged=len(stretches) - len(changed))
+        self.left_out = self._learn_between()
+        self._volatile += self.left_out
+
+    def _learn_between(self) -> tuple[Region, ...]:
+        """Return where the runs differ in every pair of screens, in a small place that no action touched."""
+        a, b = self._sides
+        found = [(one, two) for i, j in self._pairs if (one := a.before(i)) and (two := b.before(j))]
+        sizes = {(f.screen_width, f.screen_height) for pair in found for f in pair}
+        shown = list({(one.sha256, two.sha256): (one, two) for one, two in found}.values())
+        if len(sizes) != 1 or sum(one.sha256 == two.sha256 for one, two in found) * 5 > len(found):
+            return ()
+        spread = _spread(shown, _MOST_PAIRS)
+        masks = [
+            changed_cells(self.pixels(one), self.pixels(two), exact_source=self._exact(one, two)) for one, two in spread
+        ]
+        points = [point for side in self._sides for step in side.steps if (point := step.action.point)]
+        touched = [Region(x - _TOUCHED, y - _TOUCHED, 2 * _TOUCHED, 2 * _TOUCHED) for x, y in points]
+        regions = learn_between(masks, *sizes.pop(), touched)
+        return tuple(region for region in joined(regions) if not self._stands_still(region, spread))
+
+    def _stands_still(self, region: Region, pairs: Sequence[tuple[Frame, Frame]]) -> bool:
+        """Tell whether a region showed the same all along, in either run, for longer than a clock does."""
+        for side in (0, 1):
+            frames = [pair[side] for pair in pairs]
+            walls = [frame.captured.wall_ns for frame in frames]
+            shown = {crop(self.pixels(frame), clip(region, self.pixels(frame).shape)).tobytes() for frame in frames}
+            if len(shown) == 1 and max(walls) - min(walls) > _STANDS_STILL * 10**9:
+                return True
+        return False
+
+
+def _spread(items: Sequence[_T], most: int) -> Sequence[_T]:
+    """Return so many items at most, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return items
+    return [items[round(n * (len(items) - 1) / (most - 1))] for n in range(most)]
 
 
 def _share_a_screen(a: Side, b: Side) -> bool:

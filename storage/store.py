@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from footage.storage.database import Database, default_path
 from footage.storage.families import new_name
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures.reading import PictureReader
+from footage.storage.pictures.signatures import signatures_of
 from footage.storage.places import Place
 from footage.storage.queries import RunQuery, facets, places_of_text, runs_that_fit
 from footage.storage.requests import dump_json, rebuild_request
@@ -295,6 +296,14 @@ class Store:
     def pixels(self, picture: int) -> Pixels:
         """Return a picture's pixels, (height, width, 3) RGB, checked by their hash. Raises StoreCorrupt."""
         return self._pictures.load(picture)
+
+    def signatures(self, pictures: Collection[int], on_made: Callable[[], None] = lambda: None) -> dict[int, bytes]:
+        """
+        Return what pictures look like from afar, by their ids: grey means of 40x25 cells, 1000 bytes, row by row.
+
+        They are stored with their pictures; one that is not is made and kept, and `on_made` is called.
+        """
+        return signatures_of(self.database, self._pictures, pictures, on_made)
 
     def thumbnail(self, picture: int, *, width: int = THUMBNAIL_WIDTH) -> bytes:
         """Return a picture as a JPEG of at most `width` pixels across, made now or kept. Raises StoreCorrupt."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from drawn import bar, drawn_on, page, pixels
-from footage.analysis.align import Pair, align, signature, signature_costs
+from footage.analysis.align import Pair, align, signature_costs
+from footage.storage.pictures.signatures import signature_of
 from footage.trajectory import Action
 
 WAIT = Action("wait", {"duration": 1})
@@ -107,7 +108,10 @@ def test_signatures_tell_pages_apart_and_forgive_small_things() -> None:
     notes, settings = page("Notes"), page("Settings", paper=(30, 32, 38), ink=(220, 220, 220))
     caret = drawn_on(notes, bar(300, 350, 1, 16))
     toast = drawn_on(notes, bar(400, 320, 160, 60, (60, 60, 60)))
-    costs = signature_costs([signature(pixels(notes))], [signature(s) for s in (caret, toast, pixels(settings))])
+    first, *others = (
+        np.frombuffer(signature_of(screen), np.uint8) for screen in (pixels(notes), caret, toast, pixels(settings))
+    )
+    costs = signature_costs([first], others)
     assert costs.shape == (1, 3)
     assert costs[0, 0] < 0.01
     assert 0.05 < costs[0, 1] < 0.5

@@ -56,6 +56,10 @@ def test_equal_runs_are_identical(store: Store) -> None:
         "format": 1,
         "verdict": "identical",
         "divergence": None,
+        "mattered": None,
+        "tolerated": [],
+        "conditions": [],
+        "left_out": [],
         "rejoined": [],
         "steps": [{"a": n, "b": n, "screen": "identical", "action": "same"} for n in range(5)],
     }

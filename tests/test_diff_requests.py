@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from footage.analysis.grading import grade_request
 from footage.analysis.requests import RequestDifference, compare_requests
 from footage.analysis.screens import ScreenDifference, ScreenVerdict
 from footage.trajectory import JSON, Cause, Region
@@ -89,7 +90,7 @@ def test_what_is_no_difference(change: Callable[[JSON], object]) -> None:
         (lambda b: b.update(system="You use a computer well."), "system", "prompt", Cause.HARNESS),
         (lambda b: b.pop("system"), "system", "prompt", Cause.HARNESS),
         (lambda b: b["tools"].append({"name": "bash"}), "tools[1]", "tools", Cause.HARNESS),
-        (lambda b: b["tools"][0].update(type="computer_20251124"), "tools[0]", "tools", Cause.HARNESS),
+        (lambda b: b["tools"][0].update(type="computer_20251124"), "tools[0].type", "tools", Cause.HARNESS),
         (
             lambda b: b["tools"][0].update(display_width_px=1024),
             "tools[0].display_width_px",
@@ -111,7 +112,7 @@ def test_what_is_no_difference(change: Callable[[JSON], object]) -> None:
             Cause.HARNESS,
         ),
         (lambda b: b["messages"].pop(0), "messages[0]", "history", Cause.HARNESS),
-        (lambda b: b["messages"].extend(b["messages"][-2:]), "messages[5]", "history", Cause.HARNESS),
+        (lambda b: b["messages"].extend(b["messages"][-2:]), "messages[5]", "reply", Cause.MODEL),
         (
             lambda b: b["messages"][1]["content"][0].update(text="Let me look."),
             "messages[1].content[0].text",
@@ -207,3 +208,113 @@ def test_pictures_with_equal_bytes_are_not_looked_at() -> None:
 def test_requests_that_make_no_sense_are_compared_all_the_same(strange: JSON) -> None:
     assert compare_requests(strange, copy.deepcopy(strange)) is None
     assert compare_requests(strange, request()) is not None
+
+
+# --- runs that went on for unequally long ---------------------------------------------------------
+
+
+def talk(*actions: str, pictures: int = 99, summary: str = "") -> JSON:
+    """Return a request after these actions, of a harness that keeps so many of the newest pictures."""
+    messages: list[JSON] = [{"role": "user", "content": summary or "Open the editor."}]
+    for number, action in enumerate(actions):
+        age = len(actions) - number
+        shown = image(100 + number) if age <= pictures else text("(omitted)")
+        messages.append({"role": "assistant", "content": [call("computer", f"c{number}", action=action)]})
+        messages.append({"role": "user", "content": [result(f"c{number}", text("ok"), shown)]})
+    return {"system": "s", "tools": [], "messages": messages}
+
+
+def alike(_a: JSON, _b: JSON) -> ScreenDifference:
+    return ScreenDifference(ScreenVerdict.IDENTICAL)
+
+
+@pytest.mark.parametrize("pictures", [1, 2, 3, 99])
+@pytest.mark.parametrize("extra", [["wait"], ["screenshot", "wait"]])
+def test_a_look_more_in_one_run_is_no_pruned_history(pictures: int, extra: list[str]) -> None:
+    one = talk("screenshot", "left_click", "type", "key", pictures=pictures)
+    for at in range(5):
+        actions = ["screenshot", "left_click", "type", "key"]
+        actions[at:at] = extra
+        found = compare_requests(one, talk(*actions, pictures=pictures), alike)
+        assert found is None, (at, found)
+
+
+@pytest.mark.parametrize(("kept", "other"), [(99, 1), (3, 1), (99, 2), (2, 0)])
+def test_fewer_pictures_kept_is_the_harness_doing_though_one_run_waited(kept: int, other: int) -> None:
+    actions = ["screenshot", "left_click", "type", "key", "left_click"]
+    for waits in ([], ["wait"]):
+        found = compare_requests(talk(*actions, pictures=kept), talk(*waits, *actions, pictures=other), alike)
+        assert found is not None
+        assert (found.kind, found.cause) == ("history", Cause.HARNESS), (waits, found)
+
+
+def test_a_result_without_the_picture_that_the_other_run_got_is_the_worlds() -> None:
+    one, two = (talk("screenshot", "left_click", "type") for _ in "ab")
+    two["messages"][4]["content"][0]["content"] = [text("the tool failed")]
+    found = compare_requests(one, two, alike)
+    assert found is not None
+    assert (found.kind, found.cause) == ("result", Cause.ENVIRONMENT)
+
+
+def test_an_acting_reply_that_one_run_has_more_is_the_models() -> None:
+    found = compare_requests(talk("left_click", "key"), talk("left_click", "left_click", "key"), alike)
+    assert found is not None
+    assert found.cause is Cause.MODEL
+
+
+# --- what is another each time, wherever it stands ------------------------------------------------
+
+NOW, THEN = "Today is Sunday, November 22, 2026.", "Today is Monday, November 23, 2026."
+
+
+def in_system(words: str) -> JSON:
+    return {**request(), "system": words}
+
+
+def in_a_block(words: str) -> JSON:
+    return {**request(), "system": [text("You use a computer."), text(words)]}
+
+
+def said_by_the_user(words: str) -> JSON:
+    body = request()
+    body["messages"][0]["content"] = [text("Open the editor."), text(f"<env>{words}</env>")]
+    return body
+
+
+def in_a_tool(words: str) -> JSON:
+    body = request()
+    body["tools"].append({"name": "bash", "description": f"Runs a command. {words}", "input_schema": {}})
+    return body
+
+
+def in_a_result(words: str) -> JSON:
+    body = request()
+    body["messages"][2]["content"][0]["content"][0]["text"] = words
+    return body
+
+
+@pytest.mark.parametrize("place", [in_system, in_a_block, said_by_the_user, in_a_tool, in_a_result])
+def test_a_date_is_no_difference_wherever_it_stands_for_the_diff_and_for_the_tape(place: Callable[[str], JSON]) -> None:
+    assert compare_requests(place(NOW), place(THEN)) is None
+    changes = grade_request(place(NOW), place(THEN))
+    assert [change.grade for change in changes] == ["volatile"]
+    assert compare_requests(place(NOW), place("Be quick.")) is not None
+    assert any(change.counts for change in grade_request(place(NOW), place("Be quick.")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b, v: b.update(container=v),
+        lambda b, v: b["messages"][1]["content"].insert(0, {"type": "thinking", "thinking": "t", "signature": v}),
+        lambda b, v: b["messages"][1]["content"].insert(0, {"type": "redacted_thinking", "data": v}),
+    ],
+)
+def test_signatures_and_containers_count_neither_for_the_diff_nor_for_the_tape(
+    change: Callable[[JSON, str], object],
+) -> None:
+    one, two = request(), request()
+    change(one, "AAA")
+    change(two, "BBB")
+    assert compare_requests(one, two) is None
+    assert not any(found.counts for found in grade_request(one, two))

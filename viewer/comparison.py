@@ -9,7 +9,7 @@ from footage.analysis.diff import RunDiff, StepPair, diff_runs
 from footage.analysis.sides import Side
 from footage.errors import UsageError
 from footage.storage import Store
-from footage.trajectory import Region, Step, Turn
+from footage.trajectory import Divergence, Region, Step, Turn
 from footage.viewer.flipbook import Shot
 from footage.viewer.formats import action_line
 from footage.viewer.overlay import draw, outline
@@ -30,6 +30,8 @@ class Row:
     """`identical`, `cosmetic` or `diverged` (screen or action), `alone`, or `unknown` where a screen is missing."""
     is_divergence: bool
     rejoins: bool
+    mattered: bool = False
+    """What mattered began here, and the runs parted elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +72,35 @@ class Comparison:
         return [*self.diff.steps, StepPair(len(one.steps), len(two.steps), self.diff.end)]
 
     def _row(self, number: int, pair: StepPair) -> Row:
+        matters = number == self.row_that_mattered
         if number == len(self.diff.steps):
-            return Row(number, None, None, ("the end",), _mark(pair), self._parts_at_end(), rejoins=False)
+            return Row(
+                number, None, None, ("the end",), _mark(pair), self._parts_at_end(), rejoins=False, mattered=matters
+            )
         lines = [
             action_line(s.steps[i].action, 48)
             for s, i in zip(self.sides, (pair.a, pair.b), strict=True)
             if i is not None
         ]
-        parts = self.diff.divergence
-        here = parts is not None and number == self._divergence_row()
+        here = self.diff.divergence is not None and number == self._divergence_row()
         rejoins = (pair.a, pair.b) in self.diff.rejoined
-        return Row(number, pair.a, pair.b, tuple(dict.fromkeys(lines)), _mark(pair), here, rejoins)
+        return Row(number, pair.a, pair.b, tuple(dict.fromkeys(lines)), _mark(pair), here, rejoins, matters)
 
     def _parts_at_end(self) -> bool:
         return self.diff.divergence is not None and self._divergence_row() == len(self.diff.steps)
 
     def _divergence_row(self) -> int:
         """Return the number of the row where the runs part; 0 where they do not."""
-        found = self.diff.divergence
-        if found is None:
-            return 0
+        return 0 if self.diff.divergence is None else self._row_of(self.diff.divergence)
+
+    @property
+    def row_that_mattered(self) -> int | None:
+        """The number of the row where what mattered began; None where that is where the runs part, or nothing did."""
+        found = self.diff.mattered
+        return None if found is None or found == self.diff.divergence else self._row_of(found)
+
+    def _row_of(self, found: Divergence) -> int:
+        """Return the number of the row that a divergence names."""
         wanted = (found.a_step, found.b_step)
         for agree in (all, any):
             for number, pair in enumerate(self.diff.steps):

@@ -21,6 +21,7 @@ from footage.storage.database import Database
 from footage.storage.forks import before_a_fork
 from footage.storage.pictures.decoding import check_size, decode_picture
 from footage.storage.pictures.layout import Layout
+from footage.storage.pictures.signatures import signature_of
 from footage.storage.pictures.tileindex import Placement, TileIndex
 from footage.storage.pictures.tiles import atlas_of, cut, picture_hash
 from footage.trajectory import Pixels
@@ -67,6 +68,8 @@ class Encoded:
     """None where the store had the picture already, or keeps the original."""
     atlases: Sequence[bytes] = ()
     """The images of its sheets of new tiles."""
+    signature: bytes | None = None
+    """None where the store had the picture already."""
 
 
 _FIND_SQL = "SELECT id, tiles FROM picture WHERE family = ? AND sha256 = ? AND original_sha256 IS ?"
@@ -109,13 +112,16 @@ class PictureWriter:
             row = self._database.row(_FIND_SQL, *self._key(prepared))
             if row is not None:
                 self._see(prepared, row)
-            return Encoded(prepared) if row is not None or prepared.original is not None else self._encode(prepared)
+            return Encoded(prepared) if row is not None else self._encode(prepared)
 
     def _encode(self, prepared: Prepared) -> Encoded:
+        signature = signature_of(prepared.pixels)
+        if prepared.original is not None:
+            return Encoded(prepared, signature=signature)
         columns = cut(prepared.pixels)
         with self._turn:
             placement = self._index.find(columns)
-        return Encoded(prepared, placement, [sheet.encode() for sheet in placement.sheets])
+        return Encoded(prepared, placement, [sheet.encode() for sheet in placement.sheets], signature)
 
     def insert(self, connection: sqlite3.Connection, encoded: Encoded) -> int:
         """Insert the picture within the caller's transaction, unless the family has it by now; return its id."""
@@ -123,10 +129,10 @@ class PictureWriter:
         known = connection.execute(_FIND_SQL, self._key(prepared)).fetchone()
         if known is not None:
             return int(known[0])
-        if prepared.original is not None:
-            return self._insert(connection, prepared, None)
-        if encoded.placement is None:  # the store had it before, and it was removed meanwhile
+        if encoded.signature is None:  # the store had it before, and it was removed meanwhile
             encoded = self._encode(prepared)
+        if prepared.original is not None:
+            return self._insert(connection, encoded, None)
         placement = encoded.placement
         assert placement is not None
         sql = "INSERT INTO atlas (family, columns, count, image) VALUES (?, ?, ?, ?)"
@@ -134,7 +140,7 @@ class PictureWriter:
         values = [(self._family, sheet.columns, sheet.count, image) for sheet, image in pairs]
         atlases = [int(connection.execute(sql, each).lastrowid or 0) for each in values]
         self._database.after_commit(lambda: self._learn(placement, atlases))
-        return self._insert(connection, prepared, Layout.of(placement.places(atlases)).pack(placement.columns.shape[1]))
+        return self._insert(connection, encoded, Layout.of(placement.places(atlases)).pack(placement.columns.shape[1]))
 
     def _learn(self, placement: Placement, atlases: Sequence[int]) -> None:
         with self._turn:
@@ -161,13 +167,14 @@ class PictureWriter:
     def _key(self, prepared: Prepared) -> tuple[int, str, str | None]:
         return self._family, prepared.sha256, prepared.original_sha256
 
-    def _insert(self, connection: sqlite3.Connection, prepared: Prepared, tiles: bytes | None) -> int:
+    def _insert(self, connection: sqlite3.Connection, encoded: Encoded, tiles: bytes | None) -> int:
+        prepared, signature = encoded.prepared, encoded.signature
         height, width = prepared.pixels.shape[:2]
         original, original_sha256 = prepared.original, prepared.original_sha256
-        values = (self._family, width, height, prepared.sha256, tiles, original, original_sha256, int(prepared.lossy))
+        kept = (tiles, original, original_sha256, int(prepared.lossy), signature)
         cursor = connection.execute(
-            "INSERT INTO picture (family, width, height, sha256, tiles, original, original_sha256, lossy)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            values,
+            "INSERT INTO picture (family, width, height, sha256, tiles, original, original_sha256, lossy, signature)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._family, width, height, prepared.sha256, *kept),
         )
         return int(cursor.lastrowid or 0)

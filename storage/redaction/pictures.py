@@ -282,8 +282,8 @@ def hide_pictures(
     connection.execute("UPDATE atlas SET family = ? WHERE family = ?", (family, painted.family))
     for picture, successor in painted.pictures.items():
         connection.execute(
-            "UPDATE picture SET original = NULL, original_sha256 = NULL, (tiles, sha256) ="
-            " (SELECT tiles, sha256 FROM picture WHERE id = ?) WHERE id = ?",
+            "UPDATE picture SET original = NULL, original_sha256 = NULL, (tiles, sha256, signature) ="
+            " (SELECT tiles, sha256, signature FROM picture WHERE id = ?) WHERE id = ?",
             (successor, picture),
         )
     connection.executemany("DELETE FROM atlas WHERE id = ?", [(atlas,) for atlas in old])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from footage.storage.schema import v1, v2, v3
+from footage.storage.schema import v1, v2, v3, v4
 
 __all__ = ["migrations"]
 
@@ -36,3 +36,10 @@ def m003_archive(db: Database) -> None:
     """Lead to version 3."""
     v3.create(db)
     db.execute("PRAGMA user_version = 3")
+
+
+@migrations()
+def m004_signatures(db: Database) -> None:
+    """Lead to version 4."""
+    v4.create(db)
+    db.execute("PRAGMA user_version = 4")

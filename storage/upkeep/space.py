@@ -37,6 +37,7 @@ def family_sizes(database: Database) -> dict[int, int]:
     for sql in (
         "SELECT family, sum(length(image)) FROM atlas GROUP BY family",
         "SELECT family, sum(coalesce(length(tiles), 0) + coalesce(length(original), 0)) FROM picture GROUP BY family",
+        "SELECT family, sum(length(signature)) FROM picture WHERE signature IS NOT NULL GROUP BY family",
         "SELECT family, sum(length(body)) FROM document GROUP BY family",
         "SELECT run.family, sum(bytes) FROM artefact JOIN run ON run.id = artefact.run GROUP BY run.family",
     ):

@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from footage.analysis.actions import ActionVerdict
-from footage.analysis.diff import DiffVerdict, RunDiff, StepPair, diff_runs
+from footage.analysis.diff import Condition, DiffVerdict, RunDiff, StepPair, diff_runs
 from footage.analysis.screens import ScreenVerdict
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
@@ -28,6 +28,8 @@ from footage.trajectory import Run, Step, Verdict
 
 __all__ = ["command"]
 
+MOST_TOLERATED = 3
+SHORT = 60  # letters
 WIDE = 120  # columns: then there is room for what differs beside the steps
 
 
@@ -42,9 +44,11 @@ WIDE = 120  # columns: then there is room for what differs beside the steps
 @store_option
 @json_option
 def command(a: str, b: str, store: Path | None, sample: bool, as_json: bool) -> int:
-    """Compare the runs A and B: where they part first, whose doing it is, and where they rejoin.
+    """Compare the runs A and B: where they part first, where it mattered, whose doing that is.
 
-    A is the run to compare against, B the one that may have changed. Exit code 1 where they diverge.
+    A is the run to compare against, B the one that may have changed. Told are also what was different about them from
+    the beginning (model, system prompt, tools, task), what both took in their stride, and where they rejoin. Exit code
+    1 where they diverge.
     """
     with open_for(store, sample=sample) as opened:
         with counting("comparing", hidden=as_json) as tick:
@@ -59,15 +63,56 @@ def command(a: str, b: str, store: Path | None, sample: bool, as_json: bool) -> 
 
 def _print_head(found: RunDiff, a: Run, b: Run) -> None:
     out = console()
-    head = styled(found.verdict)
-    out.print(Text.assemble(head, " ", divergence_text(found.divergence)) if found.divergence else head)
+    out.print(_head(found))
+    _print_what_mattered(found)
     for i, j in found.rejoined:
         out.print(f"on the same screen again at steps {i} and {j}", style="dim")
     if found.ended_alike is not None:
         out.print("They ended on " + ("the same screen." if found.ended_alike else "different screens."), style="dim")
+    for region in found.left_out:
+        where = f"{region.width}x{region.height} at ({region.x}, {region.y})"
+        out.print(f"Left out: {where}, which differs in every pair of screens, as clocks do.", style="dim")
     for name, run in (("A", a), ("B", b)):
         out.print(Text.assemble((f"{name} ", "dim"), (run.id, "bold"), f"  {run.kind}  {shortened(run.model, 60)}"))
+    for condition in found.conditions:
+        out.print(_condition_text(condition))
     out.print()
+
+
+def _head(found: RunDiff) -> Text:
+    """Return the verdict; where the runs themselves differed, that of their steps alone."""
+    if found.divergence is not None:
+        return Text.assemble(styled(found.verdict), " ", divergence_text(found.divergence))
+    if not found.conditions:
+        return styled(found.verdict)
+    of_steps = {DiffVerdict.IDENTICAL: "same steps", DiffVerdict.COSMETIC: "same steps but for what does not matter"}
+    return Text.assemble((of_steps[found.verdict], "green"), ", of runs that were made otherwise")
+
+
+def _condition_text(condition: Condition) -> Text:
+    """Return what was different about the runs: on one line, or below each other where that is long."""
+    name, a, b = (shortened(text, 200) for text in (condition.name, condition.a, condition.b))
+    short = len(name) + len(a) + len(b) < SHORT
+    parts = (f" {a}", (" (A), ", "dim"), b, (" (B)", "dim")) if short else (("\n  A ", "dim"), a, ("\n  B ", "dim"), b)
+    return Text.assemble((f"another {name}:", "yellow"), *parts)
+
+
+def _print_what_mattered(found: RunDiff) -> None:
+    """Print the second answer, where it is another than the first, and what both runs took in their stride."""
+    out = console()
+    if found.mattered is not None and found.mattered != found.divergence:
+        out.print(Text.assemble(("what mattered: ", "bold red"), divergence_text(found.mattered)))
+    elif found.mattered is None and found.divergence is not None:
+        out.print("It did not matter: both runs did the same all the same.", style="green")
+    for each in found.tolerated[:MOST_TOLERATED]:
+        where = divergence_text(each.divergence)
+        out.print(Text.assemble(("tolerated ", "dim"), where, (f" ({_screens(each.pairs)})", "dim")))
+    if len(found.tolerated) > MOST_TOLERATED:
+        out.print(f"and {len(found.tolerated) - MOST_TOLERATED} smaller differences tolerated (--json)", style="dim")
+
+
+def _screens(count: int) -> str:
+    return "one screen" if count == 1 else f"{count} screens"
 
 
 def _print_steps(found: RunDiff, a: Sequence[Step], b: Sequence[Step]) -> None:
