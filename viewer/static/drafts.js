@@ -12,7 +12,7 @@ function stored(act) {
 }
 
 const fields = (panel) => [...panel.querySelectorAll("form[data-form] :is(textarea, select, input:not([type=hidden]))")];
-const nameOf = (field) => `${field.form.dataset.form} ${field.name}`;
+const fieldNameOf = (field) => `${field.form.dataset.form} ${field.name}`;
 const initial = (field) => field.defaultValue ?? [...field.options].find((option) => option.defaultSelected)?.value ?? field.options[0].value;
 
 /** Keeps what is unsaved at each step of a run, in this tab: it outlasts flipping, reloading and a viewer that was stopped. */
@@ -40,8 +40,8 @@ export class Drafts {
   write(step, form) {
     const written = { ...this.at(step).fields };
     for (const field of fields(this.panel).filter((field) => field.form === form)) {
-      if (field.value === initial(field)) delete written[nameOf(field)];
-      else written[nameOf(field)] = field.value;
+      if (field.value === initial(field)) delete written[fieldNameOf(field)];
+      else written[fieldNameOf(field)] = field.value;
     }
     this.#put(step, { ...this.at(step), fields: written });
   }
@@ -50,6 +50,24 @@ export class Drafts {
   saved(step, form) {
     const rest = Object.entries(this.at(step).fields ?? {}).filter(([name]) => !name.startsWith(`${form} `));
     this.#put(step, { ...this.at(step), fields: Object.fromEntries(rest) });
+  }
+
+  /** Give what was written before there was a step to step 0, where it is about the whole run still. */
+  begin() {
+    const { fields: written = {} } = this.at("");
+    if (Object.keys(written).length > 0) this.#put(0, { fields: { ...written, "notes about": "run" } });
+    this.#put("", {});
+  }
+
+  /** Keep what is open, on all steps alike. */
+  keepOpen() {
+    const open = [...this.panel.querySelectorAll("[data-keep]")].map((part) => [part.dataset.keep, part.open]);
+    this.#put("open", { ...this.at("open"), ...Object.fromEntries(open) });
+  }
+
+  /** Open and close what was opened and closed. */
+  open() {
+    for (const part of this.panel.querySelectorAll("[data-keep]")) part.open = this.at("open")[part.dataset.keep] ?? part.open;
   }
 
   /** Steps at which something is written and not saved. */
@@ -65,7 +83,7 @@ export class Drafts {
   /** Note where the person is on the page of `step`, before it is left. */
   leave(step) {
     const focused = document.activeElement;
-    const focus = focused?.form && this.panel.contains(focused) && focused.name ? { name: nameOf(focused), start: focused.selectionStart, end: focused.selectionEnd } : null;
+    const focus = focused?.form && this.panel.contains(focused) && focused.name ? { name: fieldNameOf(focused), start: focused.selectionStart, end: focused.selectionEnd } : null;
     const scroll = [this.panel.scrollTop, ...[...this.panel.querySelectorAll(SCROLLING)].map((part) => part.scrollTop)];
     this.#put(step, { ...this.at(step), focus, scroll, selection: this.#selection() });
   }
@@ -74,13 +92,13 @@ export class Drafts {
   restore(step) {
     const state = this.at(step);
     for (const field of fields(this.panel)) {
-      const text = state.fields?.[nameOf(field)];
+      const text = state.fields?.[fieldNameOf(field)];
       if (text === undefined) continue;
       field.value = text;
       field.closest("details").open = true;
     }
     if (state.scroll) [this.panel, ...this.panel.querySelectorAll(SCROLLING)].forEach((part, number) => (part.scrollTop = state.scroll[number] ?? 0));
-    const field = state.focus && fields(this.panel).find((field) => nameOf(field) === state.focus.name);
+    const field = state.focus && fields(this.panel).find((field) => fieldNameOf(field) === state.focus.name);
     if (field && document.activeElement === document.body) {
       field.closest("details").open = true;
       field.focus({ preventScroll: true });

@@ -18,7 +18,7 @@ export function morph(here, fresh) {
   const old = [...here.childNodes];
   const pairs = pair(old, [...fresh.childNodes]);
   const staying = new Set(pairs.map(([mine]) => mine));
-  for (const node of old) if (!staying.has(node)) node.remove();
+  for (const node of old) if (!staying.has(node)) here.removeChild(node); // a field named "remove" hides that method of its form
   let place = here.firstChild;
   for (const [mine, theirs] of pairs) {
     const node = mine ?? document.importNode(theirs, true);
@@ -35,7 +35,7 @@ function pair(old, fresh) {
   return fresh.map((node) => {
     const name = nameOf(node);
     let found = name ? named.get(`${node.nodeName} ${name}`) : undefined;
-    if (!name) found = old.slice(at).find((other) => alike(other, node) && !other.dataset?.own);
+    if (!name) found = old.slice(at).find((other) => alike(other, node));
     if (!found) return [undefined, node];
     const index = old.indexOf(found);
     if (index < at && !name) return [undefined, node];

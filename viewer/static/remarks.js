@@ -19,7 +19,7 @@ function send(form, button) {
 
 /** The remarks of one panel: kept in `drafts` while they are written, sent by script. */
 export class Remarks {
-  /** @param {HTMLElement} panel @param {import("./drafts.js").Drafts} drafts @param {() => void} onSaved */
+  /** @param {HTMLElement} panel @param {import("./drafts.js").Drafts} drafts @param {(page: Document) => void} onSaved told the page that the viewer answers with */
   constructor(panel, drafts, onSaved) {
     Object.assign(this, { panel, drafts, sending: new Set() });
     for (const kind of ["input", "change"]) {
@@ -31,16 +31,21 @@ export class Remarks {
       const [step, name] = [this.step(form), form.dataset.form];
       if (this.sending.has(form)) return;
       this.sending.add(form);
-      const sent = JSON.stringify(drafts.at(step).fields ?? {});
+      const written = () => JSON.stringify(Object.entries(drafts.at(step).fields ?? {}).filter(([key]) => key.startsWith(`${name} `)));
+      const sent = written();
       try {
-        await send(form, submitter);
-        if (JSON.stringify(drafts.at(step).fields ?? {}) === sent) {
+        const page = await send(form, submitter);
+        if (written() === sent) {
           drafts.saved(step, name);
           form.reset();
-          if (form.closest("details")) form.closest("details").open = false;
+          const details = form.closest("details");
+          if (details?.contains(document.activeElement)) details.querySelector("summary").focus({ preventScroll: true });
+          else if (form.contains(document.activeElement)) document.activeElement.blur(); // what was taken off is gone
+          if (details) details.open = false;
+          drafts.keepOpen();
         }
         this.#say(form, "");
-        onSaved();
+        onSaved(page);
       } catch (why) {
         this.#say(form, `Not saved. ${why} What you wrote is kept here.`);
       } finally {
@@ -62,7 +67,7 @@ export class Remarks {
   /** The remarks that are being written right now: they stay where they are while pages are flipped. */
   get held() {
     const { section } = this;
-    return section?.contains(document.activeElement) && document.activeElement.matches("textarea, input, select") ? section : null;
+    return section?.contains(document.activeElement) && !document.activeElement.matches("summary") ? section : null;
   }
 
   /** Whether a person is at something here that going to another step would disturb. */
