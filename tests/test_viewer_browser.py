@@ -32,7 +32,7 @@ from viewer_samples import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, Dialog, Locator, Page
 
 pytestmark = pytest.mark.browser
 
@@ -369,6 +369,7 @@ def test_two_ticked_runs_are_compared(watched: Watched, served: Served) -> None:
     assert not page.get_by_label(f"Compare {served.runs['fork']}").is_checked()
     compare.click()
     page.wait_for_url(f"**/diff/{served.runs['careful']}/{served.runs['hasty']}")
+    page.wait_for_selector(".page-diff")
     assert "by the model" in page.locator("h1").inner_text()
 
 
@@ -420,7 +421,7 @@ def test_a_note_and_an_outcome_are_written_on_the_page(browser: Browser, tmp_pat
             page.get_by_label("Tags").fill("nightly")
             page.get_by_label("Tags").press("Enter")
             page.get_by_label("Take off the tag nightly").click()
-            page.wait_for_function("!document.querySelector('.remarks').textContent.includes('nightly')")
+            page.get_by_label("Take off the tag nightly").wait_for(state="detached")
             assert watched.complaints == []
         assert [(note.text, note.step) for note in store.notes(run)] == [("a 1 b?", 2)]
         assert [(o.value, o.note) for o in store.run(run).outcomes[-1:]] == [("failure", "too slow")]
@@ -611,3 +612,161 @@ def test_nothing_runs_out_of_the_window(browser: Browser, served: Served, scheme
             if path != "/":
                 assert page.evaluate("document.documentElement.scrollHeight") <= height
         assert watched.complaints == []
+
+
+# --- nothing that is being written is lost --------------------------------------------------------
+
+
+def note_field(page: Page) -> Locator:
+    return page.get_by_label("Note", exact=True)
+
+
+def begin_note(page: Page, text: str) -> None:
+    if not note_field(page).is_visible():
+        page.get_by_text("Add a note").click()
+    note_field(page).press_sequentially(text)
+
+
+def test_a_note_stays_with_its_step_over_flips_and_reloads(browser: Browser, tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        run = record_story(store)
+        with serving(store, {}) as served, watching(browser, served) as watched:
+            page = watched.open(f"/runs/{run}/steps/2")
+            begin_note(page, "too slow here")
+            note_field(page).evaluate("field => field.setSelectionRange(4, 8)")
+            page.locator(".tile a").nth(5).click()
+            at_step(page, 5)
+            page.wait_for_selector(".remarks[data-step='5']")
+            assert note_field(page).input_value() == ""
+            shows(page, ".elsewhere", "step 2")
+            begin_note(page, "another one")
+            page.reload()
+            at_step(page, 5)
+            assert note_field(page).input_value() == "another one"
+            assert page.evaluate("document.activeElement.selectionStart") == len("another one")
+            page.locator(".tile a").nth(2).click()
+            page.wait_for_selector(".remarks[data-step='2']")
+            assert note_field(page).input_value() == "too slow here"
+            page.get_by_role("button", name="Add note").click()
+            shows(page, ".alert", "too slow here")
+            page.reload()
+            assert note_field(page).input_value() == ""
+            shows(page, ".elsewhere", "step 5")
+            assert watched.complaints == []
+        assert [(note.text, note.step) for note in store.notes(run)] == [("too slow here", 2)]
+
+
+def test_what_is_typed_while_pages_are_flipped_arrives_whole(browser: Browser, tmp_path: Path) -> None:
+    with open_store(tmp_path / "live.db") as store:
+        writer = store.begin_run(task="live")
+        for number in range(4):
+            write_step(writer, Instant.now(), f"words {number}", "", click((10, 10)), (screen(), screen("2")))
+        with serving(store, {}) as served, watching(browser, served) as watched:
+            page = watched.open(f"/runs/{writer.run_id}/steps/3")
+            begin_note(page, "b a ")
+            written = "b a "
+            for number, go in enumerate(("first", "next", "next", "last", "previous")):
+                page.locator(f"[data-go={go}]").evaluate("link => link.click()")
+                note_field(page).press_sequentially(f"o{number}? ")
+                written += f"o{number}? "
+                write_step(writer, Instant.now(), f"more {number}", "", click((10, 10)), (screen(), screen("2")))
+                page.wait_for_selector(f".tile:nth-child({5 + number}):last-child", state="attached")
+            assert note_field(page).input_value() == written
+            page.get_by_role("button", name="Add note").click()
+            page.wait_for_selector("[data-keep=note]:not([open])")
+            assert watched.complaints == []
+        assert [(note.text, note.step) for note in store.notes(writer.run_id)] == [(written.strip(), 3)]
+
+
+def test_a_poll_touches_nothing_that_is_in_use(browser: Browser, tmp_path: Path) -> None:
+    with open_store(tmp_path / "live.db") as store:
+        writer = store.begin_run(task="live")
+        said = "\n".join(f"line {number} of what the model said" for number in range(80))
+        write_step(writer, Instant.now(), said, "", click((10, 10)), (screen(), screen("2")))
+        with serving(store, {}) as served, watching(browser, served) as watched:
+            page = watched.open(f"/runs/{writer.run_id}/steps/0")
+            page.get_by_text("Arguments").click()
+            page.evaluate("""() => {
+                const prose = document.querySelector(".said .prose");
+                prose.scrollTop = 300;
+                document.querySelector(".panel").scrollTop = 40;
+                getSelection().setBaseAndExtent(prose.firstChild, 30, prose.firstChild, 90);
+                window.kept = [prose, document.querySelector(".stage img"), document.querySelector(".tile")];
+            }""")
+            selected = page.evaluate("String(getSelection())")
+            assert len(selected) == 60
+            for number in (1, 2):
+                write_step(writer, Instant.now(), "more", "", click((10, 10)), (screen(), screen("2")))
+                page.wait_for_selector(f".tile:nth-child({1 + number}):last-child", state="attached")
+            at_step(page, 0)  # whoever selects words does not go along
+            assert page.evaluate("String(getSelection())") == selected
+            assert page.evaluate("kept.every((node) => node.isConnected)")
+            assert page.evaluate(
+                "[document.querySelector('.said .prose').scrollTop, document.querySelector('.panel').scrollTop]"
+            ) == [300, 40]
+            assert page.locator("[data-keep=arguments]").evaluate("part => part.open")
+            page.keyboard.press("ArrowRight")
+            at_step(page, 1)
+            page.keyboard.press("ArrowLeft")
+            at_step(page, 0)
+            assert page.evaluate("String(getSelection())") == selected
+            assert page.evaluate("document.querySelector('.said .prose').scrollTop") == 300
+            assert watched.complaints == []
+
+
+def test_what_cannot_be_saved_stays_and_is_said(browser: Browser, tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        run = record_story(store)
+        with serving(store, {}) as served, watching(browser, served) as watched:
+            page = watched.open(f"/runs/{run}/steps/2")
+            page.get_by_text("Judge the outcome").click()
+            page.get_by_label("Why").fill("it is wrong")
+            page.route("**/outcomes", lambda route: route.abort())
+            page.get_by_role("button", name="Failure").click()
+            shows(page, ".unsaved", "Not saved. The viewer does not answer.")
+            assert page.get_by_label("Why").input_value() == "it is wrong"
+            page.unroute("**/outcomes")
+            page.get_by_role("button", name="Failure").click()
+            shows(page, ".run-head .outcome-failure", "human")
+            assert not page.locator(".unsaved").is_visible()
+        assert [(o.value, o.note) for o in store.run(run).outcomes[-1:]] == [("failure", "it is wrong")]
+
+
+def test_two_tabs_write_their_own_notes(browser: Browser, tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        run = record_story(store)
+        with serving(store, {}) as served, watching(browser, served) as watched:
+            one = watched.open(f"/runs/{run}/steps/2")
+            other = one.context.new_page()
+            other.goto(f"{served.base}/runs/{run}/steps/2")
+            begin_note(one, "first")
+            begin_note(other, "second")
+            for page in (one, other):
+                page.reload()
+            assert [note_field(page).input_value() for page in (one, other)] == ["first", "second"]
+            one.get_by_role("button", name="Add note").click()
+            shows(one, ".alert", "first")
+            assert note_field(other).input_value() == "second"
+
+
+def test_a_comparison_in_the_making_says_so_and_can_be_stopped(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper = tmp_path / "sleeper.py"
+    sleeper.write_text(
+        "import os, pickle, sys\npickle.dump(('at', 3, 8), sys.stdout.buffer)\nsys.stdout.flush()\nos.read(0, 9)\n"
+    )
+    with open_store(tmp_path / "runs.db") as store:
+        ids = record_story(store), record_story(store, number="28")
+        with serving(store, {}) as served, watching(browser, served) as watched:
+            monkeypatch.setattr("footage.viewer.making._PROGRAM", sleeper)
+            page = watched.open(f"/diff/{ids[0]}/{ids[1]}")
+            shows(page, ".how-far", "37 %")
+            waiting = page.context.new_page()
+            waiting.goto(page.url)
+            page.get_by_role("button", name="Stop comparing").click()
+            page.wait_for_url(f"{served.base}/")
+            monkeypatch.undo()
+            waiting.get_by_text("Compare again").click()
+            waiting.wait_for_selector(".page-diff .rows")
+            assert watched.complaints == []

@@ -30,7 +30,7 @@ def create_app(store: Store, *, token: str | None, machine: str | None = None) -
     app.extensions["footage"] = Viewer(store, machine)
     guard = Guard(token)
     writable = not store.database.readonly
-    app.before_request(lambda: guard.check(request, takes_remarks=writable and request.blueprint == remarks.name))
+    app.before_request(lambda: guard.check(request, takes_forms=_takes_forms(writable=writable)))
     app.after_request(_with_headers)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(FootageError, _failed)
@@ -47,12 +47,18 @@ def create_app(store: Store, *, token: str | None, machine: str | None = None) -
         picture_url=picture_url,
         thumbnail_url=thumbnail_url,
         form_check=guard.form_check if writable else "",
+        stop_check=guard.form_check,
         action_line=formats.action_line,
         token_rows=formats.token_rows,
         elapsed_ms=formats.elapsed_ms,
         run_duration_ms=formats.run_duration_ms,
     )
     return app
+
+
+def _takes_forms(*, writable: bool) -> bool:
+    """Tell whether something can be sent to the address: remarks where they can be stored, or that nobody waits."""
+    return (writable and request.blueprint == remarks.name) or request.endpoint == "pages.stop_comparing"
 
 
 def _with_headers(response: Response) -> Response:

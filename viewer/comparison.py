@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from footage.analysis.diff import RunDiff, StepPair, diff_runs
+from footage.analysis.diff import RunDiff, StepPair
 from footage.analysis.sides import Side
 from footage.errors import UsageError
 from footage.storage import Store
@@ -59,11 +59,15 @@ class RowView:
 
 
 class Comparison:
-    """Two runs of a store, compared once, to make the pages of their rows from."""
+    """Two runs of a store and what their comparison found, to make the pages of their rows from."""
 
-    def __init__(self, store: Store, a: str, b: str) -> None:
+    def __init__(self, store: Store, a: str, b: str, diff: RunDiff) -> None:
+        self.diff = diff
         self.sides = (Side(store, a), Side(store, b))
-        self.diff: RunDiff = diff_runs(store, a, b)
+        for side, compared in zip(self.sides, _compared(diff), strict=True):
+            side.steps = side.steps[:compared]  # a run that is being recorded may have grown
+        self.first = self._divergence_row()
+        """The number of the row to begin with: where the runs part."""
         self.rows: Sequence[Row] = [self._row(number, pair) for number, pair in enumerate(self._pairs())]
 
     def _pairs(self) -> list[StepPair]:
@@ -82,12 +86,12 @@ class Comparison:
             for s, i in zip(self.sides, (pair.a, pair.b), strict=True)
             if i is not None
         ]
-        here = self.diff.divergence is not None and number == self._divergence_row()
+        here = self.diff.divergence is not None and number == self.first
         rejoins = (pair.a, pair.b) in self.diff.rejoined
         return Row(number, pair.a, pair.b, tuple(dict.fromkeys(lines)), _mark(pair), here, rejoins, matters)
 
     def _parts_at_end(self) -> bool:
-        return self.diff.divergence is not None and self._divergence_row() == len(self.diff.steps)
+        return self.diff.divergence is not None and self.first == len(self.diff.steps)
 
     def _divergence_row(self) -> int:
         """Return the number of the row where the runs part; 0 where they do not."""
@@ -109,11 +113,6 @@ class Comparison:
                 ):
                     return number
         return len(self.diff.steps)
-
-    @property
-    def first(self) -> int:
-        """Return the number of the row to begin with: where the runs part."""
-        return self._divergence_row()
 
     def view(self, number: int) -> RowView:
         """Return the page of one row. Raises UsageError where there is none of that number."""
@@ -147,6 +146,11 @@ class Comparison:
             drawn = draw(step.action, frame, regions) if step else outline(regions, frame)
             shot = Shot("before", "at the end" if is_end else f"before step {at}", frame, drawn)
         return Half(letter, side, step, shot, None if index is None else side.turn(at), is_end)
+
+
+def _compared(diff: RunDiff) -> tuple[int, int]:
+    """Return how many steps of each run were compared."""
+    return sum(pair.a is not None for pair in diff.steps), sum(pair.b is not None for pair in diff.steps)
 
 
 def _mark(pair: StepPair) -> str:

@@ -29,7 +29,18 @@ __all__ = ["Page", "write_page"]
 
 _STATIC = Path(__file__).parent / "static"
 _STYLES = ("base.css", "stage.css", "flipbook.css", "export.css")
-_SCRIPTS = ("page.js", "filmstrip.js", "keys.js", "player.js", "stage.js", "enclosed.js", "flipbook.js")
+_SCRIPTS = (
+    "morph.js",
+    "page.js",
+    "drafts.js",
+    "remarks.js",
+    "filmstrip.js",
+    "keys.js",
+    "player.js",
+    "stage.js",
+    "enclosed.js",
+    "flipbook.js",
+)
 
 
 @dataclass(frozen=True, slots=True)

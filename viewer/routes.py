@@ -1,4 +1,4 @@
-"""The addresses: one for every list, run, step, picture and comparison. All of them only read."""
+"""The addresses: one for every list, run, step, picture and comparison. None of them changes the store."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from footage.errors import StoreCorrupt, UsageError
 from footage.storage import Store
 from footage.trajectory import Run, RunStatus
 from footage.viewer.commands import diff_command, recording_commands, run_commands
-from footage.viewer.comparison import Comparison
 from footage.viewer.flipbook import Book
 from footage.viewer.kept import Kept
 from footage.viewer.listing import SPANS, list_runs
+from footage.viewer.making import Comparisons, Making
 from footage.viewer.pictures import as_png, thumbnail_url
 
 __all__ = ["Viewer", "pages"]
 
 pages = Blueprint("pages", __name__)
+
+PATIENCE = 0.4
+"""Seconds that a comparison may take before a page says that it is being made."""
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -31,7 +34,10 @@ class Viewer:
     store: Store
     machine: str | None
     books: Kept[Book] = field(default_factory=lambda: Kept(4))
-    comparisons: Kept[Comparison] = field(default_factory=lambda: Kept(8))
+    comparisons: Comparisons = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "comparisons", Comparisons(self.store))
 
     def book(self, run: Run) -> Book:
         """Return a run with its steps and turns; one that has ended is read once."""
@@ -39,11 +45,9 @@ class Viewer:
             return Book(self.store, run)
         return self.books.get(_state(run), lambda: Book(self.store, run))
 
-    def comparison(self, a: Run, b: Run) -> Comparison:
-        """Return the comparison of two runs; of two that have ended, it is made once."""
-        if RunStatus.RECORDING in {a.status, b.status}:
-            return Comparison(self.store, a.id, b.id)
-        return self.comparisons.get((_state(a), _state(b)), lambda: Comparison(self.store, a.id, b.id))
+    def close(self) -> None:
+        """Stop what is still being made."""
+        self.comparisons.close()
 
 
 def _state(run: Run) -> tuple[object, ...]:
@@ -131,17 +135,44 @@ def pick() -> Response:
 
 
 @pages.get("/diff/<a>/<b>")
-def diff(a: str, b: str) -> str | Response:
-    """Show two runs side by side, from where they part; with `part=row` only what changes from row to row."""
+def diff(a: str, b: str) -> str | Response | tuple[str, int]:
+    """
+    Show two runs side by side, from where they part; with `part=row` only what changes from row to row.
+
+    While they are being compared, a page that says how far it is (status 202); `part=progress` asks for that alone and
+    begins nothing.
+    """
     viewer = _viewer()
     one, two = viewer.store.run(a), viewer.store.run(b)
     if (one.id, two.id) != (a, b):
         return _found(f"/diff/{one.id}/{two.id}")
-    comparison = viewer.comparison(one, two)
-    wanted = request.args.get("row", "")
+    part, wanted = request.args.get("part"), request.args.get("row", "")
+    if part == "progress":
+        return render_template("_progress.html", making=viewer.comparisons.find(a, b))
+    making = viewer.comparisons.ask(one, two)
+    if not making.ended.wait(PATIENCE):
+        return _being_made(making, one, two, wanted)
+    if making.comparison is None:
+        viewer.comparisons.forget(making)  # whoever asks again may be luckier
+    comparison = making.result()
     view = comparison.view(int(wanted) if wanted.isdecimal() else comparison.first)
-    template = "_row.html" if request.args.get("part") == "row" else "diff.html"
+    template = "_row.html" if part == "row" else "diff.html"
     return render_template(template, comparison=comparison, view=view, command=diff_command(viewer.store, a, b))
+
+
+def _being_made(making: Making, a: Run, b: Run, row: str) -> tuple[str, int]:
+    here = f"/diff/{a.id}/{b.id}"
+    there = f"{here}?row={row}" if row.isdecimal() else here
+    return render_template("making.html", making=making, runs=(a, b), here=here, there=there), 202
+
+
+@pages.post("/diff/<a>/<b>/stop")
+def stop_comparing(a: str, b: str) -> Response:
+    """Stop making a comparison, for everybody who waits for it."""
+    making = _viewer().comparisons.find(a, b)
+    if making is not None and not making.ended.is_set():
+        _viewer().comparisons.forget(making)
+    return _found("/", code=303)
 
 
 @pages.get("/favicon.ico")
@@ -150,7 +181,7 @@ def favicon() -> Response:
     return Response((_STATIC / "favicon.svg").read_bytes(), mimetype="image/svg+xml")
 
 
-def _found(path: str) -> Response:
-    answer = redirect(path)
+def _found(path: str, code: int = 302) -> Response:
+    answer = redirect(path, code=code)
     assert isinstance(answer, Response)
     return answer

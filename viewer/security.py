@@ -1,10 +1,10 @@
 """
 Who may read the pages: the person at this machine who was given the address, and nobody else.
 
-Every request passes `Guard`: the method only reads, or the address is one that takes remarks; the Host is this server's
+Every request passes `Guard`: the method only reads, or the address is one that takes forms; the Host is this server's
 own loopback name with its port (a rebound DNS name is not); Origin and Sec-Fetch-Site, where a browser sends them, name
 this server itself; and the token is right. The token stands once in the printed address; it moves into a cookie and the
-address is loaded again without it. A remark has to come from one of this viewer's own forms, and carry the forms' own
+address is loaded again without it. A form has to come from one of this viewer's own forms, and carry the forms' own
 token. Every response, errors included, carries `HEADERS`.
 """
 
@@ -71,15 +71,15 @@ class Guard:
         self.form_check = hmac.new((token or new_token()).encode(), b"form", "sha256").hexdigest()
         """What every form of this viewer carries: another page cannot know it."""
 
-    def check(self, request: Request, *, takes_remarks: bool = False) -> Response | None:
+    def check(self, request: Request, *, takes_forms: bool = False) -> Response | None:
         """
         Return None to go on, or a redirect that carries the token's cookie.
 
         Raises Refused (400 wrong Host, 403 wrong Origin or token, 405 a method that could change something, 413 too
-        much, 415 no form). `takes_remarks`: the address is one of those that something can be sent to.
+        much, 415 no form). `takes_forms`: the address is one of those that something can be sent to.
         """
         reads = request.method in {"GET", "HEAD"}
-        if not reads and not (takes_remarks and request.method == "POST"):
+        if not reads and not (takes_forms and request.method == "POST"):
             raise Refused(405, "The viewer only shows; it takes no such request.")
         host = self._host(request)
         self._origin(request, host)
@@ -91,9 +91,9 @@ class Guard:
     def _form(self, request: Request) -> None:
         """Refuse a form of another page: browsers say where a POST comes from, and only own pages know `form_check`."""
         if request.headers.get("Origin") is None and request.headers.get("Sec-Fetch-Site") != "same-origin":
-            raise Refused(403, "The viewer takes remarks from its own pages only.")
+            raise Refused(403, "The viewer takes forms from its own pages only.")
         if request.content_length is None or request.content_length > FORM_BYTES:
-            raise Refused(413, f"A remark has at most {FORM_BYTES:,} bytes.")
+            raise Refused(413, f"A form has at most {FORM_BYTES:,} bytes.")
         if request.mimetype != "application/x-www-form-urlencoded":
             raise Refused(415, "The viewer takes forms only.")
         if not hmac.compare_digest(request.form.get("check", "").encode("utf-8", "replace"), self.form_check.encode()):

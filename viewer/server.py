@@ -5,13 +5,19 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from footage.errors import CannotDo, UsageError
 from footage.storage import Store
 from footage.viewer.app import create_app
 from footage.viewer.security import new_token
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from footage.viewer.routes import Viewer
 
 __all__ = ["make_viewer", "serve"]
 
@@ -19,10 +25,26 @@ _LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 
 
 class _Quiet(WSGIRequestHandler):
-    """Logs nothing: the first request's line holds the token."""
+    """Logs nothing: the first request's line holds the token. A request that does not arrive is given up."""
+
+    timeout = 30  # seconds without a byte; a thread waits for each
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's own name
         """Drop it."""
+
+
+class _Server(ThreadedWSGIServer):
+    """Ends with everything that its pages began."""
+
+    def __init__(self, host: str, port: int, app: Flask, fd: int) -> None:
+        self._viewer: Viewer | None = None  # werkzeug closes a socket of its own first
+        super().__init__(host, port, app, _Quiet, fd=fd)
+        self._viewer = app.extensions["footage"]
+
+    def server_close(self) -> None:
+        super().server_close()
+        if self._viewer is not None:
+            self._viewer.close()
 
 
 def make_viewer(
@@ -41,7 +63,7 @@ def make_viewer(
     token = new_token()
     with _listen(_LOOPBACK[host], port) as listener:
         app = create_app(store, token=token, machine=machine)
-        server = make_server(_LOOPBACK[host], port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
+        server = _Server(_LOOPBACK[host], port, app, listener.fileno())
     name = f"[{host}]" if ":" in host else host
     return server, f"http://{name}:{server.port}/?token={token}"
 

@@ -17,13 +17,13 @@ export class FilmStrip {
     return [...this.element.querySelectorAll(".tile")];
   }
 
-  /** Mark one step as the current one and bring it to the middle. */
-  mark(index) {
+  /** Mark one step as the current one and, unless it is `still`, bring it to the middle. */
+  mark(index, still = false) {
     this.element.querySelector("[aria-current]")?.removeAttribute("aria-current");
     const tile = this.tiles[index];
     if (!tile) return;
     tile.querySelector("a").setAttribute("aria-current", "step");
-    this.element.scrollLeft = tile.offsetLeft + tile.offsetWidth / 2 - this.element.clientWidth / 2;
+    if (!still) this.element.scrollLeft = tile.offsetLeft + tile.offsetWidth / 2 - this.element.clientWidth / 2;
   }
 
   /** Milliseconds between a step and the next one, as recorded; 0 for the last. */

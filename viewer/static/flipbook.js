@@ -1,9 +1,12 @@
 // A run as a flipbook. The server renders every step; this puts the next one in place of this one.
 
+import { Drafts } from "./drafts.js";
 import { FilmStrip } from "./filmstrip.js";
 import { helpDialog, listen } from "./keys.js";
+import { morph } from "./morph.js";
 import { keepFresh, takeParts } from "./page.js";
 import { Player } from "./player.js";
+import { Remarks } from "./remarks.js";
 import { Stage } from "./stage.js";
 import { Steps } from "./steps.js";
 
@@ -21,6 +24,12 @@ const player = new Player(find("[data-play]"), find("[data-speed]"), {
   next: playNext,
   recorded: () => strip.pause(state.index),
 });
+const panel = find(".panel");
+const drafts = new Drafts(panel, base === "#" ? location.pathname : base);
+const remarks = new Remarks(panel, drafts, (page) => {
+  takeParts(page, ["head"]);
+  refresh();
+});
 
 /** Show a step; a faster key press overtakes a slower answer. */
 async function flip(index, shot = state.shot) {
@@ -33,14 +42,54 @@ async function flip(index, shot = state.shot) {
     location.assign(`${base}/steps/${index}`); // the server says itself what is wrong
     return;
   }
-  const open = new Map([...book.querySelectorAll("[data-keep]")].map((part) => [part.dataset.keep, part.open]));
-  takeParts(page, ["tabs", "shots", "panel"]);
-  for (const part of book.querySelectorAll("[data-keep]")) part.open = open.get(part.dataset.keep) ?? part.open;
-  state.index = index;
+  take(page, index);
   show(shot);
   mark();
   steps.ahead([index + 1, index + 2, index - 1, index + 3].filter((other) => other >= 0 && other < state.count));
 }
+
+/** Put a step's parts in place: of the step in sight only what differs, of another one everything. */
+function take(page, index) {
+  const same = index === state.index && remarks.section?.dataset.step !== undefined;
+  const { held } = remarks;
+  if (!same) drafts.leave(state.index);
+  const summary = document.activeElement?.closest("summary")?.parentElement.dataset.keep;
+  takeParts(page, ["tabs", "shots"]);
+  if (held) around(held, page);
+  else if (same && remarks.step() === index) takeParts(page, ["panel"]);
+  else panel.replaceChildren(...document.importNode(page.querySelector("[data-part=panel]"), true).childNodes);
+  state.index = index;
+  drafts.open();
+  if (!held) drafts.restore(index);
+  if (summary && document.activeElement === document.body) panel.querySelector(`[data-keep="${summary}"] > summary`)?.focus({ preventScroll: true });
+  remarks.tellElsewhere(base);
+}
+
+/** Renew the panel around remarks that are being written: they stay, and stay with the step that they were begun at. */
+function around(held, page) {
+  const fresh = document.importNode(page.querySelector("[data-part=panel]"), true);
+  const theirs = fresh.querySelector(".remarks");
+  if (!theirs) return;
+  held.dataset.own = "";
+  theirs.dataset.key = held.dataset.key;
+  morph(panel, fresh);
+  delete held.dataset.own;
+}
+
+/** Read the step in sight again. */
+function refresh() {
+  steps.forget();
+  if (state.count > 0) flip(state.index);
+  else location.reload();
+}
+
+// Remarks that were held on to make room for this step's own, once nobody is at them any more.
+panel.addEventListener("focusout", () => {
+  setTimeout(() => !remarks.held && remarks.section && remarks.step() !== state.index && state.count > 0 && flip(state.index), 200);
+});
+panel.addEventListener("focusin", ({ target }) => target.closest("form[data-form]") && player.pause());
+panel.addEventListener("toggle", () => drafts.keepOpen(), { capture: true });
+addEventListener("pagehide", () => drafts.leave(state.count > 0 ? state.index : ""));
 
 /** Show one of the step's screens, or the first where it has none of that name. */
 function show(shot) {
@@ -53,7 +102,8 @@ function show(shot) {
     const current = tab.dataset.show === chosen?.dataset.shot;
     if (current) tab.setAttribute("aria-current", "true");
     else tab.removeAttribute("aria-current");
-    if (current) tab.scrollIntoView({ block: "nearest", inline: "center" });
+    const row = tab.parentElement; // it alone is scrolled, and the page stays where it is
+    if (current) row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
   }
   stage.apply();
   address(chosen && chosen !== canvases[0] ? `?show=${encodeURIComponent(chosen.dataset.shot)}` : "");
@@ -65,7 +115,7 @@ function address(query) {
 }
 
 /** Bring toolbar and film strip to the current step. */
-function mark() {
+function mark(still = false) {
   find("[data-position]").textContent = state.index;
   find("[data-last]").textContent = state.count - 1;
   const targets = { first: 0, previous: state.index - 1, next: state.index + 1, last: state.count - 1 };
@@ -77,7 +127,7 @@ function mark() {
     if (there) link.removeAttribute("aria-disabled");
     else link.setAttribute("aria-disabled", "true");
   }
-  strip.mark(state.index);
+  strip.mark(state.index, still);
 }
 
 async function playNext() {
@@ -135,21 +185,36 @@ listen({
   "?": helpDialog(),
 });
 
+drafts.open();
+drafts.restore(state.count > 0 ? state.index : "");
+remarks.tellElsewhere(base);
 if (state.count > 0) {
   strip.mark(state.index);
   steps.ahead([state.index + 1, state.index + 2, state.index - 1].filter((i) => i >= 0 && i < state.count));
 }
 
-// A run that is being recorded grows; whoever looks at its last step goes along.
+// A run that is being recorded grows; whoever looks at its last step, and is at nothing there, goes along.
 if ("live" in book.dataset) {
   const isLive = (page) => "live" in page.querySelector(".book").dataset;
   keepFresh(isLive, (page) => {
-    const count = Number(page.querySelector(".book").dataset.count);
-    const following = state.index >= state.count - 1 && !player.playing;
+    const [count, index] = ["count", "index"].map((name) => Number(page.querySelector(".book").dataset[name]));
     takeParts(page, ["head", "strip"]);
-    if (count > 0 && state.count === 0) location.reload();
+    if (count > 0 && state.count === 0) {
+      if (remarks.held) return; // later, when nobody is writing
+      drafts.leave("");
+      drafts.begin();
+      location.reload();
+      return;
+    }
+    const following = state.index >= state.count - 1 && count > state.count && !player.playing && !remarks.inUse;
     state.count = count;
-    steps.forget(state.index);
-    if (count > 0) flip(following ? count - 1 : state.index);
+    steps.forget();
+    if (count === 0) return;
+    mark(true);
+    if (following) flip(count - 1);
+    else if (index === state.index) {
+      take(page, index);
+      show(state.shot);
+    } else flip(state.index);
   });
 }

@@ -1,5 +1,7 @@
 // What every page does: reveal what needs scripts, copy commands, read pages of this server.
 
+import { morph } from "./morph.js";
+
 document.documentElement.classList.add("scripted");
 
 document.addEventListener("click", async (event) => {
@@ -27,13 +29,28 @@ export function readPage(url) {
   });
 }
 
-/** Put the named parts of a page that was read in the place of this page's. */
+/** Bring the named parts of this page to what they are on a page that was read; only what differs is touched. */
 export function takeParts(page, names) {
   for (const name of names) {
     const fresh = page.querySelector(`[data-part="${name}"]`);
     const here = document.querySelector(`main [data-part="${name}"], .top [data-part="${name}"]`);
-    if (fresh && here) here.replaceChildren(...document.importNode(fresh, true).childNodes);
+    if (fresh && here) morph(here, fresh);
   }
+}
+
+/** Say along the top that the viewer does not answer, or that it does again. */
+function sayWhetherItAnswers(answers) {
+  let line = document.querySelector("body > .silent");
+  if (!line && answers) return;
+  if (!line) {
+    line = document.createElement("p");
+    line.className = "silent";
+    line.setAttribute("role", "status");
+    line.textContent = `The viewer does not answer. This page is as it was at ${new Date().toLocaleTimeString()}.`;
+    document.body.append(line);
+  }
+  line.hidden = answers;
+  if (answers) line.remove();
 }
 
 /** Read this page again every few seconds while it is looked at and `isLive(page)`; hand each reading to `take`. */
@@ -41,9 +58,11 @@ export function keepFresh(isLive, take, every = 2000) {
   setTimeout(async () => {
     if (!document.hidden) {
       const page = await readPage(location.href).catch(() => null);
-      if (!page) return; // the viewer was stopped
-      take(page);
-      if (!isLive(page)) return;
+      sayWhetherItAnswers(page !== null);
+      if (page) {
+        take(page);
+        if (!isLive(page)) return;
+      }
     }
     keepFresh(isLive, take, every);
   }, every);

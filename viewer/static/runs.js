@@ -28,10 +28,9 @@ document.querySelector(".filters").addEventListener("change", (event) => {
 picked = [...form.querySelectorAll("input[name=run]:checked")].map((box) => box.value).slice(-2);
 show();
 
-const isLive = (page) => page.querySelector("[data-part=runs]").hasAttribute("data-live");
-if (isLive(document)) {
-  keepFresh(isLive, (page) => {
-    takeParts(page, ["runs"]);
-    show();
-  });
-}
+// A run that begins anywhere appears; where runs are being recorded they are looked after more often.
+const live = document.querySelector("[data-part=runs]").hasAttribute("data-live");
+keepFresh(() => true, (page) => {
+  takeParts(page, ["runs"]);
+  show();
+}, live ? 2000 : 5000);

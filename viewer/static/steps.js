@@ -26,8 +26,9 @@ export class Steps {
     for (const index of indices) await this.load(index).catch(() => undefined);
   }
 
-  forget(index) {
-    this.known.delete(index);
+  /** Read everything anew from now on: something has changed. */
+  forget() {
+    this.known.clear();
   }
 
   async #read(index) {
