@@ -68,6 +68,8 @@ class Comparison:
             side.steps = side.steps[:compared]  # a run that is being recorded may have grown
         self.first = self._divergence_row()
         """The number of the row to begin with: where the runs part."""
+        self.row_that_mattered = self._row_that_mattered()
+        """The number of the row where what mattered began; None where that is where the runs part, or nothing did."""
         self.rows: Sequence[Row] = [self._row(number, pair) for number, pair in enumerate(self._pairs())]
 
     def _pairs(self) -> list[StepPair]:
@@ -97,9 +99,7 @@ class Comparison:
         """Return the number of the row where the runs part; 0 where they do not."""
         return 0 if self.diff.divergence is None else self._row_of(self.diff.divergence)
 
-    @property
-    def row_that_mattered(self) -> int | None:
-        """The number of the row where what mattered began; None where that is where the runs part, or nothing did."""
+    def _row_that_mattered(self) -> int | None:
         found = self.diff.mattered
         return None if found is None or found == self.diff.divergence else self._row_of(found)
 
