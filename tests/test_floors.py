@@ -21,6 +21,7 @@ FLOORS = {
     "viewer": 5,
     "sample": 5,
     "cli": 6,
+    "__main__": 7,
 }
 STRANGERS = {  # what a room must not know at all
     "storage": {"anthropic", "flask", "Xlib", "cv2", "click", "rich"},
