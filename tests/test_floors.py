@@ -22,6 +22,7 @@ FLOORS = {
     "viewer": 5,
     "sample": 5,
     "cli": 6,
+    "__main__": 7,
 }
 STRANGERS = {  # what a room must not know at all
     "secrets": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},

@@ -1,4 +1,10 @@
-"""A connection to a display: opened with its own cookie, never waited on for ever."""
+"""
+A connection to a display: opened with its own cookie, never waited on for ever.
+
+The package `Xlib` is python-xlib, or the older python3-Xlib, which PyAutoGUI brings and which then lies in its place.
+Where the old one behaves differently, it is mended here, on our own connections alone: the user's agent may have
+others in this process.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +39,37 @@ def connect(name: str, authority: Path) -> Any:
         before = os.environ.get("XAUTHORITY")
         os.environ["XAUTHORITY"] = str(authority)
         try:
-            return display.Display(name)
-        except (error.DisplayError, error.ConnectionClosedError, OSError) as problem:
+            connection = display.Display(name)
+        except (error.DisplayError, error.ConnectionClosedError, error.XauthError, OSError) as problem:
             raise NoDisplay(f"The display {name} could not be opened: {problem}.") from problem
         finally:
             if before is None:
                 del os.environ["XAUTHORITY"]
             else:
                 os.environ["XAUTHORITY"] = before
+    connection.display.__class__ = _telling_of_a_lost_server(type(connection.display))
+    return connection
+
+
+def _telling_of_a_lost_server(base: Any) -> Any:
+    """
+    Return a subclass of python-xlib's innermost Display that says when its server is gone.
+
+    python3-Xlib 0.15 stumbles over the system's error there (TypeError), and would wait for ever the next time.
+    """
+    from Xlib import error
+
+    def send_and_recv(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            base.send_and_recv(self, *args, **options)
+        except TypeError as problem:
+            lost = problem.__context__
+            if not isinstance(lost, OSError):
+                raise
+            self.close_internal(f"server: {lost}")
+            raise error.ConnectionClosedError(f"server: {lost}") from lost
+
+    return type(base.__name__, (base,), {"send_and_recv": send_and_recv})
 
 
 @contextmanager

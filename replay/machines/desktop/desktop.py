@@ -119,9 +119,13 @@ class Desktop:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """`DISPLAY` and `XAUTHORITY`, with which any process of this user can open windows on it."""
+        """
+        `DISPLAY` and `XAUTHORITY`, with which any process of this user can open windows on it, and what keeps clients
+        from looking for another screen: that the session is one of X, and that there is no Wayland.
+        """
         server = self._running().server
-        return {"DISPLAY": server.display, "XAUTHORITY": str(server.authority)}
+        found = {"DISPLAY": server.display, "XAUTHORITY": str(server.authority)}
+        return found | {"XDG_SESSION_TYPE": "x11", "WAYLAND_DISPLAY": ""}
 
     # --- working with it --------------------------------------------------------------------------------------------
 

@@ -8,24 +8,19 @@ in a list that is not theirs. Keys are repeated by the machine, not by the serve
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
-import socket
-import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from footage.errors import MissingProgram, NoDisplay
-from footage.replay.machines.desktop import numbers
+from footage.replay.machines.desktop import authority, numbers
 from footage.replay.machines.desktop.keeper import Keeper
 
 PATIENCE = 10.0
 """Seconds the server gets to start."""
 _NEVER = "65535"
 """Milliseconds before the server itself would repeat a held key: as late as it can be told."""
-_FAMILY_LOCAL, _FAMILY_WILD = 256, 65535
 
 
 class XServer:
@@ -43,8 +38,6 @@ class XServer:
                 "Xvfb is not installed.", hint="apt-get install xvfb (in a checkout: scripts/install-system-packages)"
             )
         self.authority = keeper.folder / "Xauthority"
-        if not self.authority.exists():
-            _write_authority(self.authority)
         self._keeper = keeper
         self._logs = logs
         self._screen = screen
@@ -71,6 +64,7 @@ class XServer:
         """Start the server on the first of these display numbers that it can have, and return that."""
         number = 0
         for number in candidates:
+            authority.admit(self.authority, [number])
             self.pid = self._keeper.start(self._command(number), log=self._logs / f"Xvfb-{number}")
             if self._wait(number):
                 return number
@@ -111,21 +105,3 @@ def _running(pid: int) -> bool:
         return b") Z " not in Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return False
-
-
-def _write_authority(path: Path) -> None:
-    """
-    Write a fresh cookie for any display, in the form of libXau.
-
-    Two entries with the same cookie: one for whatever host name a client sees (in a sandbox it is another), and one
-    for ours, since python-xlib does not know the first kind.
-    """
-    cookie = secrets.token_bytes(16)
-    entries = b""
-    for family, address in ((_FAMILY_WILD, b""), (_FAMILY_LOCAL, socket.gethostname().encode())):
-        entries += struct.pack(">H", family)
-        for part in (address, b"", b"MIT-MAGIC-COOKIE-1", cookie):
-            entries += struct.pack(">H", len(part)) + part
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(entries)

@@ -9,7 +9,6 @@ sandbox, both for a moment.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import shutil
 import sqlite3
@@ -32,6 +31,7 @@ _SLOW_COMMIT = 0.05  # seconds: what the recorder may take from an agent's step
 _SQLITE_NEEDED = (3, 37, 0)  # strict tables
 _SQLITE_SOUND = (3, 51, 3)  # without the WAL-reset bug, https://sqlite.org/wal.html
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.rclone"}
+_PYTHON_XLIB = (0, 30)  # older than this is python3-Xlib, another package of the same name
 _PACKAGES = "apt-get install xvfb openbox bubblewrap (in a checkout: scripts/install-system-packages)"
 
 
@@ -292,11 +292,17 @@ def isolation() -> Check:
 
 
 def python_xlib() -> Check:
-    """See whether the Python side of X is installed."""
-    if importlib.util.find_spec("Xlib") is None:
+    """See whether the Python side of X is installed, and which of the two packages it is."""
+    try:
+        import Xlib
+    except ImportError:
         detail = "python-xlib is not installed: there is no desktop machine."
         return Check("python-xlib", Status.WARN, detail, "pip install 'footage[desktop]'")
-    return Check("python-xlib", Status.OK, "installed")
+    version = Xlib.__version_string__
+    if Xlib.__version__ < _PYTHON_XLIB:
+        detail = f"python3-Xlib {version} lies in its place (PyAutoGUI brings it); the desktop machine works with it"
+        return Check("python-xlib", Status.OK, detail)
+    return Check("python-xlib", Status.OK, version)
 
 
 def virtual_machines() -> Check:
