@@ -14,6 +14,7 @@ FLOORS = {
     "errors": 0,
     "trajectory": 0,
     "toolcalls": 1,
+    "tasks": 1,
     "storage": 2,
     "analysis": 3,
     "recorder": 3,
@@ -29,6 +30,7 @@ STRANGERS = {  # what a room must not know at all
     "replay": {"flask", "click", "rich"},
     "viewer": {"anthropic", "Xlib", "click", "rich"},
     "toolcalls": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
+    "tasks": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
     "trajectory": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
 }
 
