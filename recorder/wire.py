@@ -224,6 +224,12 @@ class Wire:
         if task and not self._task_is_sure:
             self.guard.write("the task", lambda w: w.describe_missing(task=task))
 
+    def go_on_with(self, model: str) -> None:
+        """Name the run after the model that goes on in it from here, whichever it was named after."""
+        if model:
+            self._model_is_sure = True
+            self._set_model(model)
+
     def name_stand_in(self, model: str) -> None:
         """Name the run after the stand-in that answered in another model's place: what it did is not that model's."""
         if model.startswith(STAND_IN) and not self.model.startswith(STAND_IN):
