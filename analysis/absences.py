@@ -37,7 +37,8 @@ def why_no_steps(store: Store, run: Run) -> str:
         return "It is being recorded; steps appear here as they are taken."
     paths = store.raw_paths(run.id)
     if unread := kept_unread(paths):
-        return f"{unread} were kept as they came; footage does not read them: what was done is not known."
+        kept = "was kept as it" if unread.startswith("1 ") and "," not in unread else "were kept as they"
+        return f"{unread} {kept} came. Footage does not read such exchanges: what was done is not known."
     turns = store.turns(run.id)
     if any(gap.lost != 0 for gap in store.gaps(run.id)):
         return "What was recorded holds none, but something is missing."

@@ -49,7 +49,7 @@ def replied(store: Store, *contents: list[dict[str, object]]) -> str:
 def test_exchanges_that_are_not_read_are_told_and_nothing_is_claimed_of_what_was_done(store: Store) -> None:
     run = begun(store, *["/via/openai/responses"] * 14, "/via/gemini/x:generateContent", "/v1/models")
     told = why_no_steps(store, store.run(run))
-    assert told.startswith("1 exchange with gemini, 14 exchanges with openai were kept as they came; footage does not")
+    assert told.startswith("1 exchange with gemini, 14 exchanges with openai were kept as they came. Footage does not")
     assert kept_unread(["/v1/models", ""]) == ""
 
 
@@ -79,7 +79,7 @@ def test_each_absence_is_told_as_far_as_it_is_known(store: Store) -> None:
 
 def test_the_page_and_the_terminal_say_the_same(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     run = begun(store, *["/via/openai/responses"] * 14)
-    words = "14 exchanges with openai were kept as they came; footage does not read them"
+    words = "14 exchanges with openai were kept as they came. Footage does not read such exchanges"
     client = create_app(store, token=None).test_client()
     assert words in client.get(f"/runs/{run}").get_data(as_text=True)
     assert ">@1</span>" in client.get("/").get_data(as_text=True)
