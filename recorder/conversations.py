@@ -15,12 +15,12 @@ from typing import Any
 from footage.recorder.actions import TOOLSET, tool_version
 from footage.recorder.blocks import content_of, objects, tool_results
 from footage.storage.messages import is_as_stored
+from footage.tasks import task_of_messages
 from footage.trajectory import JSON, Space
 
-__all__ = ["Conversations", "Left", "Talk", "full_print", "label_of", "task_of", "text_print"]
+__all__ = ["Conversations", "Left", "Talk", "full_print", "label_of", "text_print"]
 
 _LABEL_LENGTH = 60
-_TASK_LENGTH = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +168,13 @@ class Conversations:
             self._by_response[response_id] = talk
 
 
-def task_of(body: JSON) -> str:
-    """Return what the first message of a user says, or its beginning: the task, where nobody named one."""
-    for message in objects(body.get("messages"))[:1]:
-        if message.get("role") == "user":
-            texts = [block["text"].strip() for block in content_of(message) if isinstance(block.get("text"), str)]
-            return "\n\n".join(texts)[:_TASK_LENGTH]
-    return ""
-
-
 _PLAIN = (str, int, float, type(None))
 
 
 def label_of(body: JSON) -> str:
-    """Return the beginning of the first user message, on one line, as a name for a conversation."""
+    """Return the beginning of what the user asks, on one line, as a name for a conversation."""
+    if asked := task_of_messages(body.get("messages")):
+        return " ".join(asked.split())[:_LABEL_LENGTH]
     for message in objects(body.get("messages"))[:1]:
         for block in content_of(message):
             if isinstance(block.get("text"), str):

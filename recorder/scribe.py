@@ -80,7 +80,8 @@ class Scribe:
             run = resume(known, store=self._store, secrets=self._secrets, layer="proxy")
             run.gap(DIED)
         else:
-            options = {"task": name, **self._options}
+            tags = [*self._options.get("tags", ()), *([name] if name else [])]
+            options = {**self._options, "tags": tags}
             run = record(**options, store=self._store, secrets=self._secrets, join=False, layer="proxy")
         self._take(run, name)
         return run
@@ -88,6 +89,7 @@ class Scribe:
     def _take(self, run: Recording, name: str) -> None:
         """Take a run over, and tell the supervisor of it and of its calls."""
         self._runs.append(run)
+        run.otherwise = name or self._name
         run.wire.on_calls = lambda entries, since: self._tell_steps("asked", entries, since)
         run.wire.results.on_results = lambda entries, since: self._tell_steps("told", entries, since)
         self._say({"run": run.id, "name": name})
@@ -155,8 +157,6 @@ class Scribe:
             self._late.join()
         self._lanes.close()
         for run in self._runs:
-            name = run.guard.secrets.clean(self._name)
-            run.guard.write("the task", lambda w: w.describe_missing(task=name))  # noqa: B023 - called at once
             run.end(status, error=error)
             self._tell_losses(run)
 

@@ -181,6 +181,8 @@ class Recording:
         self._store = store
         self.joined = joined
         """Whether somebody else began the run, and will end it."""
+        self.otherwise = ""
+        """What names the task at the end where neither a person nor a request did."""
         self._machine = machine
         self._screen: tuple[int, int] | None = _screen_of(machine)
         self._ended = False
@@ -329,6 +331,7 @@ class Recording:
         self.stop_watching()
         try:
             self.wire.requests.close()
+            self.wire.name_task(self.otherwise)
             self.pictures.close()
             self.guard.flush()
         finally:

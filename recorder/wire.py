@@ -17,7 +17,7 @@ from typing import Any
 from footage.recorder.actions import TOOLSET, PointerTracker, actions_of
 from footage.recorder.blocks import objects, tool_results
 from footage.recorder.client import STAND_IN
-from footage.recorder.conversations import Conversations, Talk, full_print, label_of, task_of, text_print
+from footage.recorder.conversations import Conversations, Talk, full_print, label_of, text_print
 from footage.recorder.guard import Guard
 from footage.recorder.pictures import PictureQueue
 from footage.recorder.results import ResultReader
@@ -26,6 +26,7 @@ from footage.recorder.stream import EventReader, MessageBuilder
 from footage.recorder.worker import Done, Worker
 from footage.storage import RunWriter
 from footage.storage.writing import BegunTurn
+from footage.tasks import task_of_messages
 from footage.trajectory import JSON, Action, Instant
 
 __all__ = ["Exchange", "Wire", "is_for_take"]
@@ -63,6 +64,7 @@ class Wire:
         self.model = model
         self._model_is_sure = bool(model)
         self._task_is_sure = False
+        self._task_without_tools = ""
         self.conversations = Conversations()
         self.pointer = PointerTracker()
         self.lock = threading.RLock()
@@ -203,11 +205,30 @@ class Wire:
             self._set_model(model)
 
     def _name_task(self, body: JSON) -> None:
-        """Take what the first user of a model with tools says for the run's task, where nobody named one."""
-        if body.get("tools") and not self._task_is_sure:
+        """Take what the first user of a model with tools asks for the run's task, where nobody named one."""
+        if self._task_is_sure or not (task := task_of_messages(body.get("messages"))):
+            return
+        if body.get("tools"):
             self._task_is_sure = True
-            task = task_of(body)
             self.guard.write("the task", lambda w: w.describe_missing(task=task))
+        elif not self._task_without_tools and body.get("max_tokens") != 1:  # as clients ask whether they may ask
+            self._task_without_tools = task
+
+    def name_task(self, otherwise: str = "") -> None:
+        """
+        Name the run's task at its end, where nobody did and no model with tools was asked.
+
+        It is what the first user of a model asks, else `otherwise`.
+        """
+        task = self._task_without_tools or self.guard.secrets.clean(otherwise)
+        if task and not self._task_is_sure:
+            self.guard.write("the task", lambda w: w.describe_missing(task=task))
+
+    def go_on_with(self, model: str) -> None:
+        """Name the run after the model that goes on in it from here, whichever it was named after."""
+        if model:
+            self._model_is_sure = True
+            self._set_model(model)
 
     def name_stand_in(self, model: str) -> None:
         """Name the run after the stand-in that answered in another model's place: what it did is not that model's."""

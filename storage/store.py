@@ -14,6 +14,7 @@ from footage.storage import many, reading
 from footage.storage.database import Database, default_path
 from footage.storage.families import new_name
 from footage.storage.locks import RunLock, live_runs, run_is_live
+from footage.storage.newest import RAW_SINCE, numbers_of, run_at
 from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.signatures import signatures_of
 from footage.storage.places import Place
@@ -47,14 +48,6 @@ from footage.trajectory import (
 __all__ = ["Store", "open_store"]
 
 _LISTED = "(SELECT value FROM json_each(?))"  # however many: the number of SQL parameters is limited
-
-_HAPPENED = "(run.steps > 0 OR run.turns > 0)"
-_COUNTED_BY_AT = (
-    f"run.kind = 'recorded' AND {_HAPPENED}",
-    f"run.kind = 'imported' AND {_HAPPENED}",
-    f"run.kind IN ('recorded', 'imported') AND NOT {_HAPPENED}",
-)
-"""What `@1`, `@2` … count, one after the other: imported and empty runs are not to push one's own away."""
 
 
 def open_store(path: str | Path | None = None, *, create: bool = True, readonly: bool = False) -> Store:
@@ -105,6 +98,14 @@ class Store:
 
     def _rows_of(self, runs: Sequence[int]) -> list[sqlite3.Row]:
         return self.database.rows(f"{reading.RUN_SQL} WHERE run.id IN {_LISTED}", dump_json(list(runs)))
+
+    def numbers(self, runs: Sequence[Run]) -> dict[str, int]:
+        """Return {id: N} for those of the runs that an `@N` means (see `run`); replays and forks have none."""
+        rows = self.database.rows(
+            f"SELECT id, name FROM run WHERE name IN {_LISTED}", dump_json([run.id for run in runs])
+        )
+        names = {int(row["id"]): str(row["name"]) for row in rows}
+        return {names[row]: number for row, number in numbers_of(self.database, list(names)).items()}
 
     def places_of_text(self, run: str, text: str, *, limit: int = 3) -> list[Place]:
         """Return where a run has a text (see `RunQuery.text`): in its task, in which turns and steps."""
@@ -167,11 +168,8 @@ class Store:
         number = int(digits) if digits.isdecimal() and len(digits) < 10 else 0
         if number < 1:
             raise RunNotFound(f"{reference!r} names no run.", hint="@1 is the newest recorded run, @2 the one before.")
-        for which in _COUNTED_BY_AT:
-            sql = f"{reading.RUN_SQL} WHERE {which} ORDER BY run.id DESC LIMIT 1 OFFSET ?"
-            if (row := self.database.row(sql, number - 1)) is not None:
-                return row
-            number -= int(self.database.rows(f"SELECT count(*) FROM run WHERE {which}")[0][0])
+        if (found := run_at(self.database, number)) is not None and (rows := self._rows_of([found])):
+            return rows[0]
         raise RunNotFound(
             f"There is no run {reference} in {self.path}: fewer runs are recorded there.",
             hint="`footage runs` lists the runs; `footage demo` records some.",
@@ -286,6 +284,15 @@ class Store:
         rows = self.database.rows(sql, row["id"], path)
         with checked(f"the raw exchanges of {row['name']}"):
             return [reading.raw_exchange_of(row) for row in rows]
+
+    def raw_paths(self, run: str) -> list[str]:
+        """Return the path of each raw exchange of a run, in their order; what was asked and answered is not read."""
+        row = self._row(run)
+        if self.database.version < RAW_SINCE:
+            return []
+        with checked(f"the raw exchanges of {row['name']}"):
+            found = self.database.rows("SELECT path FROM raw_exchange WHERE run = ? ORDER BY id", row["id"])
+            return [str(exchange["path"]) for exchange in found]
 
     def notes(self, run: str) -> list[Note]:
         """Return people's remarks on a run and its steps."""

@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(length)) if length else self._chunks()
         service.headers.append({name.lower(): value for name, value in self.headers.items()})
         service.paths.append(self.path)
-        if not self.path.split("?")[0].endswith("/v1/messages"):
+        if self.command != "POST" or not self.path.split("?")[0].endswith("/v1/messages"):
             self._whole(*(service.other or _not_found)(self.command, self.path, sent))
             return
         body = json.loads(sent)
@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(service.pause)
             self._whole(200, {"content-type": "application/json"}, json.dumps(service.message(body)).encode())
 
-    do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the base class's names
+    do_GET = do_HEAD = do_OPTIONS = do_PUT = do_DELETE = do_POST  # noqa: N815 - the base class's names
 
     def log_message(self, *_: object) -> None:
         pass
@@ -133,7 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**headers, "content-length": str(len(body)), "request-id": "req_1"}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _stream(self, message: JSON) -> None:
         self.send_response(200)

@@ -15,6 +15,7 @@ FLOORS = {
     "trajectory": 0,
     "secrets": 1,
     "toolcalls": 1,
+    "tasks": 1,
     "storage": 2,
     "analysis": 3,
     "recorder": 3,
@@ -32,6 +33,7 @@ STRANGERS = {  # what a room must not know at all
     "replay": {"flask", "click", "rich"},
     "viewer": {"anthropic", "Xlib", "click", "rich"},
     "toolcalls": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
+    "tasks": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
     "trajectory": {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils", "PIL"},
 }
 

@@ -402,8 +402,9 @@ def test_the_proxy_alone_serves_several_agents(tmp_path: Path, service: Service)
     proxy.send_signal(signal.SIGINT)
     proxy.communicate(timeout=20)
     with open_store(path) as store:
-        runs = {run.task: (run.status, run.steps, run.turns, run.tags) for run in store.runs()}
-    assert runs == dict.fromkeys(("one", "two"), ("completed", 3, 3, ("many",)))
+        runs = {run.tags: (run.status, run.steps, run.turns, run.task) for run in store.runs()}
+    told = ("completed", 3, 3, "Add two numbers")
+    assert runs == {("many", "one"): told, ("many", "two"): told}, "named by what is asked; the path's name is a tag"
 
 
 @pytest.mark.desktop

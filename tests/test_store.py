@@ -173,6 +173,8 @@ QUERIES = [
     lambda store: store.notes("@1"),
     lambda store: store.pixels(1),
     lambda store: store.request(1),
+    lambda store: store.numbers(store.runs()),
+    lambda store: store.raw_paths("@1"),
 ]
 
 

@@ -188,24 +188,79 @@ def test_the_policy_stop_refuses_a_changed_request_and_all_that_follow(tapes: tu
     assert [step["index"] for step in document["steps"]] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize(
-    ("kind", "refused", "said"),
-    [
-        ("goes on", "ended", "conversation 0 ended with turn 3, and the tape with it"),
-        ("title", "not_recorded", "it opens a conversation that was not recorded"),
-        ("count", "endpoint", "the tape does not answer POST /v1/messages/count_tokens: nothing was recorded"),
-    ],
-)
 def test_what_is_not_on_the_tape_is_refused_in_plain_words_and_goes_nowhere(
-    tapes: tuple[Store, dict[str, str]], kind: str, refused: str, said: str
+    tapes: tuple[Store, dict[str, str]],
 ) -> None:
     with Service(*REPLIES) as elsewhere, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANTHROPIC_BASE_URL", elsewhere.url)
-        report = again(tapes, kind, policy=Policy.CONTINUE)
+        report = again(tapes, "goes on", policy=Policy.CONTINUE)
         assert elsewhere.paths == []
     assert (report.verdict, report.exit_code) == (Verdict.DIVERGED, 7)
-    assert [found.kind for found in report.refused] == [refused]
-    assert said in report.refused[0].why
+    assert [found.kind for found in report.refused] == ["ended"]
+    assert "conversation 0 ended with turn 3, and the tape with it" in report.refused[0].why
+
+
+def models(method: str, path: str, _body: bytes) -> tuple[int, dict[str, str], bytes]:
+    told = {"input_tokens": 777} if path.endswith("count_tokens") else {"said of": path}
+    return 204 if method == "OPTIONS" else 200, {"content-type": "application/json"}, json.dumps(told).encode()
+
+
+def test_traffic_that_is_no_models_gets_the_recorded_answer_and_decides_nothing(
+    tapes: tuple[Store, dict[str, str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    store, _ = tapes
+    recorded = record_agent(store, "probes", other=models)
+    paths = [(e.method, e.path) for e in store.raw_exchanges(recorded)]
+    assert ("HEAD", "") in paths, "the address itself, without a slash, which is asked for with one"
+    report = replay_tape(store, recorded, agent("probes"), None)
+    assert (report.verdict, report.exit_code, report.refused, report.remarks) == (Verdict.REPRODUCED, 0, [], [])
+    said = capfd.readouterr().out
+    assert 'POST /v1/messages/count_tokens 200 {"input_tokens": 777}' in said
+    assert "GET /v1/models?limit=1 200" in said
+
+
+def test_traffic_that_is_no_models_and_was_not_recorded_is_a_remark_and_decides_nothing(
+    tapes: tuple[Store, dict[str, str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    store, runs = tapes
+    code = main(["replay", runs["whole"], "--store", str(store.path), "--json", "--", *agent("probes")])
+    out, _ = capfd.readouterr()
+    document = json.loads(out)
+    assert (code, document["verdict"], document["divergence"], document["refused"]) == (0, "reproduced", None, [])
+    assert [(remark["what"], remark["why"]) for remark in document["remarks"]] == [
+        ("HEAD /", "an empty answer was given"),
+        ("GET /v1/models", "404 was given"),
+        ("OPTIONS /v1/messages", "an empty answer was given"),
+        ("POST /api/event_logging/batch", "an empty answer was given"),
+        ("POST /v1/messages/count_tokens", "an estimate was given"),
+        ("POST /v1/messages, a conversation without tools", "it was refused"),
+    ]
+    assert main(["replay", runs["whole"], "--store", str(store.path), "--", *agent("probes")]) == 0
+    told = capfd.readouterr().err
+    assert "reproduced: 4 of 4 turns asked for as recorded" in told
+    assert "not recorded: HEAD /: an empty answer was given" in told
+
+
+def test_what_another_providers_model_is_asked_still_counts(tapes: tuple[Store, dict[str, str]]) -> None:
+    store, runs = tapes
+    service = TapeService(store, store.run(runs["whole"]), Tape(store, store.run(runs["whole"])))
+    for path in ("/via/openai/responses", "/via/gemini/v1beta/models/m:streamGenerateContent?alt=sse"):
+        answer = service.answer("POST", path, b"{}")
+        assert answer is not None
+        assert answer.status == 404
+    assert [refused.kind for refused in service.refused] == ["endpoint"] * 2
+    assert service.remarks == []
+
+
+def test_a_difference_that_shows_in_every_turn_is_told_once_and_named_in_each(
+    tapes: tuple[Store, dict[str, str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    store, runs = tapes
+    argv = ["replay", runs["whole"], "--store", str(store.path), "--policy", "warn", "--", *agent("max tokens")]
+    assert main(argv) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if " turn " in line and "max_tokens" in line]
+    assert len(lines) >= 4
+    assert [line.endswith("max_tokens, as in turn 0") for line in lines[:4]] == [False, True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -313,6 +368,15 @@ def test_a_fork_is_on_the_tape_up_to_its_step_and_live_from_there(
     assert (run.parent.run, run.parent.step) == (runs["whole"], 3)
     assert [step.call_id for step in store.steps(run.id)] == ["a", "b", "c", "e"]
     assert [turn.text for turn in store.turns(run.id)] == ["I click.", "", "", "Another end."]
+
+
+def test_a_fork_that_goes_on_with_another_model_is_listed_with_it(tapes: tuple[Store, dict[str, str]]) -> None:
+    store, runs = tapes
+    with Service(*REPLIES) as service:
+        made = fork(tapes, 3, service, "model", policy=Policy.WARN)
+        model = service.requests[0]["model"]
+    assert store.run(runs["whole"]).model != model
+    assert (store.run(made.tape.run).model, made.live.model) == (model, model)
 
 
 def test_a_service_that_refuses_recorded_thinking_is_reported(tapes: tuple[Store, dict[str, str]]) -> None:

@@ -309,7 +309,7 @@ def test_a_run_without_steps_has_a_page(client: FlaskClient, sample: Sample) -> 
     assert '<meta http-equiv="refresh"' in get(client, f"/runs/{writer.run_id}")
     writer.end(RunStatus.ERRORED, error="the model could not be reached")
     page = get(client, f"/runs/{writer.run_id}")
-    assert "This run has no steps." in page
+    assert "No steps are recorded." in page
     assert "/steps/" not in page
     assert "the model could not be reached" in page
     assert "http-equiv" not in page

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from footage.analysis.absences import kept_unread, why_no_steps
 from footage.errors import UsageError
 from footage.storage import Store
 from footage.trajectory import Frame, FrameRole, Gap, Note, Run, Step, Turn, Verdict, gaps_by_reason
@@ -92,6 +93,16 @@ class Book:
     def whole_run_notes(self) -> list[Note]:
         """Notes that belong to no step."""
         return [note for note in self.notes if note.step is None]
+
+    @property
+    def why_no_steps(self) -> str:
+        """What is known of a run without steps."""
+        return why_no_steps(self._store, self.run)
+
+    @property
+    def kept_unread(self) -> str:
+        """What of other providers' exchanges was kept unread: `14 exchanges with openai`; "" for none."""
+        return kept_unread(self._store.raw_paths(self.run.id))
 
     @property
     def opening(self) -> list[Turn]:

@@ -31,6 +31,8 @@ class Row:
 
     run: Run
     depth: int
+    at: str = ""
+    """What commands call it: `@3`; "" for replays and forks."""
     places: Sequence[Place] = ()
     """Where the text is that was looked for."""
 
@@ -75,7 +77,9 @@ def list_runs(store: Store, query: Mapping[str, str]) -> Listing:
     runs = runs[:PAGE]
     next_url = "/?" + urlencode({**filters, "before": runs[-1].id}) if more else ""
     first_url = ("/?" + urlencode(filters) if filters else "/") if query.get("before") else ""
-    rows = [Row(run, len(branch) // 2) for run, branch in in_families(runs)]
+    numbers = store.numbers(runs)
+    called = {run: f"@{number}" for run, number in numbers.items()}
+    rows = [Row(run, len(branch) // 2, called.get(run.id, "")) for run, branch in in_families(runs, numbers)]
     if text := filters.get("text"):
         rows = [replace(row, places=store.places_of_text(row.run.id, text)) for row in rows]
     return Listing(rows, filters, next_url, first_url, store.count_runs(), _counts(store, filters))

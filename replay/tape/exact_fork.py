@@ -115,6 +115,6 @@ def _run(
     report.exit_code = run_recorded(
         recording, store.path, command, live, machine, options.more, options.stdout, before=before
     )
-    report.asked, report.refused = service.asked, service.refused
+    report.asked, report.refused, report.remarks = service.asked, service.refused, service.remarks
     fork.live = replace(service.live)
     judge_requests(store, source, report)

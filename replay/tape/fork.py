@@ -90,7 +90,7 @@ def fork_tape(
         fork.tape.exit_code = run_recorded(
             recording, store.path, command, services, machine, options.more, options.stdout
         )
-        fork.tape.asked, fork.tape.refused = service.asked, service.refused
+        fork.tape.asked, fork.tape.refused, fork.tape.remarks = service.asked, service.refused, service.remarks
         fork.live = replace(service.live)
         end_judged(recording, writer, fork.tape, judge_steps(store, source, fork.tape))
     return fork

@@ -9,7 +9,7 @@ from footage.analysis.grading import Grade
 from footage.analysis.screens import ScreenDifference, ScreenVerdict, compare_screens, focus_regions
 from footage.analysis.volatile import volatile_of
 from footage.replay.engine import verdicts_json
-from footage.replay.tape.service import Asked, Policy, Refused
+from footage.replay.tape.service import Asked, Policy, Refused, Remark
 from footage.storage import Store
 from footage.trajectory import (
     JSON,
@@ -41,6 +41,8 @@ class TapeReport:
     """The turns on the tape."""
     asked: list[Asked] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    """What asked no model of the tape, and was answered otherwise than by the recording; it decides nothing."""
     steps: list[StepVerdict] = field(default_factory=list)
     """One for every recorded step that belongs to a turn on the tape."""
     numbers: list[int] = field(default_factory=list)
@@ -77,6 +79,7 @@ class TapeReport:
             "divergence": self.divergence.as_json() if self.divergence else None,
             "turns": [_turn_json(turn, by_number.get(turn.number)) for turn in self.turns],
             "refused": [{"kind": r.kind, "what": r.what, "why": r.why, "after": r.after} for r in self.refused],
+            "remarks": [{"what": remark.what, "why": remark.why} for remark in self.remarks],
             "steps": steps,
         }
 

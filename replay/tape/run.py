@@ -85,7 +85,7 @@ def replay_tape(
         services: dict[str, Upstream] = {name: TapeUpstream(service, name) for name in PROVIDERS}
         keys = {name: value for name, value in _PLACEHOLDER.items() if not os.environ.get(name)}
         report.exit_code = run_recorded(recording, store.path, command, services, machine, keys, options.stdout)
-        report.asked, report.refused = service.asked, service.refused
+        report.asked, report.refused, report.remarks = service.asked, service.refused, service.remarks
         matched = judge_steps(store, source, report)
         end_judged(recording, writer, report, matched)
     return report
@@ -110,6 +110,7 @@ def service_for(
         secrets=recording.guard.secrets,
         live=live,
         on_live=on_live,
+        on_model=recording.wire.go_on_with,
         on_asked=options.on_asked,
         on_refused=options.on_refused,
     )

@@ -1,8 +1,9 @@
 """
 The service that a tape plays: each request is found on the tape, compared with the recorded one, and answered.
 
-Nothing goes anywhere else. What the tape has no answer for is refused in plain words, and so is, under the policy
-`stop`, what differs from the recording. A fork lets pass what comes after its tape, to the service it was given.
+Nothing goes anywhere else. What a model is asked that the tape has no answer for is refused in plain words, and so is,
+under the policy `stop`, what differs from the recording; what asks no model is a remark at most (`besides`). A fork
+lets pass what comes after its tape, to the service it was given.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ from footage.errors import BadPicture, StoreError
 from footage.recorder.blocks import content_of, objects
 from footage.recorder.secrets import Secrets
 from footage.replay.steps import why_stopped
+from footage.replay.tape.besides import Besides, asks_model, plain_path
 from footage.replay.tape.reply import Answer, answer_of, raw_answer, refusal
 from footage.replay.tape.tape import Miss, Place, Tape
 from footage.storage import Store
-from footage.trajectory import JSON, RawExchange, Run, Turn
+from footage.trajectory import JSON, Run, Turn
 
 if TYPE_CHECKING:
     from footage.analysis.screens import ScreenDifference
     from footage.trajectory import Pixels
 
-__all__ = ["Asked", "Live", "Policy", "Refused", "TapeService"]
+__all__ = ["Asked", "Live", "Policy", "Refused", "Remark", "TapeService"]
 
 _THINKING = frozenset({"thinking", "redacted_thinking"})
 _THINKING_TROUBLE = re.compile(rb"thinking|signature", re.IGNORECASE)
@@ -91,11 +93,23 @@ class Refused:
     """The last turn that was asked for before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A request that was answered otherwise than by the recording, and that decides nothing."""
+
+    what: str
+    """Method and path, without a query."""
+    why: str
+    """What was answered instead."""
+
+
 @dataclass(slots=True)
 class Live:
     """What a fork's tape let through to the service."""
 
     requests: int = 0
+    model: str = ""
+    """The model that goes on: the first that was asked, or the first that was given tools."""
     thinking: int = 0
     """How many recorded thinking blocks the first of them took along."""
     complaints: list[str] = field(default_factory=list)
@@ -108,6 +122,7 @@ class _Book:
 
     asked: dict[int, Asked] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     live: Live = field(default_factory=Live)
     last: int | None = None
     stopped: str = ""
@@ -118,8 +133,8 @@ class TapeService:
     Answers requests from a tape. Thread-safe; the calls do not raise.
 
     `secrets` are kept out of what is compared, as they were kept out of the recording. With `live`, what comes after
-    the tape is let through, the first time once `on_live` returns. `on_asked` is told of each request that has its
-    place, before it is answered, `on_refused` of each that has none.
+    the tape is let through, the first time once `on_live` returns; `on_model` is told which model goes on. `on_asked`
+    is told of each request that has its place, before it is answered, `on_refused` of each that has none.
     """
 
     def __init__(
@@ -132,6 +147,7 @@ class TapeService:
         secrets: Secrets | None = None,
         live: bool = False,
         on_live: Callable[[], None] | None = None,
+        on_model: Callable[[str], None] | None = None,
         on_asked: Callable[[Asked], None] | None = None,
         on_refused: Callable[[Refused], None] | None = None,
     ) -> None:
@@ -142,11 +158,13 @@ class TapeService:
         self._secrets = secrets or Secrets()
         self._live = live
         self._on_live = on_live or (lambda: None)
+        self._on_model = on_model or (lambda _: None)
+        self._model_is_sure = False
         self._on_asked = on_asked or (lambda _: None)
         self._on_refused = on_refused or (lambda _: None)
         self._book = _Book()
         self._lock = threading.Lock()
-        self._raw: list[RawExchange] = store.raw_exchanges(source.id)
+        self._besides = Besides(store.raw_exchanges(source.id))
         self._recorded_pixels = lru_cache(maxsize=32)(store.pixels)
 
     # --- what came of it ---
@@ -164,6 +182,12 @@ class TapeService:
             return list(self._book.refused)
 
     @property
+    def remarks(self) -> list[Remark]:
+        """What asked no model of the tape and was answered otherwise than by the recording."""
+        with self._lock:
+            return list(self._book.remarks)
+
+    @property
     def live(self) -> Live:
         """What was let through."""
         return self._book.live
@@ -174,7 +198,7 @@ class TapeService:
         """Return the answer to a request; None where it is to be let through, live."""
         plain = path.partition("?")[0].rstrip("/")
         if not (method == "POST" and plain.endswith("/v1/messages")):
-            return self._other(method, path)
+            return self._other(method, path, body)
         try:
             given = json.loads(body)
         except (ValueError, RecursionError):
@@ -199,6 +223,9 @@ class TapeService:
             if self._live and (gone or found.kind == "beyond"):
                 self._let_through(given)
                 return None
+            if found.kind == "not_recorded" and self._tape.is_aside(clean):
+                self._remark(f"{what}, a conversation without tools", "it was refused")
+                return refusal(f"the tape has no answer: {found.why}.")
             return self._refuse(found.kind, what, f"the tape has no answer: {found.why}.")
         return self._serve(what, found, clean, stream=bool(given.get("stream")))
 
@@ -232,29 +259,47 @@ class TapeService:
             self._on_asked(asked)
         return asked
 
-    def _other(self, method: str, path: str) -> Answer | None:
+    def _other(self, method: str, path: str, body: bytes) -> Answer | None:
         """Answer another endpoint with what it answered in the recording, in the recorded order."""
-        plain = path.partition("?")[0]
+        plain = plain_path(path) or "/"
         with self._lock:
-            found = next((e for e in self._raw if e.method == method and e.path.partition("?")[0] == plain), None)
-            if found is not None:
-                self._raw.remove(found)
-            gone = self._book.live.requests > 0
+            gone = self._live and self._book.live.requests > 0
+        if not asks_model(method, path):
+            if gone:
+                self._let_through({})
+                return None
+            with self._lock:
+                answer, instead = self._besides.answer(method, path, self._secrets.clean_body(body))
+            if instead:
+                self._remark(f"{method} {plain}", instead)
+            return answer
+        with self._lock:
+            found = self._besides.of_model(method, path)
         if found is not None and found.response_bytes <= len(found.response):
             return raw_answer(found)
-        if self._live and gone:
+        if gone:
             self._let_through({})
             return None
         why = "nothing was recorded for it (any more)" if found is None else "its answer was too large to be recorded"
         return self._refuse("endpoint", f"{method} {plain}", f"the tape does not answer {method} {plain}: {why}.", 404)
 
+    def _remark(self, what: str, why: str) -> None:
+        with self._lock:
+            self._book.remarks.append(Remark(what, why))
+
     def _let_through(self, given: JSON) -> None:
+        model, sure = str(given.get("model") or ""), bool(given.get("tools"))
         blocks = [block for message in objects(given.get("messages")) for block in content_of(message)]
         with self._lock:
             first = not self._book.live.requests
             if first:
                 self._book.live.thinking = sum(block.get("type") in _THINKING for block in blocks)
             self._book.live.requests += 1
+            names = bool(model) and (not self._book.live.model or (sure and not self._model_is_sure))
+            if names:
+                self._book.live.model, self._model_is_sure = model, sure
+        if names:
+            self._on_model(model)
         if first:
             self._on_live()
 

@@ -163,6 +163,16 @@ class Tape:
         conversation = next((turn.conversation for turn in self.turns if turn.number == before), 0)
         return Miss("ended", f"conversation {conversation} ended with turn {before}, and the tape with it")
 
+    def is_aside(self, body: JSON) -> bool:
+        """
+        Tell whether a request opens a conversation on the side: without tools, where those on the tape have some.
+
+        Clients ask so for a title, or for a summary.
+        """
+        messages = objects(body.get("messages"))
+        opens = bool(messages) and not any(message.get("role") == "assistant" for message in messages)
+        return opens and not body.get("tools") and any((e.opening or {}).get("tools") for e in self._after[_OPENING])
+
     def unasked(self) -> list[Turn]:
         """Return the turns on the tape that nobody has asked for, in their order."""
         with self._lock:

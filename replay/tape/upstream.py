@@ -93,6 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
+        if answer.status in _NO_BODY:
+            self.end_headers()
+            return
         self._write(answer.pieces, cut=answer.cut)
 
     def _write(self, pieces: Any, *, cut: bool = False) -> None:

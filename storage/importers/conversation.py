@@ -7,6 +7,7 @@ from typing import Any
 from footage.storage.importers.calls import CallBook, PictureOf
 from footage.storage.importers.draft import DraftNote, DraftRun, DraftTurn
 from footage.storage.importers.messages import blocks_of, text_of
+from footage.tasks import task_of_texts
 from footage.trajectory import JSON, RunStatus, StepStatus
 
 __all__ = ["ConversationReader"]
@@ -16,8 +17,8 @@ class ConversationReader:
     """
     Takes in replies and the messages between them.
 
-    The first words of the user are the task; what the user says later becomes a note on the step that follows it, since
-    a turn holds what the model said.
+    What the user asks before the first reply is the task; what the user says later becomes a note on the step that
+    follows it, since a turn holds what the model said.
     """
 
     def __init__(self, run: DraftRun, picture: PictureOf | None = None) -> None:
@@ -25,6 +26,7 @@ class ConversationReader:
         self.calls = CallBook(run, picture)
         self._of_reply: dict[str, int] = {}
         self._said: list[str] = []
+        self._opening: list[str] = []
         self._asked: dict[int, int | None] = {}
 
     def reply(
@@ -68,13 +70,12 @@ class ConversationReader:
         for block in blocks:
             if str(block.get("type") or "").endswith("tool_result"):
                 self.calls.take(block, at=at)
-        said = text_of(blocks)
-        if not said:
-            return
-        if self.run.turns:
+        texts = [text_of(block) for block in blocks]
+        if not self.run.turns:
+            self._opening += texts
+            self.run.task = task_of_texts(self._opening)
+        elif said := task_of_texts(texts):
             self._said.append(said)
-        else:
-            self.run.task = "\n\n".join(part for part in (self.run.task, said) if part)
 
     def _note(self, step: int | None) -> None:
         self.run.notes += [DraftNote(f"the user said: {said}", step) for said in self._said]

@@ -92,8 +92,34 @@ def ask(body: Any, *, path: str = "/v1/messages") -> Any:
     return {**builder.message, "content": builder.content()}
 
 
+PROBES: tuple[tuple[str, str, Any], ...] = (
+    ("HEAD", "", None),
+    ("GET", "/v1/models?limit=1", None),
+    ("OPTIONS", "/v1/messages", None),
+    ("POST", "/api/event_logging/batch", {"events": []}),
+    ("POST", "/v1/messages/count_tokens", {"messages": [{"role": "user", "content": "x" * 400}]}),
+    ("POST", "/v1/messages", {"model": "small", "messages": [{"role": "user", "content": "A title, please"}]}),
+)
+
+
+def probe() -> None:
+    """Ask what clients ask for reasons of their own, and go on whatever comes."""
+    for method, path, body in PROBES:
+        data = None if body is None else json.dumps(body).encode()
+        url = os.environ["ANTHROPIC_BASE_URL"] + path
+        request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request) as response:
+                sys.stdout.write(f"{method} {path} {response.status} {response.read().decode()}\n")
+        except urllib.error.HTTPError as error:
+            with error:
+                sys.stdout.write(f"{method} {path} {error.code}\n")
+
+
 def main() -> None:
     kind = sys.argv[-1]
+    if "probes" in sys.argv:
+        probe()
     if kind == "title":
         title = {"model": "small", "max_tokens": 9, "messages": [{"role": "user", "content": "A title, please"}]}
         ask(title)

@@ -12,14 +12,24 @@ from footage.trajectory import JSON, Action, Gap, Instant, Run, Step, Turn
 __all__ = ["run_json", "runs_json", "show_json"]
 
 
-def runs_json(runs: Sequence[Run], following: str | None, places: Mapping[str, Sequence[Place]]) -> JSON:
+def runs_json(
+    runs: Sequence[Run],
+    following: str | None,
+    places: Mapping[str, Sequence[Place]],
+    numbers: Mapping[str, int],
+) -> JSON:
     """
     Return {"runs": […], "next"}; `following` is the run to go on from (`--before`), None at the end.
 
-    `places`, by run, say where a text was found: each such run has "found_in": [{"what", "number"}].
+    "at" is what `@1`, `@2` … call a run, by its `numbers`; None for replays and forks. `places`, by run, say where a
+    text was found: each such run has "found_in": [{"what", "number"}].
     """
     found = {run: [{"what": what, "number": number} for what, number in held] for run, held in places.items()}
-    listed = [run_json(run) | ({"found_in": found[run.id]} if run.id in found else {}) for run in runs]
+    called = {run: f"@{number}" for run, number in numbers.items()}
+    listed = [
+        run_json(run) | {"at": called.get(run.id)} | ({"found_in": found[run.id]} if run.id in found else {})
+        for run in runs
+    ]
     return {"runs": listed, "next": following}
 
 

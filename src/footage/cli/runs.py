@@ -66,9 +66,9 @@ SHORT = 8
 @store_option
 @json_option
 def command(limit: int, store: Path | None, sample: bool, counts: bool, as_json: bool, **only: Any) -> None:
-    """List the runs, newest first.
+    """List the runs, newest first: one's own, then imported ones, then those in which nothing happened.
 
-    Replays and forks stand below the run they were made from.
+    That is what @1, @2 … count. Replays and forks stand below the run they were made from.
     """
     with open_for(store, sample=sample) as opened:
         if counts:
@@ -78,11 +78,12 @@ def command(limit: int, store: Path | None, sample: bool, counts: bool, as_json:
         page = found[:limit]
         text = only["text"]
         places = {run.id: opened.places_of_text(run.id, text) for run in page} if text else {}
+        numbers = opened.numbers(page)
     following = page[-1].id if len(found) > limit else None
     if as_json:
-        print_json(runs_json(page, following, places))
+        print_json(runs_json(page, following, places, numbers))
     elif page:
-        _print_table(page, following, places)
+        _print_table(page, following, places, numbers)
     else:
         click.echo("No run fits." if any(only.values()) else "No runs yet. `footage demo` records some.")
 
@@ -102,10 +103,13 @@ def _print_counts(counts: Mapping[str, Sequence[tuple[str, int]]], *, as_json: b
     console().print(table)
 
 
-def _print_table(runs: Sequence[Run], following: str | None, places: Mapping[str, Sequence[Place]]) -> None:
+def _print_table(
+    runs: Sequence[Run], following: str | None, places: Mapping[str, Sequence[Place]], numbers: Mapping[str, int]
+) -> None:
     out, known = console(), {run.id: run for run in runs}
     model, age = out.width >= 90, out.width >= 70
     table = plain_table(expand=True)
+    table.add_column("", justify="right", style="dim", no_wrap=True)
     for name in ("run", "kind"):
         table.add_column(name, no_wrap=True)
     table.add_column("task", no_wrap=True, ratio=1, min_width=10)
@@ -117,9 +121,10 @@ def _print_table(runs: Sequence[Run], following: str | None, places: Mapping[str
     table.add_column("status", no_wrap=True)
     if age:
         table.add_column("age", no_wrap=True, style="dim")
-    for run, branch in in_families(runs):
+    for run, branch in in_families(runs, numbers):
         mother = known.get(run.parent.run) if run.parent else None
         table.add_row(
+            f"@{numbers[run.id]}" if run.id in numbers else "",
             Text(run.id[:SHORT], style="bold"),
             Text.assemble((branch, "dim"), _kind(run)),
             Text("" if mother and mother.task == run.task else shortened(run.task, 200)),

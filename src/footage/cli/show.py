@@ -10,6 +10,7 @@ import click
 from rich.padding import Padding
 from rich.text import Text
 
+from footage.analysis.absences import kept_unread, why_no_steps
 from footage.cli.documents import show_json
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
@@ -55,16 +56,21 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
             print_json(show_json(opened, found))
             return
         steps, turns = opened.steps(found.id), opened.turns(found.id)
+        unread = kept_unread(opened.raw_paths(found.id))
+        nothing = "" if steps else f"No steps are recorded. {why_no_steps(opened, found)}"
         failures = [labelled(f"turn {turn.number}", why) for turn in turns if (why := _failure(turn))]
         remarks = gap_texts(opened.gaps(found.id)) + [_note(note) for note in opened.notes(found.id)]
     out = console()
-    out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]))
+    out.print(Text("\n").join([*_head(found), *_facts(found, turns, unread), *_judgements(found)]))
     out.print()
     if said or not steps:  # then what was said is all there is
         *before, after = _said(steps, turns)
         if steps:
             print_with_remarks(_table(steps, verdicts=False), before, above=True)
-        out.print(Padding(after, (0, 0, 0, 6)) if after else Text("" if steps else "No steps.", style="dim"))
+        if after:
+            out.print(Padding(after, (0, 0, 0, 6)))
+        if nothing:
+            out.print(Text(nothing, style="dim"))
     else:
         out.print(_table(steps, verdicts=True))
     for remark in remarks if said or not steps else [*failures, *remarks]:
@@ -76,10 +82,10 @@ def _head(run: Run) -> list[Text]:
     kind = run.kind if run.source_format == "footage" else f"{run.kind} from {shortened(run.source_format, 40)}"
     parts = [Text(kind), styled(run.status), Text(shortened(run.model, 60)), Text(took), Text(ago(run.started))]
     line = Text(" · ", style="dim").join(part for part in parts if part)
-    return [Text.assemble((run.id, "bold"), "  ", line), Text(clean(run.task) or "(no task)", style="bold")]
+    return [Text.assemble((run.id, "bold"), "  ", line), Text(clean(run.task) or "(task not known)", style="bold")]
 
 
-def _facts(run: Run, turns: Sequence[Turn]) -> list[Text]:
+def _facts(run: Run, turns: Sequence[Turn], unread: str) -> list[Text]:
     lines = []
     if run.machine:
         screen = run.machine.get("screen")
@@ -88,6 +94,8 @@ def _facts(run: Run, turns: Sequence[Turn]) -> list[Text]:
     tokens = [sum(int(turn.usage.get(f"{way}_tokens") or 0) for turn in turns) for way in ("input", "output")]
     if turns:
         lines.append(labelled("turns", f"{run.turns}; tokens: {tokens[0]:,} in, {tokens[1]:,} out"))
+    if unread:
+        lines.append(labelled("not read", f"{unread}, kept as they came"))
     if run.parent:
         where = "" if run.parent.step is None else f", another way from step {run.parent.step} on"
         lines.append(labelled("made from", run.parent.run + where))
@@ -145,11 +153,15 @@ def _said(steps: Sequence[Step], turns: Sequence[Turn]) -> list[Text]:
 
 
 def _told(turns: Sequence[Turn]) -> Text:
-    said = ((turn.thinking, turn.text, _failure(turn)) for turn in turns)
-    texts = [
-        (text, style) for each in said for text, style in zip(each, ("italic dim", "", "red"), strict=True) if text
-    ]
-    return Text("\n").join(Text(shortened(text, 400), style) for text, style in texts)
+    lines = []
+    for turn in turns:
+        if turn.thinking:
+            lines.append(Text.assemble(("thinks: ", "dim"), (shortened(turn.thinking, 400), "italic dim")))
+        if turn.text:
+            lines.append(Text.assemble(("says: ", "dim"), shortened(turn.text, 400)))
+        if why := _failure(turn):
+            lines.append(Text(why, "red"))
+    return Text("\n").join(lines)
 
 
 def _failure(turn: Turn) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -184,15 +185,17 @@ def _options(policy: str, as_json: bool, more: Mapping[str, str] | None = None) 
 
 def _teller(policy: Any) -> Callable[[Asked], None]:
     """Return a function that prints a line for each turn; a change is told in full where it first shows."""
-    out, known = console(error=True), set[str]()
+    out, known = console(error=True), dict[str, int]()
 
     def tell(asked: Asked) -> None:
         first = asked.first
         mark = Verdict.DIVERGED if asked.counts else Verdict.REPRODUCED
         words = f"  {asked.grade}"
         if first is not None and first.path not in known and (asked.counts or policy != "continue"):
-            known.add(first.path)
+            known[first.path] = asked.turn.number
             words += f"  {first.path}: {shortened(first.why, 110)}"
+        elif first is not None and asked.counts:
+            words += f"  {first.path}" + (f", as in turn {known[first.path]}" if first.path in known else "")
         out.print(Text.assemble(verdict_mark(mark), (f" turn {asked.turn.number:>3}", "dim"), words))
 
     return tell
@@ -212,6 +215,8 @@ def _print_end(report: TapeReport) -> None:
     out.print(Text.assemble("\n", styled(report.verdict), said))
     if report.divergence:
         out.print(divergence_text(report.divergence))
+    for what, times in Counter(f"{remark.what}: {remark.why}" for remark in report.remarks).items():
+        out.print(f"not recorded: {what}" + (f", {times} times" if times > 1 else ""), style="dim")
     if report.exit_code:
         out.print(f"the command ended with exit code {report.exit_code}", style="dim")
 

@@ -58,7 +58,7 @@ def _plan_of(steps: Sequence[Step]) -> list[Step]:
 
 
 def _print_plan(run: Run, steps: Sequence[Step]) -> None:
-    click.echo(f"{run.id}  {clean(run.task) or '(no task)'}")
+    click.echo(f"{run.id}  {clean(run.task) or '(task not known)'}")
     click.echo(f"came from: {run.source_format}, {'trusted' if run.trusted else 'not trusted'}")
     machine = "none" if run.machine is None else clean(json.dumps(dict(run.machine), ensure_ascii=False))
     click.echo(f"machine: {machine}")

@@ -24,6 +24,7 @@ from footage.storage.importers.draft import DraftNote, DraftOutcome, DraftPictur
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.messages import blocks_of, objects, picture_of, text_of, usage_of, wall_ns
 from footage.storage.importers.own_atif import own_action, own_facts, own_result
+from footage.tasks import task_of_texts
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus
 
 __all__ = ["NAME", "read", "recognise"]
@@ -74,6 +75,7 @@ class _Trajectory:
         self._calls = CallBook(run, self._picture)
         self._before: DraftPicture | None = None
         self._history: list[JSON] = []
+        self._asked: list[str] = []
         self._system = ""
         self.own = False
         """Whether footage wrote it."""
@@ -104,8 +106,9 @@ class _Trajectory:
         own = step.get("source") == "agent" and not step.get("is_copied_context")
         if own:
             self._reply(step, said, conversation, at)
-        elif step.get("source") == "user" and not self._run.task:
-            self._run.task = said
+        elif step.get("source") == "user" and not self._run.turns and not (self.own and self._run.task):
+            self._asked += [text_of(block) for block in blocks_of(step.get("message"))]
+            self._run.task = said if self.own else task_of_texts(self._asked)
             self._run.started = self._run.started or at
             self._history.append({"role": "user", "content": said})
         elif not self._run.turns:

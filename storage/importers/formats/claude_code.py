@@ -18,7 +18,7 @@ from footage.storage.importers.conversation import ConversationReader
 from footage.storage.importers.derive import derive_before_from_last
 from footage.storage.importers.draft import DraftOutcome, DraftRun
 from footage.storage.importers.entry import Entry
-from footage.storage.importers.messages import objects, text_of, wall_ns
+from footage.storage.importers.messages import blocks_of, text_of, wall_ns
 from footage.trajectory import JSON, OutcomeSource, RunStatus
 
 __all__ = ["NAME", "read", "recognise"]
@@ -126,7 +126,7 @@ class _Session:
     def _user(self, event: JSON, at: int | None) -> None:
         content = event["message"]["content"]
         if event.get("isMeta") or event.get("isSidechain") or event.get("parent_tool_use_id"):
-            content = [block for block in objects(content) if block.get("type") == "tool_result"]
+            content = [block for block in blocks_of(content) if _is_for_main(block)]
         self._reader.user(content, at=at, conversation=self._thread(event))
 
     def end(self) -> None:
@@ -142,6 +142,12 @@ class _Session:
             self._run.status, self._run.error = RunStatus.ERRORED, str(result.get("result") or result.get("subtype"))
         else:
             self._run.status = RunStatus.COMPLETED
+
+
+def _is_for_main(block: JSON) -> bool:
+    """Tell whether a block of what the harness says is a result, or says that the client itself ran a command."""
+    said = str(block.get("text") or "").lstrip()
+    return block.get("type") == "tool_result" or said.startswith(("<local-command-caveat>", "Caveat: The messages"))
 
 
 def _judge(entry: Entry, run: DraftRun) -> None:

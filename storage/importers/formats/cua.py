@@ -26,6 +26,7 @@ from footage.storage.importers.draft import DraftOutcome, DraftPicture, DraftRun
 from footage.storage.importers.entry import Entry
 from footage.storage.importers.messages import base64_picture, objects, text_of, usage_of, wall_ns
 from footage.storage.importers.safety import parse_json, parse_literal
+from footage.tasks import task_of_messages
 from footage.trajectory import JSON, FrameRole, OutcomeSource, RunStatus, StepStatus
 
 __all__ = ["NAME", "read", "recognise"]
@@ -126,10 +127,8 @@ class _Trajectory:
         self._run.ended = at if at is not None else self._run.ended
 
     def _say(self, messages: Any) -> None:
-        """Take the first words of the user as the task."""
-        for message in objects(messages):
-            if message.get("role") == "user" and not self._run.task:
-                self._run.task = text_of(message.get("content"))
+        """Take what the user asks first as the task."""
+        self._run.task = self._run.task or task_of_messages(messages)
 
     def _response(self, document: JSON, at: int | None) -> None:
         response = document.get("response")

@@ -1,0 +1,54 @@
+"""
+What is known of a run that shows no steps: said in a sentence, and no more than is known.
+
+"Nothing was done" is one of the things that can be so. Others are that exchanges were kept which footage does not read,
+that a part is missing, or that the recording is not over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from footage.trajectory import Run, RunKind, RunStatus
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+__all__ = ["kept_unread", "why_no_steps"]
+
+_OF_PROVIDER = "/via/"
+
+
+def kept_unread(paths: Sequence[str]) -> str:
+    """Return what of raw exchanges, by their paths, was kept unread: `14 exchanges with openai`; "" for none."""
+    by_provider = Counter(path.split("/")[2] for path in paths if path.startswith(_OF_PROVIDER))
+    return ", ".join(f"{_exchanges(count)} with {name}" for name, count in sorted(by_provider.items()))
+
+
+def _exchanges(count: int) -> str:
+    return f"{count:,} exchange{'' if count == 1 else 's'}"
+
+
+def why_no_steps(store: Store, run: Run) -> str:
+    """Return what is known of a run without steps, in one or two sentences."""
+    if run.status is RunStatus.RECORDING:
+        return "It is being recorded; steps appear here as they are taken."
+    paths = store.raw_paths(run.id)
+    if unread := kept_unread(paths):
+        kept = "was kept as it" if unread.startswith("1 ") and "," not in unread else "were kept as they"
+        return f"{unread} {kept} came. Footage does not read such exchanges: what was done is not known."
+    turns = store.turns(run.id)
+    if any(gap.lost != 0 for gap in store.gaps(run.id)):
+        return "What was recorded holds none, but something is missing."
+    if not turns and paths:
+        return f"No model was asked in a way that footage reads; {_exchanges(len(paths))} of other kinds were kept."
+    if not turns and run.kind is RunKind.IMPORTED:
+        return "The imported recording holds none."
+    if not turns:
+        return "No request to a model and no action reached the recording."
+    whole = sum(turn.status == "completed" for turn in turns)
+    if whole < len(turns):
+        return f"{len(turns) - whole} of {len(turns)} replies did not come whole; the others call no tool."
+    return f"The model called no tool in {'its reply' if len(turns) == 1 else f'its {len(turns):,} replies'}."
