@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footage.recorder.guard import Guard
-from footage.storage.forks import before_a_fork, watch_forks
+from footage.storage.forks import before_a_fork, between_forks, watch_forks
 from footage.trajectory import FrameRole, Instant, Pixels, Region, Screenshot
 
 __all__ = ["PictureQueue", "QueuedFrame", "queued"]
@@ -77,7 +77,7 @@ class PictureQueue:
 
     def put(self, frame: QueuedFrame) -> None:
         """Queue a frame; waits only when the queue is full of frames that may not be dropped."""
-        with self._changed:
+        with between_forks(), self._changed:  # a job that waits for room keeps no fork waiting
             if self._closed or self._guard.writer is None:
                 return
             self._raise()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from footage.errors import StoreError
 from footage.recorder.guard import Guard
-from footage.storage.forks import before_a_fork, watch_forks
+from footage.storage.forks import before_a_fork, between_forks, watch_forks
 
 __all__ = ["Done", "Worker"]
 
@@ -30,7 +30,8 @@ class Done(threading.Event):
         """Do as `threading.Event.wait`."""
         if not self.is_set():
             self._hurry()
-        return super().wait(timeout)
+        with between_forks():
+            return super().wait(timeout)
 
 
 @dataclass(slots=True, eq=False)

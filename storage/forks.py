@@ -13,13 +13,14 @@ never free in the child. So each thread of a recording does its work `before_a_f
 from __future__ import annotations
 
 import contextlib
+import logging  # noqa: F401 - first, so that a fork takes its lock after the wait for threads, which may need it
 import os
 import threading
 import weakref
 from collections.abc import Iterator
 from typing import Protocol
 
-__all__ = ["Closed", "Forked", "before_a_fork", "close_before_forks", "keep_for_ever", "watch_forks"]
+__all__ = ["Closed", "Forked", "before_a_fork", "between_forks", "close_before_forks", "keep_for_ever", "watch_forks"]
 
 PATIENCE = 10.0  # seconds that a fork waits for threads that work
 
@@ -89,6 +90,23 @@ class _Gate:
                     self._inside -= 1
                     self._changed.notify_all()
 
+    @contextlib.contextmanager
+    def left(self) -> Iterator[None]:
+        depth = self._own_depth
+        if depth:
+            self._depth.value = 0
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            if depth:
+                with self._changed:
+                    self._changed.wait_for(lambda: not self._forking)
+                    self._inside += 1
+                self._depth.value = depth
+
     def close(self) -> bool:
         """Keep threads out; return whether none is left inside (the calling one may be)."""
         with self._changed:
@@ -114,6 +132,15 @@ _gate = _Gate()
 def before_a_fork() -> contextlib.AbstractContextManager[None]:
     """Have a fork wait for the end of the block, which uses SQLite or something else with locks. It may be nested."""
     return _gate.passed()
+
+
+def between_forks() -> contextlib.AbstractContextManager[None]:
+    """
+    Let the process fork in the block, which waits for another thread: that one may be kept out until the fork is over.
+
+    For a job that works `before_a_fork`, and is not inside a transaction.
+    """
+    return _gate.left()
 
 
 def _before() -> None:

@@ -119,6 +119,61 @@ def test_a_fork_waits_for_a_module_that_a_thread_of_the_recording_loads(tmp_path
     run_script(SLOW_MODULE.format(tests=str(Path(__file__).parent)), tmp_path / "runs.db")
 
 
+FULL = """
+import base64, os, sys, threading
+sys.path.insert(0, {tests!r})
+import footage
+from footage.storage import forks
+from footage.storage.writing import RunWriter
+from recording import call, image, reply, request, result, said, text, user
+
+forks.PATIENCE = 30.0
+stored, full = threading.Event(), threading.Event()
+real = RunWriter.frame
+
+def frame(*arguments, **named):
+    assert full.wait(30)
+    return real(*arguments, **named)
+
+with footage.record("Look", store=sys.argv[1]) as run:
+    RunWriter.frame = frame
+    calls = [call(f"c{{n}}", action="screenshot") for n in range(6)]
+    run.turn(request(user("Go")), reply(*calls))
+    size = len(base64.b64decode(image(0)["source"]["data"]))
+    run.pictures._limit = size * 3 // 2
+    told = [result(f"c{{n}}", image(n)) for n in range(6)]
+    talk = request(user("Go"), said(*calls), user(told))
+    waiting = threading.Thread(target=lambda: run.turn(talk, reply(text("Done."), message_id="msg_2")))
+    real_wait = run.pictures._changed.wait
+
+    def wait(timeout=None):  # the worker, in vain, for room
+        if threading.current_thread().name == "footage-worker":
+            stored.set()
+        return real_wait(timeout)
+
+    run.pictures._changed.wait = wait
+    waiting.start()
+    assert stored.wait(30)
+    threading.Timer(0.1, full.set).start()  # so that the fork is what both threads meet
+    closed, close = [], forks._gate.close
+    forks._gate.close = lambda: closed.append(close()) or closed[-1]
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert closed == [True]  # nobody was left inside
+    waiting.join()
+"""
+
+
+def test_a_fork_does_not_wait_in_vain_while_a_job_waits_for_room_among_the_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    run_script(FULL.format(tests=str(Path(__file__).parent)), path)
+    with open_store(path) as store:
+        assert len(store.frames(store.run("@1").id)) == 6
+        assert not store.gaps(store.run("@1").id)
+
+
 def test_a_child_records_on_without_the_threads_of_its_parent(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     run_script(SCRIPT.format(tests=str(Path(__file__).parent)), path)
