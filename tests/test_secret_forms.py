@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import shlex
 import unicodedata
 from collections.abc import Callable
@@ -59,6 +60,13 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "repr": repr,
     "composed": lambda word: unicodedata.normalize("NFC", word),
     "decomposed": lambda word: unicodedata.normalize("NFD", word),
+    "JSON four deep": lambda word: json.dumps(json.dumps(json.dumps(json.dumps(word)))),
+    "JSON with digits in capitals": lambda word: capitals(json.dumps(word)),
+    "every character a reference": lambda word: "".join(f"&#{ord(one)};" for one in word),
+    "every character a reference in hexadecimal": lambda word: "".join(f"&#x{ord(one):x};" for one in word),
+    "an address in mixed case": lambda word: mixed(quote(word, safe="")),
+    "JSON in HTML in JSON": lambda word: json.dumps(html.escape(json.dumps(word))),
+    "HTML in HTML": lambda word: html.escape(html.escape(word)),
     "hexadecimal": lambda word: word.encode().hex(),
     "HEXADECIMAL": lambda word: word.encode().hex().upper(),
     "base64": lambda word: base64.b64encode(word.encode()).decode(),
@@ -74,6 +82,14 @@ NOT_ENCODED = {"x9Q4"}
 def lower(address: str) -> str:
     first, *escaped = address.split("%")
     return "%".join([first, *(part[:2].lower() + part[2:] for part in escaped)])
+
+
+def capitals(escaped: str) -> str:
+    return re.sub(r"\\u([0-9a-f]{4})", lambda found: f"\\u{found[1].upper()}", escaped)
+
+
+def mixed(address: str) -> str:
+    return re.sub(r"%(.)(.)", lambda found: f"%{found[1].lower()}{found[2]}", re.sub("%E", "%e", address))
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -112,6 +128,11 @@ def test_a_secret_in_another_alphabet_of_bytes_is_kept_out_of_bodies() -> None:
 def test_a_mark_is_never_changed_by_another_secret() -> None:
     replacer = Replacer({"secret": "[secret removed]", "removed": "[secret removed]"})
     assert replacer.text("a secret, removed") == "a [secret removed], [secret removed]"
+
+
+@pytest.mark.parametrize("around", ["\\" * 200_000, "&amp;" * 50_000, "%25" * 100_000, '"' * 200_000])
+def test_a_hostile_text_is_searched_in_a_time_that_grows_with_its_length(around: str) -> None:
+    assert Replacer({'"#"!x': "-"}).text(around) is around
 
 
 def test_text_without_a_secret_is_the_very_same_object() -> None:

@@ -41,13 +41,15 @@ def encoded_forms(secret: str) -> list[str]:
     """
     Return what is the same of a secret's base64 wherever it begins in the bytes that are encoded, and its hexadecimal.
 
-    Of its UTF-16 too, which PowerShell's encoded commands hold.
+    Of its UTF-16 too, which PowerShell's encoded commands hold; and HTML where each character is a reference.
     """
     found: dict[str, None] = {}
     for encoding in ("utf-8", "utf-16-le"):
         data = secret.encode(encoding, "surrogatepass")
         found |= dict.fromkeys(_in_base64(data))
         found |= dict.fromkeys((data.hex(), data.hex().upper()))
+    for each in (lambda c: f"&#{ord(c)};", lambda c: f"&#x{ord(c):x};", lambda c: f"&#x{ord(c):X};"):
+        found["".join(map(each, secret))] = None
     return list(found)
 
 
