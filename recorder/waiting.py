@@ -51,7 +51,8 @@ class Waiting:
         self._wake, self._woken = socket.socketpair()
         self._epoll.register(self._woken, select.EPOLLIN)
         self._closed = False
-        threading.Thread(target=self._watch, name="footage-waiting", daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, name="footage-waiting", daemon=True)
+        self._thread.start()
 
     @contextlib.contextmanager
     def client(self, connection: socket.socket, gone: Callable[[], None]) -> Iterator[None]:
@@ -59,13 +60,15 @@ class Waiting:
         number = connection.fileno()
         with self._lock:
             self._clients[number] = _Client(connection, gone)
-            self._epoll.register(number, select.EPOLLRDHUP | select.EPOLLET)  # told once of each
+            if not self._epoll.closed:
+                self._epoll.register(number, select.EPOLLRDHUP | select.EPOLLET)  # told once of each
         try:
             yield
         finally:
             with self._lock:
                 del self._clients[number]
-                self._epoll.unregister(number)
+                if not self._epoll.closed:
+                    self._epoll.unregister(number)
 
     def look(self) -> None:
         """Tell of those that are gone by now; when this returns, all of them are told."""
@@ -77,6 +80,10 @@ class Waiting:
         """Sleep no more. Safe to call twice."""
         self._closed = True
         self._wake.close()
+        self._thread.join()
+        with self._lock:
+            self._epoll.close()
+            self._woken.close()
 
     def _watch(self) -> None:
         while not self._closed:

@@ -141,7 +141,7 @@ def test_a_signal_after_the_stop_leaves_the_exit_code_as_it_is(tmp_path: Path) -
         "os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.exit(code)\n"
     )
-    words = ["runs", "--store", tmp_path / "s.db"]
+    words = ["runs", "--store", str(tmp_path / "s.db")]
     assert subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=False).returncode == 143
 
 
