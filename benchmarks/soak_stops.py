@@ -47,7 +47,7 @@ _RUNS, _STEPS = 12, 8
 COMMANDS: dict[str, list[str]] = {
     "import": ["import", "recordings", "--json"],
     "import of a file": ["import", "family.footage", "--store", "other.db"],
-    "record": ["record", "--stand-in", "--", sys.executable, "agent.py"],
+    "record": ["record", "--stand-in", "--", "sh", "-c", f"exec {sys.executable} agent.py 2>/dev/null"],
     "replay": ["replay", "@1", "--json"],
     "fork": ["fork", "@1", "--at", "2", "--model", "stand-in/careful"],
     "diff": ["diff", "@1", "@2", "--json"],

@@ -17,7 +17,7 @@ import pytest
 from anthropic import APITimeoutError
 
 from service import Service, asked
-from test_proxy import FIRST, Taped
+from test_proxy import CLICKS, FIRST, Taped
 
 REPLY = {
     "id": "m",
@@ -142,7 +142,7 @@ def test_nobody_waits_for_a_reply_that_the_agent_gave_up(tmp_path: Path) -> None
 
 
 def test_a_client_that_only_says_that_it_sends_no_more_gets_its_reply(tmp_path: Path) -> None:
-    with Service(pause=0.3) as service:
+    with Service(*CLICKS, pause=0.3) as service:
         tape = Taped(tmp_path, service)
         with socket.create_connection(("127.0.0.1", int(tape.proxy.url.rpartition(":")[2]))) as client:
             client.sendall(_request(tape, "Connection: close\r\n"))
