@@ -22,6 +22,7 @@ from footage.errors import CannotDo
 from footage.recorder.copies import Passing
 from footage.recorder.relay import Relay
 from footage.recorder.upstream import Upstream
+from footage.recorder.waiting import Waiting
 from footage.trajectory import Instant
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Proxy:
         self._tees = tees
         self._under_way: set[Relay] = set()
         self.closed = False
+        self.waiting = Waiting()
         self._idle = threading.Condition()
         handler = type("_Relay", (Relay,), {"proxy": self})
         self._listener = listener or listen()
@@ -135,6 +137,7 @@ class Proxy:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+        self.waiting.close()
         self.closed = True
         with self._idle:
             for relay in self._under_way:

@@ -2,7 +2,8 @@
 One client's connection to the proxy: requests go on as they come, replies come back as they come.
 
 What the agent sees is what it would see without a proxy between. A service that cannot be reached, or that breaks off,
-shows as a connection that ends. When the agent is gone in the middle of a reply, the rest of it is still read.
+shows as a connection that ends. When the agent hangs up, that is told at once. The service is then hung up on as well:
+before its reply has begun at once, in the middle of it after `REST_SECONDS`, until when the rest is read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import http.client
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from footage.recorder.proxy import Proxy
     from footage.recorder.tee import Tee
 
-__all__ = ["ENDED", "HOLD_SECONDS", "Relay"]
+__all__ = ["ENDED", "HOLD_SECONDS", "HUNG_UP", "REST_SECONDS", "Relay"]
 
 HOLD_SECONDS = 0.05
 """How long the piece that completes a tool call is held back at most, until the call is stored."""
@@ -33,6 +35,9 @@ _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "host.docker.intern
 _NO_BODY = frozenset({204, 304})
 _log = logging.getLogger("footage")
 
+REST_SECONDS = 3.0
+"""How long the rest of a reply is still read once the agent has hung up."""
+HUNG_UP = "The agent hung up before the end of the reply."
 ENDED = "The recording ended before the reply did."
 
 _Broken = (OSError, http.client.HTTPException)
@@ -50,6 +55,10 @@ class Relay(BaseHTTPRequestHandler):
         super().setup()
         self._connections: dict[str, http.client.HTTPConnection] = {}
         self._tee: Tee | None = None
+        self._turn = threading.Lock()
+        self._asked = self._begun = self._ending = self._over = self._given_up = False
+        self.hung_up = False
+        """Whether the agent of the exchange under way is gone."""
 
     def finish(self) -> None:
         """End it, and those to the services that were opened for it."""
@@ -59,6 +68,7 @@ class Relay(BaseHTTPRequestHandler):
 
     def give_up(self) -> None:
         """End the wait for a reply that is under way, from another thread."""
+        self._given_up = True
         for connection in tuple(self._connections.values()):
             with contextlib.suppress(OSError, AttributeError):  # it has just ended by itself
                 connection.sock.shutdown(socket.SHUT_RDWR)
@@ -67,6 +77,36 @@ class Relay(BaseHTTPRequestHandler):
         """Tell, from another thread, that the exchange under way is over: nothing ends the wait for the service."""
         if self._tee is not None:
             self._tee.end(ENDED)
+
+    def _come_to_end(self) -> None:
+        """From the last piece on, it is its being passed on that says whether the agent is there."""
+        self.proxy.waiting.look()
+        self._ending = True
+
+    def _hang_up(self) -> None:
+        self._ending = False
+        self._left()
+
+    def _left(self) -> None:
+        """Tell, from any thread, that the agent hung up; its next request may be on its way already."""
+        with self._turn:
+            if self.hung_up or self._ending or self._tee is None:
+                return
+            self.hung_up = True
+            if self._asked:  # else it is seen once the request has been passed on
+                self._leave(self._tee)
+
+    def _leave(self, tee: Tee) -> None:
+        tee.hang_up()
+        if self._begun and tee.reads_on:
+            timer = threading.Timer(REST_SECONDS, self.give_up)
+            timer.daemon = True
+            timer.start()
+            return
+        if not self._begun:
+            tee.end(HUNG_UP)
+            self._over = True
+        self.give_up()
 
     def log_message(self, *_: object) -> None:
         """Say nothing: paths may hold keys, and agents hang up as they please."""
@@ -78,7 +118,9 @@ class Relay(BaseHTTPRequestHandler):
         if not all(length.isdecimal() for length in self._lengths) or len(self._lengths) > 1:
             self.send_error(400, "The length of the request is none.")
             return
-        with self.proxy.busy(self):
+        self.proxy.waiting.look()  # whoever asks again hung up before
+        self._asked = self._begun = self._ending = self._over = self._given_up = self.hung_up = False
+        with self.proxy.busy(self), self.proxy.waiting.client(self.connection, self._left):
             upstream, path, self._tee = self.proxy.route(self.command, self.path, self.headers.items())
             try:
                 self._exchange(upstream, path, self._tee)
@@ -107,25 +149,40 @@ class Relay(BaseHTTPRequestHandler):
             if not self._send(connection, upstream, path, tee):
                 tee.drop()
                 return
-            tee.asked()
+            with self._turn:
+                self._asked = True
+                tee.asked()
+                if self.hung_up:
+                    self._leave(tee)
             response = connection.getresponse()
         except _Broken as error:
             self._gave_up(upstream, tee, error)
             return
+        with self._turn:
+            if self._over:
+                self.close_connection = True
+                return
+            self._begun = True
         tee.answered(response.status, response.getheaders())
         self._answer(upstream, response, tee)
 
     def _gave_up(self, upstream: Upstream, tee: Tee, error: Exception) -> None:
         """End the connection without a reply, which is what the agent would see of a service that is not there."""
+        self.close_connection = True
+        with self._turn:
+            if self._over:
+                return
+            self._over = True
         said = ENDED if self.proxy.closed else f"{type(error).__name__}: {error}".removesuffix(": ")
         _log.warning("%s gave no reply (%s).", upstream.url, said)
         tee.end(said)
-        self.close_connection = True
 
     def _cut(self, error: Exception | None = None) -> str:
         """Return why a reply broke off."""
         if self.proxy.closed:
             return ENDED
+        if self.hung_up:
+            return HUNG_UP
         known = f" ({type(error).__name__}: {error})" if isinstance(error, OSError) else ""
         return f"The reply was cut off before its end{known}."
 
@@ -214,7 +271,7 @@ class Relay(BaseHTTPRequestHandler):
         chunked = not empty and length is None and self.request_version != "HTTP/1.0"
         present = self._begin(response, chunked=chunked, closing=not empty and length is None and not chunked)
         if not present:
-            tee.hang_up()
+            self._hang_up()
         error = ""
         while (present or tee.reads_on) and not empty:
             try:
@@ -224,23 +281,34 @@ class Relay(BaseHTTPRequestHandler):
                 break
             if not piece:
                 until_closed = length is None and not response.chunked
-                cut = self.proxy.closed if until_closed else length is not None and response.length
+                cut = self.proxy.closed or self._given_up if until_closed else length is not None and response.length
                 error = self._cut() if cut else ""
                 break
             stored = tee.pass_by(piece)
             if stored is not None and not stored.wait(HOLD_SECONDS):
                 tee.ahead()
-            if present and not self._write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece):
-                present = False
-                tee.hang_up()
+            whole = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+            present = present and self._give(whole, last=length is not None and not response.length)
         if error or not present:
             self.close_connection = True
         elif chunked:
+            self._come_to_end()
             self._write(b"0\r\n\r\n")
         tee.end(error)
         response.close()
         if error or not present or response.will_close:
             self._forget(upstream)
+
+    def _give(self, piece: bytes, *, last: bool) -> bool:
+        """Pass a piece of the reply on; False where nobody is there to receive it."""
+        if last:
+            self._come_to_end()
+        if self.hung_up:
+            return False
+        if not self._write(piece):
+            self._hang_up()
+            return False
+        return True
 
     def _begin(self, response: http.client.HTTPResponse, *, chunked: bool, closing: bool) -> bool:
         """Send status and headers as they came; False where nobody is there to receive them."""

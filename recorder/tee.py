@@ -153,8 +153,9 @@ class MessageTee:
         return [block for block in objects(content) if is_for_take(block)]
 
     def hang_up(self) -> None:
-        """Record that the agent is gone; a retry may follow."""
-        self._worker.do(self._exchange.hang_up)
+        """Record that the agent is gone, unless it has all it waits for; a retry may follow."""
+        if not self._exchange.is_whole:
+            self._worker.do(self._exchange.hang_up)
 
     def ahead(self) -> None:
         """Mark a gap at the call's last step, which is stored by the time that this is done."""

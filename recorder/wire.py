@@ -303,6 +303,11 @@ class Exchange:
         if blocks:
             self._wire.guard.attempt("a reply", lambda: self._take(blocks))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether a streamed reply has come to its end."""
+        return self._builder.finished
+
     def hang_up(self) -> None:
         """Take note that the agent does not wait for the reply any longer; what still comes is recorded."""
         self._hung_up = True

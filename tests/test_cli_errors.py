@@ -230,23 +230,6 @@ def test_ctrl_c_is_a_sentence(capsys: Capture, store: Path, monkeypatch: pytest.
     assert capsys.readouterr().err.strip().startswith("footage: error: Interrupted.")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_what_stops_a_command_stops_it_as_ctrl_c_does(
-    capsys: Capture, store: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
-) -> None:
-    def stopped(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), number)
-
-    monkeypatch.setattr("footage.cli.runs.open_for", stopped)
-    before = signal.signal(number, signal.SIG_DFL)
-    try:
-        assert main(["runs", "--store", str(store)]) == 130
-        assert signal.getsignal(number) is signal.SIG_DFL
-    finally:
-        signal.signal(number, before)
-    assert capsys.readouterr().err.strip().startswith("footage: error: Interrupted.")
-
-
 def test_what_is_ignored_stays_ignored(capsys: Capture, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:

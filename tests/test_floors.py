@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("analysis", "recorder", "replay", "storage", "viewer")
 FLOORS = {
     "errors": 0,
+    "stopping": 0,
     "trajectory": 0,
     "secrets": 1,
     "toolcalls": 1,

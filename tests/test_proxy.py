@@ -168,7 +168,7 @@ def test_a_retry_after_the_agents_own_time_out_is_the_same_turn(tmp_path: Path) 
     (turn,) = seen.turns
     assert [attempt.number for attempt in turn.attempts] == [0, 1]
     assert turn.attempts[1].error.startswith("The agent hung up")
-    assert [step.call_id for step in seen.steps] == ["a"]
+    assert [*seen.steps] == []  # what nobody waits for is asked for no longer
 
 
 def test_a_cut_stream_is_cut_for_the_agent_too_and_what_came_is_kept(tmp_path: Path) -> None:

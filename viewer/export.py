@@ -11,7 +11,6 @@ import base64
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from markupsafe import Markup
 
 from footage.errors import UsageError
 from footage.storage import Store
+from footage.storage.scratch import scratch_beside
 from footage.trajectory import JSON, Frame
 from footage.viewer.app import create_app
 from footage.viewer.enclosing import define, picture
@@ -76,22 +76,13 @@ def write_page(
     if path.exists() and (not overwrite or not path.is_file() or path.samefile(store.path)):
         raise UsageError(f"{path} exists already.", hint="Choose another name, or --force to replace the file.")
     book = Book(store, found)
-    try:
-        descriptor, scratch = tempfile.mkstemp(prefix=".footage-", dir=path.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    made = Path(scratch)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with scratch_beside(path) as scratch:
+        made = scratch / "page"
+        with made.open("w", encoding="utf-8") as file:
             pictures = _write(store, book, file.write, on_progress or (lambda _done, _total: None))
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        made.chmod(0o666 & ~mask)
         made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
     return Page(path, found.id, path.stat().st_size, len(book.steps), pictures)
 
 

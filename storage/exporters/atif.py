@@ -11,14 +11,15 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from footage import stopping
 from footage.errors import StoreCorrupt, UsageError
+from footage.storage.scratch import scratch_beside
 from footage.storage.store import Store
 from footage.trajectory import JSON, Frame, FrameRole, Instant, Run, Step, StepStatus, Turn
 
@@ -70,22 +71,17 @@ def write_atif(
         raise UsageError(f"{taken} exists already.", hint="Choose another name, or --force to replace it.")
     if path.exists() and (not path.is_file() or path.samefile(store.path)):
         raise UsageError(f"{path} cannot be replaced.", hint="Choose another name.")
-    try:
-        scratch = Path(tempfile.mkdtemp(prefix=".footage-", dir=path.parent))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    try:
+    with scratch_beside(path) as scratch:
         made = _Document(store, found, scratch / folder.name, on_progress or (lambda _done, _total: None))
         text = json.dumps(made.document(), ensure_ascii=False, indent=2) + "\n"
         (scratch / "document").write_text(text, "utf-8", errors="backslashreplace")
         size = sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        if made.folder.is_dir():
-            made.folder.rename(folder)
-        (scratch / "document").replace(path)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        with stopping.held():  # the document and its pictures take their places together
+            if folder.is_dir():
+                shutil.rmtree(folder)
+            if made.folder.is_dir():
+                made.folder.rename(folder)
+            (scratch / "document").replace(path)
     return AtifFile(path, folder if made.pictures else None, found.id, made.steps, len(made.pictures), size)
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from footage.storage.artefacts import Artefacts, artefact_of
 from footage.storage.database import translated
 from footage.storage.families import FILES, TABLES, FamilyCopy, rows_of
 from footage.storage.requests import dump_json
+from footage.storage.scratch import scratch_beside
 from footage.storage.store import Store, open_store
 from footage.storage.upkeep.verify import verify_store
 from footage.trajectory import JSON
@@ -66,19 +65,13 @@ def write_footage_file(
     families = sorted({store.run(run).family for run in runs})
     if path.exists() and (not overwrite or not path.is_file() or path.samefile(store.path)):
         raise UsageError(f"{path} exists already.", hint="Choose another name, or --force to replace the file.")
-    try:
-        scratch = Path(tempfile.mkdtemp(prefix=".footage-", dir=path.parent))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    try:
+    with scratch_beside(path) as scratch:
         made = scratch / "family.db"
         with open_store(made) as target:
             _fill(store, families, target, with_machine=with_machine, on_progress=on_progress)
             found = [run.id for family in families for run in target.family(family)]
         _make_single(made)
         made.replace(path)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     left_out = () if with_machine else _artefacts(store, found)
     return FootageFile(path, tuple(found), path.stat().st_size, left_out)
 

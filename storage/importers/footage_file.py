@@ -19,6 +19,7 @@ from pathlib import Path
 from footage.errors import NotAStore, StoreCorrupt, StoreTooNew, UsageError
 from footage.storage.artefacts import Artefacts, PreparedFile, artefact_of
 from footage.storage.families import FamilyCopy, rows_of
+from footage.storage.scratch import scratch_beside
 from footage.storage.store import Store, open_store
 
 __all__ = ["ImportedFamilies", "import_footage_file", "is_footage_file"]
@@ -61,8 +62,8 @@ def import_footage_file(store: Store, path: Path) -> ImportedFamilies:
             f"{path} is a store in use: its newest events lie beside it, in {wal.name}.",
             hint=f"footage export --store {path} RUN -o FILE.footage writes a file that can be imported.",
         )
-    with tempfile.TemporaryDirectory(prefix=".footage-import-", dir=store.path.parent) as scratch:
-        copied = Path(scratch) / "copy.db"
+    with scratch_beside(store.path) as scratch:
+        copied = scratch / "copy.db"
         _read(path, copied)
         with open_store(copied) as clean:
             return _take_over(store, clean)

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from footage import stopping
 from footage.errors import FootageError, StoreError, UsageError
 from footage.storage.importers.draft import DraftFrame, DraftRun, DraftStep, Problem
 from footage.storage.importers.safety import Pictures, shown
@@ -59,29 +60,48 @@ def write_run(
     `pictures` decodes them; those that cannot be read become gaps and problems. Raises StoreError.
     """
     clock = _Clock(_beginning(draft))
+    writer: RunWriter | None = None
     try:
-        writer = _begin(store, draft, source, clock.at(None))
+        with stopping.held():  # from its first row on the run is known here: a stop takes it back
+            writer = _begin(store, draft, source, clock.at(None))
+        problems = _write(store, writer, draft, clock, pictures=pictures, tags=tags)
     except UsageError:
-        return None
-    try:
-        pictures.be_patient_again()
-        writer.decode_with(pictures.prepare)
-        pen = _Pen(writer, draft, clock)
-        pen.write()
-        for tag in (*draft.tags, *tags):
-            store.add_tag(writer.run_id, tag)
-        for note in draft.notes:
-            known = note.step is not None and 0 <= note.step < len(draft.steps)
-            if note.text.strip():
-                store.add_note(writer.run_id, note.text, step=note.step if known else None)
-        writer.end(draft.status, error=draft.error, ended=pen.clock.at(draft.ended))
-    except BaseException as error:
-        writer.leave()
-        if isinstance(error, KeyboardInterrupt):
-            with contextlib.suppress(FootageError):  # then it stays, shown as interrupted
-                collect(store, removed=remove_runs(store, [writer.run_id]))
+        if writer is None:
+            return None
         raise
-    return Written(writer.run_id, pen.problems)
+    except BaseException as error:
+        with stopping.held():
+            _take_back(store, writer, stopped=stopping.is_stop(error))
+        raise
+    return Written(writer.run_id, problems)
+
+
+def _write(
+    store: Store, writer: RunWriter, draft: DraftRun, clock: _Clock, *, pictures: Pictures, tags: Sequence[str]
+) -> list[Problem]:
+    """Write a draft into its run, to the end; return what could not be written."""
+    pictures.be_patient_again()
+    writer.decode_with(pictures.prepare)
+    pen = _Pen(writer, draft, clock)
+    pen.write()
+    for tag in (*draft.tags, *tags):
+        store.add_tag(writer.run_id, tag)
+    for note in draft.notes:
+        known = note.step is not None and 0 <= note.step < len(draft.steps)
+        if note.text.strip():
+            store.add_note(writer.run_id, note.text, step=note.step if known else None)
+    writer.end(draft.status, error=draft.error, ended=pen.clock.at(draft.ended))
+    return pen.problems
+
+
+def _take_back(store: Store, writer: RunWriter | None, *, stopped: bool) -> None:
+    """Let go of a run that will not be whole, and remove it where somebody stopped the import."""
+    if writer is None:
+        return
+    writer.leave()
+    if stopped:
+        with contextlib.suppress(FootageError):  # then it stays, shown as interrupted
+            collect(store, removed=remove_runs(store, [writer.run_id]))
 
 
 def _begin(store: Store, draft: DraftRun, source: str, started: Instant) -> RunWriter:

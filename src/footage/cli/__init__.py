@@ -1,32 +1,36 @@
 """
 The command line: `footage COMMAND …`.
 
-`footage.cli.group` lists the commands without loading any of them; each command is a module of its own.
+`footage.cli.group` lists the commands without loading any of them; each command is a module of its own. From here on a
+signal stops the command in order, also while modules are still being loaded: this module and the one that sees to
+signals are all that is loaded before.
 """
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Sequence
+
+from footage.stopping import Stops
 
 __all__ = ["main"]
 
 
-@contextlib.contextmanager
-def _ending_quietly() -> Iterator[None]:
-    """Let Ctrl-C end the process without a traceback: nothing has begun that would have to be ended in order."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    with contextlib.suppress(ValueError):  # in another thread, which gets no signals
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command line and return its exit code; the console script's entry point.
 
+    0 as expected, 1 the answer is "no" (diverged, not ok), 2 usage or input error, 3 it could not be done; stopped: 130
+    by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with Stops(for_good=arguments is None) as stops:
+        try:
+            with stops.raising():
+                from footage.cli.group import run
 
-with _ending_quietly():
-    from footage.cli.group import main
+                return run(given)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nobody is shown a traceback unasked
+            from footage.cli import failures
+
+            return failures.end(error, given, stop=stops.asked)

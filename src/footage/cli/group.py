@@ -1,5 +1,5 @@
 """
-The entry point, and the table of commands.
+The table of commands.
 
 `footage --help` must be quick: the table says what each command is for, and a command's module is only loaded when
 that command is called.
@@ -10,16 +10,12 @@ from __future__ import annotations
 import importlib
 import io
 import keyword
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import NoReturn
+from collections.abc import Sequence
 
 import click
 
-__all__ = ["SECTIONS", "CommandTable", "cli", "main"]
+__all__ = ["SECTIONS", "CommandTable", "cli", "run"]
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Record": {
@@ -111,56 +107,9 @@ def cli() -> None:
     """  # noqa: D301 - `\b` is click's mark for lines that are not to be wrapped
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the command line and return its exit code; the console script's entry point.
-
-    0 as expected, 1 the answer is "no" (diverged, not ok), 2 usage or input error, 3 it could not be done, 130 stopped
-    by Ctrl-C, SIGTERM or SIGHUP.
-    """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+def run(given: Sequence[str]) -> int:
+    """Run the command line and return its exit code. Raises whatever went wrong."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # recorded text may hold what the terminal cannot say
-    try:
-        with _stopping_in_order():
-            return int(cli.main(given, prog_name="footage", standalone_mode=False) or 0)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nobody is shown a traceback unasked
-        from footage.cli import failures
-
-        ours = given[: given.index("--")] if "--" in given else given  # what follows belongs to another command
-        code = failures.report(error, as_json="--json" in ours)
-        _let_go(error)
-        return code
-
-
-@contextmanager
-def _stopping_in_order() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP stop the block as Ctrl-C does, so that it ends in order; ignored ones stay ignored."""
-    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []  # only there can a signal be caught
-    for number in numbers:
-        signal.signal(number, _stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _stop(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Let go of what was being made when an exception came: half of it, which would complain with a traceback."""
-    import traceback
-
-    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        while error is not None:
-            traceback.clear_frames(error.__traceback__)
-            error = error.__context__
-    finally:
-        sys.unraisablehook = before
+    return int(cli.main(list(given), prog_name="footage", standalone_mode=False) or 0)

@@ -49,7 +49,7 @@ class Replacer:
     def text(self, text: str) -> str:
         """Return a text without the secrets; the very same object if it has none."""
         found = [
-            (match.start(), match.end(), mark)
+            (_with_slashes(text, match.start()), match.end(), mark)
             for one, mark in self._secrets
             if not one.core or one.core in text
             for match in one.written.finditer(text)
@@ -93,6 +93,13 @@ def _prepared(secret: str) -> _Secret:
     core = max(runs, key=len, default="")
     written_bytes = re.compile(pattern.encode("utf-8", "surrogatepass"))
     return _Secret(re.compile(pattern), written_bytes, core, encoded, literal)
+
+
+def _with_slashes(text: str, start: int) -> int:
+    """Return where the backslashes begin that escape what stands at `start`."""
+    while start and text[start - 1] == "\\":
+        start -= 1
+    return start
 
 
 def _digits_around(text: str, form: str) -> Iterator[tuple[int, int]]:

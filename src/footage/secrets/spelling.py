@@ -22,32 +22,36 @@ _SHELL = {"'": (r"'\\''", r"'\"'\"'")}
 
 
 def spelled(secret: str) -> str:
-    """Return a pattern (of `re`, for texts; encoded as UTF-8 for bytes) that finds a secret in any spelling."""
+    """
+    Return a pattern (of `re`, for texts; encoded as UTF-8 for bytes) that finds a secret in any spelling.
+
+    It takes one backslash at most before the first character: a text of nothing but backslashes is searched in no time.
+    """
     kinds = dict.fromkeys((secret, unicodedata.normalize("NFC", secret), unicodedata.normalize("NFD", secret)))
-    return "|".join("".join(map(_character, kind)) for kind in kinds)
+    return "|".join(_character(kind[0], "", _SLASH) + "".join(map(_character, kind[1:])) for kind in kinds)
 
 
-def _character(one: str) -> str:
+def _character(one: str, some: str = _SOME, many: str = _MANY) -> str:
     if one.isascii() and one.isalnum():
         return one
-    ways = [*_SHELL.get(one, ()), *_in_program(one), *_in_page(one), _in_address(one)]
+    ways = [*_SHELL.get(one, ()), *_in_program(one, many), *_in_page(one), _in_address(one)]
     if one == "\\":
-        return f"(?:{'|'.join((*ways, _MANY))})"
+        return f"(?:{'|'.join((*ways, many))})"
     ways += [re.escape(one), *([r"\+"] if one == " " else [])]
-    return f"{_SOME if one in _QUOTED else ''}(?:{'|'.join(ways)})"
+    return f"{some if one in _QUOTED else ''}(?:{'|'.join(ways)})"
 
 
-def _in_program(one: str) -> list[str]:
+def _in_program(one: str, many: str) -> list[str]:
     """Return how JSON, JavaScript and Python escape a character, with any number of backslashes."""
     units = one.encode("utf-16-be", "surrogatepass").hex()
-    ways = ["".join(f"{_MANY}u{_any_case(units[at : at + 4])}" for at in range(0, len(units), 4))]
-    ways.append(f"{_MANY}u{{0{{0,5}}{_any_case(f'{ord(one):x}')}}}")
+    ways = ["".join(f"{many}u{_any_case(units[at : at + 4])}" for at in range(0, len(units), 4))]
+    ways.append(f"{many}u{{0{{0,5}}{_any_case(f'{ord(one):x}')}}}")
     if ord(one) < 0x100:
-        ways.append(f"{_MANY}x{_any_case(f'{ord(one):02x}')}")
+        ways.append(f"{many}x{_any_case(f'{ord(one):02x}')}")
     if ord(one) > 0xFFFF:
-        ways.append(f"{_MANY}[uU](?:000)?{_any_case(f'{ord(one):x}')}")
+        ways.append(f"{many}[uU](?:000)?{_any_case(f'{ord(one):x}')}")
     if one in _SHORT:
-        ways.append(_MANY + _SHORT[one])
+        ways.append(many + _SHORT[one])
     return ways
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from footage import stopping
 from footage.errors import BadImport, BadPicture
 from footage.storage.importers.safety.limits import LIMITS, Limits
 from footage.storage.importers.safety.sniffing import Header, sniff
@@ -58,12 +59,13 @@ class Pictures:
     def close(self) -> None:
         """End the child. Safe to call twice."""
         if self._child is not None:
-            child, self._child = self._child, None
-            child.kill()
-            child.wait()
-            for pipe in (child.stdin, child.stdout):
-                if pipe is not None:
-                    pipe.close()
+            with stopping.held():  # a process that is killed is gone in a moment
+                child, self._child = self._child, None
+                child.kill()
+                child.wait()
+                for pipe in (child.stdin, child.stdout):
+                    if pipe is not None:
+                        pipe.close()
 
     def be_patient_again(self) -> None:
         """Forget how slow the pictures so far were: for the next run."""
@@ -75,12 +77,14 @@ class Pictures:
 
         Bytes that are lossy, or hold more than RGB pixels, are kept as they came. Raises BadPicture.
         """
-        for head, pixels in self._decode(data, 0, 1):
-            sha256 = picture_hash(pixels)
-            if head["complete"] and not head["lossy"]:
-                return Prepared(pixels, sha256)
-            return Prepared(pixels, sha256, bool(head["lossy"]), data, hashlib.sha256(data).hexdigest())
-        raise BadPicture("There is no picture in it.")
+        decoded = list(self._decode(data, 0, 1))  # to the end of the answer, which is then nobody's to clear away
+        if not decoded:
+            raise BadPicture("There is no picture in it.")
+        head, pixels = decoded[0]
+        sha256 = picture_hash(pixels)
+        if head["complete"] and not head["lossy"]:
+            return Prepared(pixels, sha256)
+        return Prepared(pixels, sha256, bool(head["lossy"]), data, hashlib.sha256(data).hexdigest())
 
     def frames(self, data: bytes) -> Iterator[Pixels]:
         """
@@ -95,16 +99,14 @@ class Pictures:
         header = self._check(data)
         if self._patience <= 0:
             raise BadPicture("This picture was not decoded: those before it took too long.")
-        ended = False
+        ended, refused = False, ""
+        started = time.monotonic()
         try:
-            started = time.monotonic()
             self._ask(data, header, first, many, started + self.limits.picture_wait)
-            while True:
-                head = self._head(started + self.limits.picture_wait)
-                if "end" in head:
-                    break
+            while "end" not in (head := self._head(started + self.limits.picture_wait)):
                 if "error" in head:
-                    raise BadPicture(f"This {header.format} picture cannot be decoded: {head['error']}.")
+                    refused = head["error"]
+                    continue
                 yield head, self._pixels(head, started + self.limits.picture_wait)
                 started = time.monotonic()
             ended = True
@@ -112,8 +114,10 @@ class Pictures:
             self._patience -= time.monotonic() - started
             raise BadPicture(f"This {header.format} picture cannot be decoded: {late.reason}.") from late
         finally:
-            if not ended:
-                self._let_go()
+            if not ended:  # stopped, late, or nobody wants the rest, which would be taken for another answer
+                self.close()
+        if refused:
+            raise BadPicture(f"This {header.format} picture cannot be decoded: {refused}.")
 
     def _check(self, data: bytes) -> Header:
         if len(data) > self.limits.picture:
@@ -124,14 +128,6 @@ class Pictures:
         if pixels > max(self.limits.free_pixels, self.limits.pixels_a_byte * len(data)):
             raise BadPicture(f"A picture of {pixels:,} pixels in {len(data):,} bytes is a bomb.")
         return header
-
-    def _let_go(self) -> None:
-        """Leave a child that still has something to say: the rest of its answers would be taken for others."""
-        try:
-            if "end" not in self._head(time.monotonic() + 0.2):
-                self.close()
-        except _Late:
-            self.close()
 
     # --- the child ---
 
@@ -144,9 +140,15 @@ class Pictures:
             # -I: neither the folder it is started in nor the environment can bring in other code.
             command = [sys.executable, "-I", "-B", script, str(self.limits.picture_memory), pillow]
             try:
-                self._child = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, bufsize=0
-                )
+                with stopping.held():
+                    self._child = subprocess.Popen(
+                        command,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,
+                        env={},
+                        bufsize=0,
+                    )
             except OSError as error:
                 raise BadImport(f"The process that decodes pictures cannot be started: {error.strerror}.") from error
             assert self._child.stdin is not None
