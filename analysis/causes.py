@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from footage.analysis.actions import ActionDifference, ActionVerdict, compare_actions
 from footage.analysis.requests import RequestDifference, compare_requests
+from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ANOTHER_PAGE, IDENTICAL, ScreenDifference
-from footage.analysis.sides import Screens, Side
+from footage.analysis.sides import Side
 from footage.analysis.targets import each_its_own
 from footage.analysis.wording import against
 from footage.storage import Store

@@ -12,8 +12,9 @@ from footage.analysis.align import Pair, align, signature_costs
 from footage.analysis.causes import Judge
 from footage.analysis.conditions import Condition, conditions_of
 from footage.analysis.mattering import Mattering, Tolerated
+from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ScreenDifference, ScreenVerdict
-from footage.analysis.sides import Screens, Side
+from footage.analysis.sides import Side
 from footage.analysis.walk import StepPair, Walk
 from footage.storage import Store
 from footage.trajectory import JSON, Divergence, Region

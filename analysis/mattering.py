@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from footage.analysis.actions import ActionVerdict
 from footage.analysis.causes import Judge
+from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ANOTHER_PAGE, ScreenDifference
-from footage.analysis.sides import Screens, Side
+from footage.analysis.sides import Side
 from footage.analysis.targets import at_target, same_thing_elsewhere
 from footage.analysis.walk import StepPair, Walk
 from footage.trajectory import JSON, Action, Cause, Divergence, Region

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from footage.analysis.blobs import clip, crop
+from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ANOTHER_PAGE, FINE_PIXELS, INVISIBLE, ScreenDifference, focus_regions
-from footage.analysis.sides import Screens, Side
+from footage.analysis.sides import Side
 from footage.trajectory import Action, Frame, Pixels, Region
 
 if TYPE_CHECKING:

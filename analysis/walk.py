@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from footage.analysis.actions import ActionDifference, ActionVerdict, compare_actions
 from footage.analysis.align import Pair
 from footage.analysis.causes import Judge
+from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ScreenDifference, ScreenVerdict
-from footage.analysis.sides import Screens, Side
+from footage.analysis.sides import Side
 from footage.trajectory import JSON, Divergence
 
 __all__ = ["StepPair", "Walk"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from cli import sample_in
 from footage.storage import Store, open_store
-from footage.trajectory import Action, FrameRole, Instant, RunKind, RunStatus
+from footage.trajectory import Action, FrameRole, Instant, RunKind, RunStatus, StepStatus
 from footage.viewer import create_app
 from footage.viewer.listing import PAGE
 from viewer_samples import CLICKED, TASK, fork_story, record_story, replay_story, screen, write_plain
@@ -542,3 +542,22 @@ def test_what_the_browser_has_already_is_not_sent_again(tmp_path: Path) -> None:
         )
     assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
     assert first.data == (Path(__file__).parents[1] / "viewer/static/base.css").read_bytes()
+
+
+def test_the_page_of_a_comparison_tells_what_mattered_and_what_was_different_from_the_beginning(store: Store) -> None:
+    runs = []
+    for model, popup, last in (("model-one", False, "Return"), ("model-two", True, "Tab")):
+        writer = store.begin_run(task="plain", model=model, machine={"driver": "painted"})
+        for number, name in enumerate(["a", "b", "c", last]):
+            writer.intend(Action("key", {"text": name}))
+            shown = screen(note="abc"[:number], popup=popup and number > 0)
+            writer.frame(shown, captured=Instant.now(), roles=[(number, FrameRole.BEFORE)])
+            writer.finish(number, status=StepStatus.EXECUTED)
+        writer.end()
+        runs.append(writer.run_id)
+    text = words(get(create_app(store, token=None).test_client(), f"/diff/{runs[0]}/{runs[1]}"))
+    assert "at step A1 / B1, by the environment" in text
+    assert "What mattered: at step A3 / B3" in text
+    assert "another model" in text
+    assert "model A model-one B model-two" in text
+    assert "1 tolerated" in text
