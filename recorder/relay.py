@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
@@ -227,7 +228,7 @@ class Relay(BaseHTTPRequestHandler):
                 cut = self.proxy.closed if until_closed else length is not None and response.length
                 error = self._cut() if cut else ""
                 break
-            stored = tee.pass_by(piece)
+            stored = tee.pass_by(piece, time.monotonic_ns() + int(HOLD_SECONDS * 1e9))
             if stored is not None and not stored.wait(HOLD_SECONDS):
                 tee.ahead()
             if present and not self._write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece):

@@ -22,6 +22,7 @@ from footage.replay.machines.desktop.windows import NotShown
 from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
+    from footage.replay.machines.desktop.gate.gate import Gate
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
 
 
@@ -63,6 +64,8 @@ class Desktop:
         self._keeper = Keeper()
         self._end = weakref.finalize(self, self._keeper.stop)
         self._session: Session | None = None
+        self._gate: Gate | None = None
+        self._gate_number: int | None = None
         try:
             self._start(None)
         except BaseException:
@@ -119,8 +122,14 @@ class Desktop:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """`DISPLAY` and `XAUTHORITY`, with which any process of this user can open windows on it."""
+        """
+        `DISPLAY` and `XAUTHORITY`, with which any process of this user can open windows on it.
+
+        Once its door was asked for, they lead through it.
+        """
         server = self._running().server
+        if self._gate is not None:
+            return {"DISPLAY": self._gate.display, "XAUTHORITY": str(self._gate.authority)}
         return {"DISPLAY": server.display, "XAUTHORITY": str(server.authority)}
 
     # --- working with it --------------------------------------------------------------------------------------------
@@ -136,7 +145,17 @@ class Desktop:
     def eye(self) -> Eye:
         """Return a second way to look at the screen, for another thread; ends with `reset` and `close`."""
         server = self._running().server
-        return Eye(server.display, server.authority, server.framebuffer)
+        return Eye(server.display, server.authority, server.framebuffer, server.pid)
+
+    def door(self) -> Gate:
+        """Return where the input of other processes passes; it has a display of its own, until `reset` or `close`."""
+        session = self._running()
+        if self._gate is None:
+            from footage.replay.machines.desktop.gate.gate import Gate
+
+            self._gate = Gate(self._keeper, session.server, session.folder, self._gate_number)
+            self._gate_number = self._gate.number
+        return self._gate
 
     def perform(self, action: Action) -> Performed:
         """
@@ -231,7 +250,7 @@ class Desktop:
 
     def _stop(self) -> None:
         if self._session is not None:
-            self._session = None
+            self._session = self._gate = None
             self._let_go()
 
     def _running(self) -> Session:

@@ -7,8 +7,6 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from footage.errors import MachineError
 
 if TYPE_CHECKING:
@@ -50,6 +48,8 @@ class Framebuffer:
 
     def pixels(self, raw: bytes) -> Pixels:
         """Return what `raw` gave as RGB pixels of shape (height, width, 3)."""
+        import numpy as np  # not where the screen is only copied
+
         width, height = self.size
         rows = np.frombuffer(raw, np.uint8).reshape(height, self._stride // 4, 4)[:, :width]
         rgb = np.empty((height, width, 3), np.uint8)

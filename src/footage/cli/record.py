@@ -101,6 +101,7 @@ def command(
     of a virtual machine in FOOTAGE_VNC. The exit code is CMD's own.
     """
     from footage.recorder.command import check_command, command_environment, ending_of, run_command, short_name
+    from footage.recorder.door import door_of
     from footage.recorder.supervisor import Supervisor
     from footage.storage.database import default_path
     from footage.trajectory import RunStatus
@@ -111,6 +112,8 @@ def command(
         wanted = services(providers, stand_in=stand_in)
         kept_out = named_secrets(secrets)
         started = stack.enter_context(_machine(machine, exact=exact, budget=budget))
+        if started:
+            door_of(started)  # what the command does to the machine passes there
         screens: list[_Layer] = []
         losses: list[JSON] = []
         stack.callback(tell_losses, losses)
@@ -149,7 +152,8 @@ def command(
         environment |= stand_in_key() if stand_in else {}
         try:
             if started and supervisor.run:
-                screens.append(stack.enter_context(closing(_Layer(supervisor.run, path, kept_out, started))))
+                screens.append(stack.enter_context(closing(_Layer(supervisor, path, kept_out, started))))
+                supervisor.looks(watched=True)
             code = run_command(argv, environment, started=supervisor.watch)
             _drain(supervisor)
             supervisor.stop()
@@ -159,6 +163,7 @@ def command(
         except BaseException as error:
             supervisor.end(RunStatus.ERRORED, f"{type(error).__name__}: {error}")
             raise
+        supervisor.looks(watched=False)
         try:
             for layer in screens:
                 layer.close()
@@ -178,20 +183,26 @@ def command(
 class _Layer:
     """The screens of the machine: a layer of its own in the run, here, where the machine is."""
 
-    def __init__(self, run: str, store: Path, secrets: Sequence[str], machine: Machine) -> None:
+    def __init__(self, supervisor: Supervisor, store: Path, secrets: Sequence[str], machine: Machine) -> None:
         from footage.recorder.screens import Screens
         from footage.recorder.session import resume
 
-        self._recording = resume(run, store=store, secrets=secrets, layer="screen", joined=True)
+        self._supervisor = supervisor
+        self._recording = resume(supervisor.run, store=store, secrets=secrets, layer="screen", joined=True)
         self._screens = Screens(self._recording, machine)
         self._store = store
         self._machine: Machine | None = machine
 
     def hear(self, said: JSON) -> None:
         """Take note of the calls that the recording process tells of."""
-        if "since" in said:
-            self._screens.asked(said.get("asked", ()), said["since"])
-            self._screens.told(said.get("told", ()), said["since"])
+        from footage.recorder.inputs import calls_of
+
+        if "calls" in said:
+            self._screens.asked(calls_of(said["calls"]), said["since"], said.get("until"))
+            if "look" in said:
+                self._supervisor.looked(said["look"])
+        if "told" in said:
+            self._screens.told([step for step in said["told"] if step is not None], said["since"])
 
     @property
     def loss(self) -> JSON | None:

@@ -1,0 +1,49 @@
+"""A door: where the input of a machine that another process acts on passes, and is held until the screen was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from footage.recorder.inputs import Asked, Sorted
+from footage.trajectory import Machine, Screenshot
+
+__all__ = ["Arrival", "Door", "door_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An input event that came to a machine: whose it is, and the screen from before it where it begins something."""
+
+    sorted: Sorted
+    shot: Screenshot | None = None
+    """None as well where the screen could not be looked at, or the recorder was too slow to be told."""
+
+
+@runtime_checkable
+class Door(Protocol):
+    """What a machine's `door()` returns. Thread-safe."""
+
+    def listen(self, hear: Callable[[Arrival], None]) -> None:
+        """Have input told from now on, in its order, from a thread of the door's own; before that none is held."""
+
+    def expect(self, calls: Sequence[Asked], since_ns: int) -> None:
+        """Take note of calls that the agent is about to learn of, in a reply to a request that came at `since_ns`."""
+
+    def answered(self, steps: Sequence[int]) -> None:
+        """Take note that the model is told what came of these steps."""
+
+    def close(self) -> None:
+        """Tell no more; input passes as before `listen`. Safe to call twice."""
+
+
+def door_of(machine: Machine) -> Door | None:
+    """
+    Return a machine's door; None where it has none.
+
+    It is there from this call on: `environment` leads through it. Raises what the machine raises.
+    """
+    make = getattr(machine, "door", None)
+    door = make() if callable(make) else None
+    return door if isinstance(door, Door) else None

@@ -1,0 +1,228 @@
+"""
+Which call of a reply an input belongs to: told from the order of the calls, and from what each asks for.
+
+An agent carries out the calls of a reply one after another. A call that asks for a click is begun by a move or a press,
+one that asks for text by a key; a look gives no input and is passed over. Whoever stands where the input passes (a gate)
+asks here before it lets an event in, and takes a frame where one begins a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from footage.recorder.expected import Expected, expected_of, place_of
+from footage.trajectory import JSON, Action, InputEvent
+
+__all__ = ["Asked", "InputSorter", "Sorted", "asked_json"]
+
+_PAUSE_NS = 100_000_000
+"""Input that nobody asked for is a gesture of its own after so long without any."""
+_KEPT = 4096
+"""Events of nobody's that are remembered: the calls that they belong to may be told of late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that an agent is to carry out: its step, and the action."""
+
+    step: int
+    action: Action
+    secret: bool = False
+    """Whether it holds something that must not be stored."""
+
+    @classmethod
+    def from_json(cls, said: JSON) -> Asked:
+        """Return what `asked_json` wrote."""
+        action = Action(said["name"], said["arguments"], said["namespace"], said["raw"])
+        return cls(said["step"], action, said["secret"])
+
+
+def asked_json(step: int, action: Action, *, secret: bool) -> JSON:
+    """Return a call as JSON: what is no computer's has no arguments here, since they tell nothing of input."""
+    own = action.is_computer
+    raw = {name: value for name, value in (action.raw or {}).items() if "coordinate" in name} if own else {}
+    arguments = dict(action.arguments) if own else {}
+    about = {"name": action.name, "namespace": action.namespace, "arguments": arguments, "raw": raw}
+    return {"step": step, "secret": secret, **about}
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Whose an event is. `number` is the event's own, 0.. in the order they came."""
+
+    number: int
+    event: InputEvent
+    step: int | None
+    """None where nobody asked for it."""
+    begins: bool
+    """Whether it is the first of its call, or of what nobody asked for."""
+
+
+@dataclass(slots=True, eq=False)
+class _Reply:
+    """The calls of one reply that are not answered yet, in their order."""
+
+    since_ns: int
+    calls: list[_Call]
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    step: int
+    expected: Expected
+    begun: bool = False
+    passed: bool = False
+    """Whether a later call of the reply has begun: this one is over, or gave no input."""
+
+
+@dataclass(slots=True)
+class _Stray:
+    number: int
+    event: InputEvent
+    client: object
+    begins: bool
+
+
+@dataclass(slots=True)
+class InputSorter:
+    """Sorts the input of one machine. Not thread-safe."""
+
+    _replies: list[_Reply] = field(default_factory=list)
+    _current: _Call | None = None
+    _owners: dict[tuple[str, Any], _Call | None] = field(default_factory=dict)
+    """Whose the keys and buttons are that are down."""
+    _strays: list[_Stray] = field(default_factory=list)
+    _count: int = 0
+    _pointer: tuple[int, int] | None = None
+    _last_ns: int = 0
+    _last_client: object = None
+    _fresh: bool = True
+
+    def expect(self, calls: Sequence[Asked], since_ns: int) -> list[Sorted]:
+        """
+        Take note of the calls of a reply, which answers a request that came at `since_ns` (monotonic, ns).
+
+        Returns the events since then that were sorted as nobody's and are theirs: an agent may be ahead of the news.
+        """
+        reply = next((each for each in self._replies if each.since_ns == since_ns), None)
+        if reply is None:
+            reply = _Reply(since_ns, [])
+            self._replies.append(reply)
+        known = {call.step for each in self._replies for call in each.calls}
+        reply.calls += [_Call(each.step, expected_of(each.action)) for each in calls if each.step not in known]
+        late = [stray for stray in self._strays if stray.event.at_ns >= since_ns]
+        self._strays = []
+        found = []
+        for stray in late:
+            call, begins = self._whose(stray.event, stray.client)
+            if call is None:
+                self._strays.append(stray)
+            else:
+                found.append(Sorted(stray.number, stray.event, call.step, begins))
+        return found
+
+    def answered(self, steps: Iterable[int]) -> None:
+        """Take note that the model is told what came of these steps: their input is over."""
+        over = set(steps)
+        for reply in self._replies:
+            reply.calls = [call for call in reply.calls if call.step not in over]
+        self._replies = [reply for reply in self._replies if reply.calls]
+        if self._current is not None and self._current.step in over:
+            self._current = None
+        self._owners = {what: call if call and call.step not in over else None for what, call in self._owners.items()}
+        self._fresh = True
+        self._strays = []
+
+    def sort(self, event: InputEvent, client: object = None, pointer: tuple[int, int] | None = None) -> Sorted:
+        """
+        Tell whose an event is, before it is let in. `client` is whoever sends it, `pointer` where the pointer is.
+        """
+        self._pointer = pointer if pointer is not None else self._pointer
+        number, self._count = self._count, self._count + 1
+        call, begins = self._whose(event, client)
+        if call is None:
+            paused = event.at_ns - self._last_ns > _PAUSE_NS or client != self._last_client
+            begins = (self._fresh or paused) and not event.kind.endswith("_up")
+            self._strays = [*self._strays[-_KEPT:], _Stray(number, event, client, begins)]
+        self._fresh = False
+        self._last_ns, self._last_client = event.at_ns, client
+        if event.kind == "move":
+            self._pointer = place_of(event)
+        return Sorted(number, event, call.step if call else None, begins)
+
+    # --- whose it is ---
+
+    def _whose(self, event: InputEvent, client: object) -> tuple[_Call | None, bool]:
+        released = event.kind.endswith("_up")
+        what = (event.kind.partition("_")[0], event.values[0] if event.values else None)
+        owner = self._owners.pop(what, None) if released else None
+        if released and (owner is not None or self._current is not None):
+            following = self._beginner(event) if owner is None or owner.expected.waits_for_release else None
+            if following is None:
+                call = owner or self._current
+                assert call is not None
+                call.expected.take(event)
+                return call, False
+            return self._begin(following, event, client), True
+        current = self._current
+        if current is not None and current.expected.wants(event, client, self._others(current)):
+            current.expected.take(event, client)
+            call, begins = current, False
+        elif (following := self._beginner(event)) is not None:
+            call, begins = self._begin(following, event, client), True
+        elif current is not None:
+            current.expected.take(event, client)
+            call, begins = current, False
+        else:
+            return None, False
+        if event.kind.endswith("_down"):
+            self._owners[what] = call
+        return call, begins
+
+    def _begin(self, call: _Call, event: InputEvent, client: object) -> _Call:
+        for reply in self._replies:
+            if call in reply.calls:
+                for earlier in reply.calls[: reply.calls.index(call)]:
+                    earlier.passed = True
+        call.begun, self._current = True, call
+        call.expected.take(event, client)
+        return call
+
+    def _pending(self) -> Iterable[list[_Call]]:
+        """Yield what has not begun yet of each reply, the newest reply first: an older one may be given up."""
+        for reply in reversed(self._replies):
+            yield [call for call in reply.calls if not (call.begun or call.passed)]
+
+    def _others(self, current: _Call) -> list[Expected]:
+        """Return what the calls after the current one in its reply expect."""
+        own = next((reply.calls for reply in self._replies if current in reply.calls), [])
+        return [call.expected for call in own if not (call.begun or call.passed)]
+
+    def _beginner(self, event: InputEvent) -> _Call | None:
+        """Return the call that an event begins: what asks for just that, else the first that may begin so."""
+        pending = list(self._pending())
+        for exactly in (2, 1):
+            for calls in pending:
+                for call in calls:
+                    if call.expected.begins(event, self._pointer) >= exactly:
+                        return call
+        if event.kind.endswith("_up"):
+            return None
+        # Nothing that asks for such input is left: a call that may do anything, or the only ones there are.
+        for calls in pending:
+            unsaid = next((call for call in calls if call.expected.anything), None)
+            if unsaid is not None:
+                return unsaid
+        if self._current is None:
+            for calls in pending:
+                acting = [call for call in calls if call.expected.acts]
+                if acting or calls:
+                    return (acting or calls)[0]
+        return None
+
+
+def calls_of(said: Sequence[Mapping[str, Any]]) -> list[Asked]:
+    """Return calls as they were told by another process."""
+    return [Asked.from_json(dict(each)) for each in said]

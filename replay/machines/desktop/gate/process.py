@@ -1,0 +1,278 @@
+"""
+The gate's process: passes the connections of a display's clients on, and looks at the screen before it lets input in.
+
+    python -m footage.replay.machines.desktop.gate.process SOCKET SERVER AUTHORITY FRAMEBUFFER PID CONTROL
+
+Clients connect to SOCKET, the server listens at SERVER and draws into FRAMEBUFFER, and is process PID; whoever records
+connects to CONTROL. That one is never waited for: the screen is copied here, and what it does not take in is lost to it,
+which it is told. So a recorder that is slow, or dead, is no matter to the programs.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from footage.recorder.inputs import InputSorter, Sorted, calls_of
+from footage.replay.machines.desktop.gate.events import Decoder
+from footage.replay.machines.desktop.gate.passing import Way
+from footage.replay.machines.desktop.gate.requests import Request, RequestReader
+from footage.replay.machines.desktop.gate.server import Server
+from footage.replay.machines.desktop.still import StillScreen
+from footage.trajectory import JSON, Instant
+
+__all__ = ["main"]
+
+HOLD = 0.012
+"""Seconds that input is held at most until the screen can be copied whole."""
+
+
+class _Client:
+    """One program's connection, and the one to the server that belongs to it."""
+
+    def __init__(self, gate: _Gate, near: socket.socket, number: int) -> None:
+        self.number = number
+        self.near = near
+        self.far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.far.connect(gate.server_path)
+        for each in (self.near, self.far):
+            each.setblocking(False)
+        self._gate = gate
+        self._reader = RequestReader(gate.server.numbers)
+        self._up, self._down = Way(self.near, self.far), Way(self.far, self.near)
+
+    def ready(self, events: dict[socket.socket, int]) -> bool:
+        """Pass on what there is; False once the connection has ended, either way."""
+        try:
+            for way in (self._up, self._down):
+                if way.waits:
+                    way.flush()
+                elif not way.ended and events.get(way.source, 0) & selectors.EVENT_READ:
+                    self._pass(way)
+        except OSError:
+            return False
+        # What the server said last still reaches the program; what a program asked last, the server.
+        return not (self._down.ended and not self._down.waits) and not (self._up.ended and self._down.ended)
+
+    def _pass(self, way: Way) -> None:
+        received = way.receive()
+        if received is None:
+            return
+        piece, descriptors = received
+        if way is self._down or not len(piece):
+            way.send(piece, descriptors)
+        else:
+            for part in self._reader.feed(bytes(piece)):
+                if isinstance(part, Request):
+                    self._gate.let_in(part, self.number)
+                    part = part.data  # noqa: PLW2901 - it goes on as it came
+                way.send(part, descriptors)
+                descriptors = []
+            if descriptors:
+                way.send(b"", descriptors)
+        way.flush()
+
+    def interests(self) -> list[tuple[socket.socket, int]]:
+        """Return what each socket is waited for."""
+        found = []
+        for way, back in ((self._up, self._down), (self._down, self._up)):
+            reads = 0 if way.waits or way.ended else selectors.EVENT_READ
+            writes = selectors.EVENT_WRITE if back.waits else 0
+            found.append((way.source, reads | writes))
+        return found
+
+    def close(self) -> None:
+        """End both connections."""
+        for way in (self._up, self._down):
+            way.drop()
+        for each in (self.near, self.far):
+            each.close()
+
+
+class _Gate:
+    """Everything that this process has."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        own, self.server_path, authority, framebuffer, process, control = arguments
+        self.server = Server(self.server_path, Path(authority))
+        self._decoder = Decoder(self.server)
+        self._screen = StillScreen(Path(framebuffer), int(process))
+        self._sorter = InputSorter()
+        self._recorder: socket.socket | None = None
+        self._lost = 0
+        self._clients: dict[socket.socket, _Client] = {}
+        self._count = 0
+        self._selector = selectors.DefaultSelector()
+        self._registered: dict[socket.socket, int] = {}
+        self._control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        for listener, path in ((self._control, control), (self._listener, own)):
+            with contextlib.suppress(FileNotFoundError):
+                Path(path).unlink()
+            listener.bind(path)
+            listener.listen(128)
+            listener.setblocking(False)
+        self._watch(self._control, selectors.EVENT_READ)
+        self._watch(self._listener, selectors.EVENT_READ)
+        self._watch(self.server.socket, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Pass on until the server is gone."""
+        while True:
+            ready: dict[socket.socket, int] = {}
+            for key, events in self._selector.select():
+                assert isinstance(key.fileobj, socket.socket)
+                ready[key.fileobj] = events
+            if self._recorder in ready:
+                self._hear()
+            if self._control in ready:
+                self._greet()
+            if self.server.socket in ready:
+                self.server.read()
+            if self._listener in ready:
+                self._accept()
+            for client in {self._clients[each] for each in ready if each in self._clients}:
+                if client.ready(ready):
+                    for each, events in client.interests():
+                        self._watch(each, events)
+                else:
+                    self._forget(client)
+
+    def _watch(self, each: socket.socket, events: int) -> None:
+        known = self._registered.get(each, 0)
+        if events == known:
+            return
+        if not known:
+            self._selector.register(each, events)
+        elif not events:
+            self._selector.unregister(each)
+        else:
+            self._selector.modify(each, events)
+        self._registered[each] = events
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                try:
+                    self._count += 1
+                    client = _Client(self, near, self._count)
+                except OSError:  # the server takes no more, which the program is to see
+                    near.close()
+                    continue
+                for each, events in client.interests():
+                    self._clients[each] = client
+                    self._watch(each, events)
+
+    def _forget(self, client: _Client) -> None:
+        for each in (client.near, client.far):
+            self._watch(each, 0)
+            self._registered.pop(each, None)
+            self._clients.pop(each, None)
+        client.close()
+
+    # --- input ---
+
+    def let_in(self, request: Request, client: int) -> None:
+        """Look at the screen where an input begins something; tell of it."""
+        event = self._decoder.read(request)
+        if event is None or self._recorder is None:
+            return
+        self._hear()  # a call that was told of before its agent heard of it is known
+        if self._recorder is None:
+            return
+        found = self._sorter.sort(event, client, self._decoder.pointer)
+        shot = self._look() if found.begins else None
+        delivered = replace(found.event, at_ns=time.monotonic_ns())
+        self._tell([replace(found, event=delivered)], shot)
+        if self._decoder.pointer is None:
+            self.server.ask_for_pointer()
+
+    def _look(self) -> tuple[int, Instant, bool] | None:
+        """Copy the screen into memory of its own; return its descriptor, when that was, and whether it is whole."""
+        try:
+            raw, whole = self._screen.take(HOLD)
+            captured = Instant.now()
+            descriptor = os.memfd_create("footage-frame")
+            os.write(descriptor, raw)
+        except OSError:
+            return None
+        return descriptor, captured, whole
+
+    # --- the recorder ---
+
+    def _greet(self) -> None:
+        with contextlib.suppress(OSError):
+            recorder, _ = self._control.accept()
+            recorder.setblocking(False)
+            self._drop_recorder()
+            self._sorter = InputSorter()
+            self._recorder = recorder
+            self._watch(recorder, selectors.EVENT_READ)
+
+    def _drop_recorder(self) -> None:
+        if self._recorder is not None:
+            self._watch(self._recorder, 0)
+            self._registered.pop(self._recorder, None)
+            self._recorder.close()
+            self._recorder = None
+
+    def _hear(self) -> None:
+        while self._recorder is not None:
+            try:
+                data = self._recorder.recv(1 << 20)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._drop_recorder()
+                return
+            said = json.loads(data)
+            if "calls" in said:
+                self._tell(self._sorter.expect(calls_of(said["calls"]), said["since"]), None)
+            if "answered" in said:
+                self._sorter.answered(said["answered"])
+
+    def _tell(self, found: list[Sorted], shot: tuple[int, Instant, bool] | None) -> None:
+        recorder = self._recorder
+        if recorder is None:
+            return
+        descriptors: list[int] = []
+        for each in found:
+            said: JSON = {"number": each.number, "step": each.step, "begins": each.begins}
+            said |= {"event": each.event.as_list(), "at": each.event.at_ns, "lost": self._lost}
+            if shot is not None:
+                descriptors = [shot[0]]
+                at = shot[1]
+                said["captured"], said["whole"] = [at.boot_id, at.monotonic_ns, at.wall_ns], shot[2]
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+            try:
+                recorder.sendmsg([json.dumps(said).encode()], rights, socket.MSG_NOSIGNAL)
+                self._lost = 0
+            except BlockingIOError:
+                self._lost += 1
+            except OSError:
+                self._drop_recorder()
+                break
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the server is gone."""
+    gate = _Gate(arguments)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    gc.freeze()
+    with contextlib.suppress(OSError):
+        gate.serve()
