@@ -20,7 +20,7 @@ __all__ = ["HELD", "Kind", "Passing", "pack", "read_copies"]
 
 _HEAD = struct.Struct(">BIQ")
 HELD = struct.Struct(">IQ")
-"""What a held piece begins with: its number, and until when it is held at most (monotonic, ns; 0: as long as it takes)."""
+"""What a held piece begins with: its number, and until when it is held (monotonic, ns; 0: as long as it takes)."""
 
 
 class Kind(IntEnum):

@@ -2,8 +2,8 @@
 Which call of a reply an input belongs to: told from the order of the calls, and from what each asks for.
 
 An agent carries out the calls of a reply one after another. A call that asks for a click is begun by a move or a press,
-one that asks for text by a key; a look gives no input and is passed over. Whoever stands where the input passes (a gate)
-asks here before it lets an event in, and takes a frame where one begins a call.
+one that asks for text by a key; a look gives no input and is passed over. Whoever stands where the input passes (a
+gate) asks here before it lets an event in, and takes a frame where one begins a call.
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ class InputSorter:
         self._strays = []
 
     def sort(self, event: InputEvent, client: object = None, pointer: tuple[int, int] | None = None) -> Sorted:
-        """
-        Tell whose an event is, before it is let in. `client` is whoever sends it, `pointer` where the pointer is.
-        """
+        """Tell whose an event is, before it is let in. `client` is who sends it, `pointer` where the pointer is."""
         self._pointer = pointer if pointer is not None else self._pointer
         number, self._count = self._count, self._count + 1
         call, begins = self._whose(event, client)
@@ -208,19 +206,15 @@ class InputSorter:
                 for call in calls:
                     if call.expected.begins(event, self._pointer) >= exactly:
                         return call
-        if event.kind.endswith("_up"):
-            return None
-        # Nothing that asks for such input is left: a call that may do anything, or the only ones there are.
-        for calls in pending:
-            unsaid = next((call for call in calls if call.expected.anything), None)
-            if unsaid is not None:
-                return unsaid
-        if self._current is None:
-            for calls in pending:
-                acting = [call for call in calls if call.expected.acts]
-                if acting or calls:
-                    return (acting or calls)[0]
-        return None
+        return None if event.kind.endswith("_up") else self._other(pending)
+
+    def _other(self, pending: Sequence[Sequence[_Call]]) -> _Call | None:
+        """Return whose an event is that no call asks for: one that may do anything, or the only ones there are."""
+        every = [call for calls in pending for call in calls]
+        free = [call for call in every if call.expected.anything]
+        if not free and self._current is None:
+            free = [call for call in every if call.expected.acts] or every
+        return free[0] if free else None
 
 
 def calls_of(said: Sequence[Mapping[str, Any]]) -> list[Asked]:

@@ -87,7 +87,11 @@ class Link:
                 self._changed.notify_all()
 
     def hold(self, exchange: int, number: int, piece: bytes, until_ns: int | None = None) -> threading.Event | None:
-        """Tell of a piece, held back until then at most; return the event of its being stored, None where nobody is there to store it."""
+        """
+        Tell of a piece; return the event of its being stored, None where nobody is there to store it.
+
+        It is held back until `until_ns` at most (None: as long as it takes).
+        """
         stored = threading.Event()
         with self._changed:
             if self._ready and exchange in self._kept:

@@ -152,7 +152,8 @@ class Screens:
             for step in new:
                 step.shot = shot if in_time else None
                 step.passed_on_ns = time.monotonic_ns() if until_ns is None else min(time.monotonic_ns(), until_ns)
-                if self._door is None or (step.asked.action.looks_only and not step.begun):
+                through = [*reply.before(step), step]
+                if self._door is None or all(each.asked.action.looks_only for each in through):
                     self._fall_back(step)
 
     def told(self, steps: Sequence[int], since_ns: int) -> None:

@@ -43,6 +43,8 @@ _ORPHANED = "The footage command was killed before the agent's end."
 _LOOK_SECONDS = 0.5
 _LOOK_NS = 100_000_000
 """Nanoseconds after which a look at the screen is waited for no more, however long the agent would be."""
+_ANSWER_NS = 5_000_000
+"""Nanoseconds that it takes to tell the process which holds the reply back that it need not any more."""
 _FOR_EVER = 1 << 63
 _GOODBYE_SECONDS = 60.0
 _ORPHAN_SECONDS = 130.0
@@ -124,7 +126,7 @@ class Scribe:
         if not self._watched:
             self._say(said)
             return
-        until_ns = min(until_ns or _FOR_EVER, time.monotonic_ns() + _LOOK_NS)
+        until_ns = min((until_ns or _FOR_EVER) - _ANSWER_NS, time.monotonic_ns() + _LOOK_NS)
         with self._lock:
             self._count += 1
             number, looked = self._count, threading.Event()

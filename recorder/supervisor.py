@@ -167,8 +167,9 @@ class Supervisor:
     `services` are where to pass requests on to, by name. Requests are recorded into one run (`record` are the options
     of `footage.record`, and `name`, the task where nobody says one), or with `idle`, in seconds, into one for each name
     they come by. `on_said` is told of what the recording process says: {"run": id, "name": …}; {"asked": [steps],
-    "calls": what each asks for, "since": when the request came}, {"told": [steps], "since": …}; and when a run has ended that is not stored as a whole {"incomplete": id, "lost": events,
-    "ended": …, "why": …}, where `lost` is None if nobody knows how many, and `ended` says whether the end is stored.
+    "calls": what each asks for, "since": when the request came}; {"told": [steps], "since": …}; and when a run has
+    ended that is not stored as a whole {"incomplete": id, "lost": events, "ended": …, "why": …}, where `lost` is None
+    if nobody knows how many, and `ended` says whether the end is stored.
     Raises CannotDo where the port is taken, and what `footage.record` raises.
     """
 

@@ -141,7 +141,7 @@ def name_of_symbol(symbol: int) -> str:
 
 @cache
 def _names() -> dict[int, str]:
-    """Return the name of each X key symbol: of several, the one that models write, or else the first of the alphabet."""
+    """Return the name of each X key symbol: of several, the one that models write, else the first of the alphabet."""
     usual = frozenset(_ALIASES.values())
     found: dict[int, str] = {}
     for name, symbol in sorted(_symbols().items(), key=lambda item: (item[0] not in usual, item[0])):

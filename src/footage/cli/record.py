@@ -101,7 +101,6 @@ def command(
     of a virtual machine in FOOTAGE_VNC. The exit code is CMD's own.
     """
     from footage.recorder.command import check_command, command_environment, ending_of, run_command, short_name
-    from footage.recorder.door import door_of
     from footage.recorder.supervisor import Supervisor
     from footage.storage.database import default_path
     from footage.trajectory import RunStatus
@@ -112,8 +111,6 @@ def command(
         wanted = services(providers, stand_in=stand_in)
         kept_out = named_secrets(secrets)
         started = stack.enter_context(_machine(machine, exact=exact, budget=budget))
-        if started:
-            door_of(started)  # what the command does to the machine passes there
         screens: list[_Layer] = []
         losses: list[JSON] = []
         stack.callback(tell_losses, losses)
@@ -225,7 +222,10 @@ class _Layer:
 def _machine(name: str | None, *, exact: bool, budget: float) -> Iterator[Machine | None]:
     """Start the machine that was asked for; None where none was. Raises UsageError."""
     if name is not None:
+        from footage.recorder.door import door_of
+
         with started_machine(name, exact=exact, budget=budget, remote=True) as machine:
+            door_of(machine)  # what the command does to the machine passes there
             yield machine
     elif exact:
         from footage.errors import UsageError

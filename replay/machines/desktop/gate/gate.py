@@ -152,12 +152,11 @@ def _write_authority(path: Path, source: Path, number: int) -> None:
         entries.append((family, parts))
     named = [(family, [address, str(number).encode(), *rest]) for family, (address, _, *rest) in entries]
     wild = [(family, [address, b"", *rest]) for family, (address, _, *rest) in entries]
-    unique = {(family, *parts): None for family, parts in [*named, *wild]}
+    unique = {(family, tuple(parts)): None for family, parts in [*named, *wild]}
     whole = b""
-    for family, *parts in unique:
+    for family, written in unique:
         whole += struct.pack(">H", family)
-        for part in parts:
-            assert isinstance(part, bytes)
+        for part in written:
             whole += struct.pack(">H", len(part)) + part
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,8 +1,8 @@
 """
 One way of a connection: bytes and file descriptors, passed on in their order.
 
-Nobody reads more while what was read has not gone on. A descriptor travels with the first byte of the piece that it came
-with, or before: the receiver takes them in order, when it comes to a request that needs one.
+Nobody reads more while what was read has not gone on. A descriptor travels with the first byte of the piece that it
+came with, or before: the receiver takes them in order, when it comes to a request that needs one.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ The gate's process: passes the connections of a display's clients on, and looks 
     python -m footage.replay.machines.desktop.gate.process SOCKET SERVER AUTHORITY FRAMEBUFFER PID CONTROL
 
 Clients connect to SOCKET, the server listens at SERVER and draws into FRAMEBUFFER, and is process PID; whoever records
-connects to CONTROL. That one is never waited for: the screen is copied here, and what it does not take in is lost to it,
-which it is told. So a recorder that is slow, or dead, is no matter to the programs.
+connects to CONTROL. That one is never waited for: the screen is copied here, and what it does not take in is lost to
+it, which it is told. So a recorder that is slow, or dead, is no matter to the programs.
 """
 
 from __future__ import annotations

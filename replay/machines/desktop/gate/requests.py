@@ -141,7 +141,7 @@ class RequestReader:
         order = _ORDERS[data[at]]
         name, proof = struct.unpack_from(order + "HH", data, at + 6)
         self._order = order
-        return 12 + (name + 3) // 4 * 4 + (proof + 3) // 4 * 4
+        return 12 + (int(name) + 3) // 4 * 4 + (int(proof) + 3) // 4 * 4
 
     def _is_held(self, opcode: int, minor: int, data: bytes, at: int, left: int) -> bool:
         numbers = self._numbers
