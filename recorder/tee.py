@@ -122,6 +122,7 @@ class MessageTee:
         self._whole = bytearray()
         self._message: object = None
         self._asked = False
+        self._until_ns = 0
 
     def sent(self, piece: bytes) -> None:
         """Collect the request."""
@@ -144,6 +145,7 @@ class MessageTee:
 
     def pass_by(self, piece: bytes, until_ns: int | None = None) -> threading.Event | None:
         """Read the piece; record the tool calls that it completes."""
+        self._until_ns = until_ns or 0
         plain = self._decode(piece)
         if self._events:
             calls = self._exchange.read(plain, self._status)
@@ -165,9 +167,14 @@ class MessageTee:
         self._worker.do(self._exchange.hang_up)
 
     def ahead(self) -> None:
-        """Mark a gap at the call's last step, which is stored by the time that this is done."""
-        exchange = self._exchange
-        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(AHEAD, step=exchange.newest_step, lost=0)))
+        """Mark a gap at the call's last step, if that was stored too late: a look at the screen may take longer."""
+        exchange, until_ns = self._exchange, self._until_ns
+
+        def mark() -> None:
+            if exchange.intended_ns > until_ns:
+                self._guard.write("a gap", lambda w: w.gap(AHEAD, step=exchange.newest_step, lost=0))
+
+        self._worker.do(mark)
 
     def end(self, error: str = "") -> None:
         """Record the reply, or why there is none."""

@@ -252,6 +252,8 @@ class Exchange:
         """Whether a recorder of this layer that died had stored all of it."""
         self.newest_step: int | None = None
         """Of the calls so far."""
+        self.intended_ns = 0
+        """When that was stored (monotonic)."""
         self._status: int | None = None
         self._reader = EventReader()
         self._builder = MessageBuilder()
@@ -361,6 +363,7 @@ class Exchange:
         told: list[StepEntry] = []
         for entries in wire.steps.intend_all(known, turn=self.turn, also=also):
             self.newest_step = entries[-1].index if entries else self.newest_step
+            self.intended_ns = time.monotonic_ns()
             if self.elsewhere:
                 for entry in entries:
                     entry.answered = True  # the layer that recorded the reply records what comes of it
