@@ -27,9 +27,9 @@ from footage.replay.machines.qemu.witness import Witness
 from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
-    from footage.replay.machines.vnc.door import VncDoor
     from pathlib import Path
 
+    from footage.replay.machines.vnc.door import VncDoor
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
 
 CATCH_UP = 2.0
@@ -317,7 +317,6 @@ def _process_of(machine: weakref.ref[Qemu]) -> Callable[[], Process]:
         return owner.process
 
     return process
-
 
 
 def _new_keeper(machine: Qemu) -> Keeper:
