@@ -14,11 +14,11 @@ __all__ = ["Arrival", "Door", "door_of"]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An input event that came to a machine: whose it is, and the screen from before it where it begins something."""
+    """An input event that came to a machine: whose it is, and the screen from before it where that was looked at."""
 
     sorted: Sorted
     shot: Screenshot | None = None
-    """None as well where the screen could not be looked at, or the recorder was too slow to be told."""
+    """None as well where the screen could not be looked at."""
 
 
 @runtime_checkable
@@ -31,8 +31,8 @@ class Door(Protocol):
     def expect(self, calls: Sequence[Asked], since_ns: int) -> None:
         """Take note of calls that the agent is about to learn of, in a reply to a request that came at `since_ns`."""
 
-    def answered(self, steps: Sequence[int]) -> None:
-        """Take note that the model is told what came of these steps."""
+    def answered(self, steps: Sequence[int], since_ns: int) -> None:
+        """Take note that the model is told what came of these steps, by a request that came at `since_ns`."""
 
     def close(self) -> None:
         """Tell no more; input passes as before `listen`. Safe to call twice."""

@@ -8,8 +8,10 @@ gate) asks here before it lets an event in, and takes a frame where one begins a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from footage.recorder.expected import Expected, expected_of, place_of
@@ -20,7 +22,7 @@ __all__ = ["Asked", "InputSorter", "Sorted", "asked_json"]
 _PAUSE_NS = 100_000_000
 """Input that nobody asked for is a gesture of its own after so long without any."""
 _KEPT = 4096
-"""Events of nobody's that are remembered: the calls that they belong to may be told of late."""
+"""Events that are remembered: the calls that they belong to may be told of late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Sorted:
     """None where nobody asked for it."""
     begins: bool
     """Whether it is the first of its call, or of what nobody asked for."""
+    look: bool
+    """Whether the screen is worth a look before it: it begins something, or may do so for a call not told of yet."""
 
 
 @dataclass(slots=True, eq=False)
@@ -78,11 +82,11 @@ class _Call:
 
 
 @dataclass(slots=True)
-class _Stray:
+class _Recent:
     number: int
     event: InputEvent
     client: object
-    begins: bool
+    call: _Call | None
 
 
 @dataclass(slots=True)
@@ -93,7 +97,7 @@ class InputSorter:
     _current: _Call | None = None
     _owners: dict[tuple[str, Any], _Call | None] = field(default_factory=dict)
     """Whose the keys and buttons are that are down."""
-    _strays: list[_Stray] = field(default_factory=list)
+    _recent: deque[_Recent] = field(default_factory=partial(deque, maxlen=_KEPT))
     _count: int = 0
     _pointer: tuple[int, int] | None = None
     _last_ns: int = 0
@@ -112,20 +116,23 @@ class InputSorter:
             self._replies.append(reply)
         known = {call.step for each in self._replies for call in each.calls}
         reply.calls += [_Call(each.step, expected_of(each.action)) for each in calls if each.step not in known]
-        late = [stray for stray in self._strays if stray.event.at_ns >= since_ns]
-        self._strays = []
         found = []
-        for stray in late:
-            call, begins = self._whose(stray.event, stray.client)
-            if call is None:
-                self._strays.append(stray)
-            else:
-                found.append(Sorted(stray.number, stray.event, call.step, begins))
+        for each in [each for each in self._recent if each.call is None and each.event.at_ns >= since_ns]:
+            each.call, begins = self._whose(each.event, each.client)
+            if each.call is not None:
+                found.append(Sorted(each.number, each.event, each.call.step, begins, begins))
         return found
 
-    def answered(self, steps: Iterable[int]) -> None:
-        """Take note that the model is told what came of these steps: their input is over."""
+    def answered(self, steps: Iterable[int], since_ns: int) -> None:
+        """
+        Take note that the model is told what came of these steps, by a request that came at `since_ns`.
+
+        Their input is over: what came later is nobody's, until it is known whose.
+        """
         over = set(steps)
+        for each in self._recent:
+            if each.call is not None and each.call.step in over and each.event.at_ns >= since_ns:
+                each.call = None
         for reply in self._replies:
             reply.calls = [call for call in reply.calls if call.step not in over]
         self._replies = [reply for reply in self._replies if reply.calls]
@@ -133,22 +140,22 @@ class InputSorter:
             self._current = None
         self._owners = {what: call if call and call.step not in over else None for what, call in self._owners.items()}
         self._fresh = True
-        self._strays = []
 
     def sort(self, event: InputEvent, client: object = None, pointer: tuple[int, int] | None = None) -> Sorted:
         """Tell whose an event is, before it is let in. `client` is who sends it, `pointer` where the pointer is."""
         self._pointer = pointer if pointer is not None else self._pointer
         number, self._count = self._count, self._count + 1
+        paused = self._fresh or event.at_ns - self._last_ns > _PAUSE_NS or client != self._last_client
+        paused = paused and not event.kind.endswith("_up")
+        over = self._current is None or self._current.expected.done
         call, begins = self._whose(event, client)
-        if call is None:
-            paused = event.at_ns - self._last_ns > _PAUSE_NS or client != self._last_client
-            begins = (self._fresh or paused) and not event.kind.endswith("_up")
-            self._strays = [*self._strays[-_KEPT:], _Stray(number, event, client, begins)]
+        begins = begins or (call is None and paused)
+        self._recent.append(_Recent(number, event, client, call))
         self._fresh = False
         self._last_ns, self._last_client = event.at_ns, client
         if event.kind == "move":
             self._pointer = place_of(event)
-        return Sorted(number, event, call.step if call else None, begins)
+        return Sorted(number, event, call.step if call else None, begins, begins or (over and paused))
 
     # --- whose it is ---
 

@@ -88,7 +88,7 @@ class Screens:
         self._known: set[int] = set()
         """The steps that were asked for, answered ones too."""
         self._waiting: list[_Waiting] = []
-        self._strays: dict[int, Screenshot | None] = {}
+        self._strays: dict[int, Screenshot] = {}
         self._current: int | None = None
         self._closed = False
         self._sampler = Sampler(eye, self._between, recording.guard)
@@ -159,7 +159,7 @@ class Screens:
     def told(self, steps: Sequence[int], since_ns: int) -> None:
         """Take note that the model is about to be told of calls' results, by a request from `since_ns`."""
         if self._door is not None:
-            self._door.answered(steps)
+            self._door.answered(steps, since_ns)
         with self._lock:
             over = [self._steps[step] for step in steps if step in self._steps]
             for step in over:
@@ -170,6 +170,10 @@ class Screens:
             if not waiting.steps:
                 return
             self._waiting.append(waiting)
+            ahead = [shot for shot in self._strays.values() if shot.captured.monotonic_ns >= since_ns]
+            if ahead:  # the agent has begun something else already: the screen from before that is the one
+                self._settled(ahead[0])
+                return
         threading.Thread(target=self._settle, args=(waiting,), name="footage-settle", daemon=True).start()
 
     def _is_last(self, step: _Step) -> bool:
@@ -189,18 +193,18 @@ class Screens:
         found = arrival.sorted
         with self._lock:
             step = None if found.step is None else self._steps.get(found.step)
-            if step is None:
-                if found.begins:
-                    self._stray(found.number, arrival.shot)
-                return
-            late = found.number in self._strays
-            shot = self._strays.pop(found.number) if late else arrival.shot
-            step.events.append(found.event)
-            if found.begins and not step.begun:
-                step.begun = True
-                self._begin(step, shot)
+            shot = arrival.shot or self._strays.pop(found.number, None)
+            if step is not None:
+                step.events.append(found.event)
+                if found.begins and not step.begun:
+                    step.begun = True
+                    self._begin(step, shot)
+                    return
+            if shot is not None:
+                self._stray(found.number, shot)
 
-    def _stray(self, number: int, shot: Screenshot | None) -> None:
+    def _stray(self, number: int, shot: Screenshot) -> None:
+        """Keep a screen from before input that may be another call's, of which the news is late."""
         self._strays[number] = shot
         while len(self._strays) > _STRAYS:
             del self._strays[next(iter(self._strays))]
@@ -247,13 +251,14 @@ class Screens:
         """Store what was seen of a step; `told_ns` is when a request came that tells of its result."""
         if self._door is not None:
             self._fall_back(step)
+        events = [event for event in step.events if told_ns is None or event.at_ns < told_ns]
         alone = len(step.reply.steps) == 1
         started = ended = None
-        if step.events:
-            started, ended = _instant(step.events[0].at_ns), _instant(step.events[-1].at_ns)
+        if events:
+            started, ended = _instant(events[0].at_ns), _instant(events[-1].at_ns)
         elif alone and told_ns is not None and step.passed_on_ns:
             started, ended = _instant(min(step.passed_on_ns, told_ns)), _instant(told_ns)
-        delivered = step.events if self._door is not None and self._may_be_told(step) else None
+        delivered = events if self._door is not None and self._may_be_told(step) else None
         if started is not None or delivered:
             number = step.asked.step
             self._recording.guard.write(

@@ -137,8 +137,8 @@ class Door:
         for found in self.sorter.expect(calls, since_ns):
             self.hear(Arrival(found))
 
-    def answered(self, steps: Sequence[int]) -> None:
-        self.sorter.answered(steps)
+    def answered(self, steps: Sequence[int], since_ns: int) -> None:
+        self.sorter.answered(steps, since_ns)
 
     def close(self) -> None:
         pass
@@ -146,7 +146,7 @@ class Door:
     def send(self, kind: str, *values: str | int, then: int = 0) -> None:
         """Give it an event; its screen is `then` afterwards."""
         found = self.sorter.sort(InputEvent(kind, values, time.monotonic_ns()))
-        self.hear(Arrival(found, shot(self.shade) if found.begins and not self.blind else None))
+        self.hear(Arrival(found, shot(self.shade) if found.look and not self.blind else None))
         self.shade = then or self.shade
 
     def click(self, x: int, y: int, *, then: int) -> None:
@@ -249,13 +249,33 @@ def test_the_screen_after_a_step_is_from_before_the_next_one_begins(tmp_path: Pa
     screens = screens_of(tape, machine)
     screens.asked([first], 1)
     machine.click(1, 2, then=2)
-    screens.told([0], 2)
-    screens.asked([second], 2)
+    since = time.monotonic_ns()
+    screens.told([0], since)
+    screens.asked([second], since)
     machine.click(30, 40, then=3)
-    screens.told([1], 3)
+    screens.told([1], time.monotonic_ns())
     screens.close()
     seen = tape.read()
     assert [seen.shade(n, BEFORE) + seen.shade(n, AFTER) for n in range(2)] == [[1, 2], [2, 3]]
+
+
+def test_input_ahead_of_the_news_that_the_call_before_is_over_is_not_that_ones(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    first, second = asked(tape, [click(1, 2), click(30, 40)])
+    screens = screens_of(tape, machine)
+    screens.asked([first], 1)
+    machine.click(1, 2, then=2)
+    time.sleep(0.11)  # a pause, as between any two replies
+    since = time.monotonic_ns()
+    machine.click(30, 40, then=3)
+    screens.told([0], since)
+    screens.asked([second], since, time.monotonic_ns() - 1)
+    screens.told([1], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(n, BEFORE) + seen.shade(n, AFTER) for n in range(2)] == [[1, 2], [2, 3]]
+    assert [step.delivered and step.delivered[0] for step in seen.steps] == [("move", 1, 2), ("move", 30, 40)]
+    assert seen.gaps == []
 
 
 def test_keys_that_spell_a_secret_are_not_stored(tmp_path: Path) -> None:

@@ -49,10 +49,10 @@ class VncDoor:
             for found in self._sorter.expect(calls, since_ns):
                 self._tell(Arrival(found))
 
-    def answered(self, steps: Sequence[int]) -> None:
+    def answered(self, steps: Sequence[int], since_ns: int) -> None:
         """Take note that the model is told what came of these steps."""
         with self._lock:
-            self._sorter.answered(steps)
+            self._sorter.answered(steps, since_ns)
 
     def close(self) -> None:
         """Tell no more. Safe to call twice."""
@@ -68,7 +68,7 @@ class VncDoor:
                 if self._told is None:
                     continue
                 found = self._sorter.sort(event, client, self._pointer)
-                shot = self._seen() if found.begins else None
+                shot = self._seen() if found.look else None
                 delivered = replace(event, at_ns=time.monotonic_ns())
                 self._tell(Arrival(replace(found, event=delivered), shot))
 

@@ -90,9 +90,9 @@ class Gate:
         told = [asked_json(call.step, call.action, secret=call.secret) for call in calls]
         self._say({"calls": told, "since": since_ns})
 
-    def answered(self, steps: Sequence[int]) -> None:
+    def answered(self, steps: Sequence[int], since_ns: int) -> None:
         """Take note that the model is told what came of these steps."""
-        self._say({"answered": list(steps)})
+        self._say({"answered": list(steps), "since": since_ns})
 
     def close(self) -> None:
         """Tell no more. Safe to call twice."""
@@ -125,7 +125,7 @@ class Gate:
             if (level, what) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 for descriptor in array.array("i", data):
                     shot = self._picture(descriptor, Instant(*said["captured"]))
-        return Arrival(Sorted(said["number"], event, said["step"], said["begins"]), shot)
+        return Arrival(Sorted(said["number"], event, said["step"], said["begins"], shot is not None), shot)
 
     def _picture(self, descriptor: int, captured: Instant) -> Screenshot | None:
         try:

@@ -191,7 +191,7 @@ class _Gate:
         if self._recorder is None:
             return
         found = self._sorter.sort(event, client, self._decoder.pointer)
-        shot = self._look() if found.begins else None
+        shot = self._look() if found.look else None
         delivered = replace(found.event, at_ns=time.monotonic_ns())
         self._tell([replace(found, event=delivered)], shot)
         if self._decoder.pointer is None:
@@ -241,7 +241,7 @@ class _Gate:
             if "calls" in said:
                 self._tell(self._sorter.expect(calls_of(said["calls"]), said["since"]), None)
             if "answered" in said:
-                self._sorter.answered(said["answered"])
+                self._sorter.answered(said["answered"], said["since"])
 
     def _tell(self, found: list[Sorted], shot: tuple[int, Instant, bool] | None) -> None:
         recorder = self._recorder
