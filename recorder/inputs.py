@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -156,6 +156,12 @@ class InputSorter:
         if event.kind == "move":
             self._pointer = place_of(event)
         return Sorted(number, event, call.step if call else None, begins, begins or (over and paused))
+
+    def let_in(self, found: Sorted, at_ns: int) -> Sorted:
+        """Return what was sorted last as it is once it was let in, at that instant (monotonic)."""
+        event = replace(found.event, at_ns=at_ns)
+        self._recent[-1].event = event
+        return replace(found, event=event)
 
     # --- whose it is ---
 

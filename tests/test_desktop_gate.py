@@ -50,7 +50,17 @@ def test_input_is_found_however_the_stream_is_cut(order: str, size: int) -> None
     big = plain(order) + struct.pack(order + "BBHI", 72, 0, 0, 30) + bytes(112)
     enable = struct.pack(order + "BBH", 133, 0, 1)
     held = [move(order), send(order, 2), send(order, 5 | 0x80)]
-    parts = [setup(order), enable, held[0], big, plain(order), held[1], send(order, 33), held[2], plain(order, words=200)]
+    parts = [
+        setup(order),
+        enable,
+        held[0],
+        big,
+        plain(order),
+        held[1],
+        send(order, 33),
+        held[2],
+        plain(order, words=200),
+    ]
     whole = b"".join(parts)
     reader, found, passed = RequestReader(NUMBERS), list[bytes](), b""
     for at in range(0, len(whole), size):
@@ -129,7 +139,6 @@ def until(arrivals: list[Arrival], count: int) -> None:
         time.sleep(0.01)
 
 
-
 @pytest.mark.desktop
 def test_each_call_is_held_until_its_frame_is_taken_and_its_input_is_told(
     desktop: Desktop, heard: list[Arrival]
@@ -177,7 +186,11 @@ d.sync()
 def test_input_passes_though_nobody_takes_in_what_is_told_of_it(desktop: Desktop) -> None:
     stuck = threading.Event()
     gate = desktop.door()
-    gate.listen(lambda _: bool(stuck.wait(20)))
+
+    def hang(_: Arrival) -> None:
+        stuck.wait(20)
+
+    gate.listen(hang)
     try:
         script = "for i in $(seq 40); do xdotool mousemove 5$i 5$i; done"
         run(desktop, "sh", "-c", script)
@@ -188,7 +201,8 @@ def test_input_passes_though_nobody_takes_in_what_is_told_of_it(desktop: Desktop
 
 
 @pytest.mark.desktop
-def test_large_pictures_and_many_requests_come_through_as_they_are(desktop: Desktop, heard: list[Arrival]) -> None:
+@pytest.mark.usefixtures("heard")
+def test_large_pictures_and_many_requests_come_through_as_they_are(desktop: Desktop) -> None:
     code = """
 import os
 from Xlib import X, display
@@ -210,7 +224,8 @@ print("whole")
 
 
 @pytest.mark.desktop
-def test_a_program_that_dies_takes_nobody_with_it(desktop: Desktop, heard: list[Arrival]) -> None:
+@pytest.mark.usefixtures("heard")
+def test_a_program_that_dies_takes_nobody_with_it(desktop: Desktop) -> None:
     code = "from Xlib import display; d = display.Display(); print('up', flush=True); import time; time.sleep(60)"
     environ = os.environ | dict(desktop.environment)
     programs = [

@@ -7,7 +7,6 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from footage.errors import FootageError
 from footage.recorder.door import Arrival
@@ -69,8 +68,7 @@ class VncDoor:
                     continue
                 found = self._sorter.sort(event, client, self._pointer)
                 shot = self._seen() if found.look else None
-                delivered = replace(event, at_ns=time.monotonic_ns())
-                self._tell(Arrival(replace(found, event=delivered), shot))
+                self._tell(Arrival(self._sorter.let_in(found, time.monotonic_ns()), shot))
 
     def _tell(self, arrival: Arrival) -> None:
         if self._told is not None:

@@ -167,14 +167,33 @@ def command(
         finally:  # the command has ended, whatever becomes of its machine's recording
             losses += [layer.loss for layer in screens if layer.loss]
             supervisor.end(*ending_of(code))
-    if supervisor.run:
-        if empty and not losses:
-            click.echo(_NOTHING, err=True)
-        named = f" --store {shlex.quote(str(store))}" if store else ""
-        click.echo(f"recorded: footage show {supervisor.run}{named}", err=True)
-    else:
-        click.echo("Nothing of this run could be stored.", err=True)
+    _tell_end(supervisor.run, store, path, nothing=empty and not losses, watched=bool(screens))
     return code
+
+
+def _tell_end(run: str, store: Path | None, path: Path, *, nothing: bool, watched: bool) -> None:
+    """Say how the run is found again, and what is strange about it; `store` is the one that was named."""
+    if not run:
+        click.echo("Nothing of this run could be stored.", err=True)
+        return
+    if nothing:
+        click.echo(_NOTHING, err=True)
+    if watched:
+        _tell_misses(path, run)
+    named = f" --store {shlex.quote(str(store))}" if store else ""
+    click.echo(f"recorded: footage show {run}{named}", err=True)
+
+
+def _tell_misses(path: Path, run: str) -> None:
+    """Say where the agent's actions landed elsewhere than they were asked for."""
+    from footage.analysis.delivery import misses
+    from footage.errors import FootageError
+    from footage.storage import open_store
+
+    with suppress(FootageError, OSError), open_store(path, readonly=True) as store:
+        missed = misses(store.steps(run))
+        if missed is not None:
+            click.echo(f"footage: {missed.sentence}", err=True)
 
 
 class _Layer:

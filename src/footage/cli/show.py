@@ -10,6 +10,7 @@ import click
 from rich.padding import Padding
 from rich.text import Text
 
+from footage.analysis.delivery import misses
 from footage.cli.documents import show_json
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
@@ -56,7 +57,9 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
             return
         steps, turns = opened.steps(found.id), opened.turns(found.id)
         failures = [labelled(f"turn {turn.number}", why) for turn in turns if (why := _failure(turn))]
-        remarks = gap_texts(opened.gaps(found.id)) + [_note(note) for note in opened.notes(found.id)]
+        missed = misses(steps)
+        remarks = [labelled("delivered", missed.sentence)] if missed else []
+        remarks += gap_texts(opened.gaps(found.id)) + [_note(note) for note in opened.notes(found.id)]
     out = console()
     out.print(Text("\n").join([*_head(found), *_facts(found, turns), *_judgements(found)]))
     out.print()

@@ -19,7 +19,6 @@ import selectors
 import socket
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from footage.recorder.inputs import InputSorter, Sorted, calls_of
@@ -192,8 +191,7 @@ class _Gate:
             return
         found = self._sorter.sort(event, client, self._decoder.pointer)
         shot = self._look() if found.look else None
-        delivered = replace(found.event, at_ns=time.monotonic_ns())
-        self._tell([replace(found, event=delivered)], shot)
+        self._tell([self._sorter.let_in(found, time.monotonic_ns())], shot)
         if self._decoder.pointer is None:
             self.server.ask_for_pointer()
 
