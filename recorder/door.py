@@ -19,6 +19,8 @@ class Arrival:
     sorted: Sorted
     shot: Screenshot | None = None
     """None as well where the screen could not be looked at."""
+    lost: int = 0
+    """How many events before it, since the door was listened to, nobody was told of."""
 
 
 @runtime_checkable

@@ -24,7 +24,8 @@ from footage.trajectory import FrameRole, InputEvent, Instant, Machine, Screensh
 __all__ = ["LATE", "SEVERAL", "UNSEEN", "Screens"]
 
 LATE = "No frame from before this call: it was passed on before the screen could be looked at."
-UNSEEN = "No frame from before this call: its input came before the recording knew of the call."
+UNSEEN = "No frame from before this call: its input came before the screen was looked at for it."
+UNTOLD = "Input events are missing: more came than could be told."
 SEVERAL = "No frame from before this call: one reply asked for several, and the input of this machine is not seen."
 _QUIET, _LIMIT, _POLL = 0.25, 2.0, 0.04
 """Seconds without a change after which a screen is at rest, seconds it is waited for, and between two looks."""
@@ -91,6 +92,7 @@ class Screens:
         self._strays: dict[int, Screenshot] = {}
         self._current: int | None = None
         self._closed = False
+        self._lost = 0
         self._sampler = Sampler(eye, self._between, recording.guard)
         self._door: Door | None = recording.guard.attempt("input", lambda: self._open(machine))
         recording.wire.on_calls = self._asked
@@ -193,6 +195,9 @@ class Screens:
         found = arrival.sorted
         with self._lock:
             step = None if found.step is None else self._steps.get(found.step)
+            if (lost := arrival.lost - self._lost) > 0:
+                self._lost = arrival.lost
+                self._recording.gap(UNTOLD, step=found.step, lost=lost)
             shot = arrival.shot or self._strays.pop(found.number, None)
             if step is not None:
                 step.events.append(found.event)

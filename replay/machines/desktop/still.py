@@ -26,21 +26,24 @@ class StillScreen:
         self.framebuffer = Framebuffer(framebuffer)
         self._status = Path(f"/proc/{process}/status")
 
-    def take(self, patience: float) -> tuple[bytes, bool]:
+    def take(self, patience: float, raw: bytearray | None = None) -> tuple[bytearray, bool]:
         """
-        Return the screen's bytes, and whether they are a picture that stood still.
+        Return the screen's bytes, and whether they are a picture that stood still; `raw` is memory to be used for them.
 
         A screen on which the server draws for all of `patience` seconds is copied as it is.
         """
+        raw = bytearray(self.framebuffer.length) if raw is None else raw
         deadline = time.monotonic() + patience
         while True:
             before = self._asleep()
             if before is not None:
-                raw = self.framebuffer.raw()
+                self.framebuffer.copy_into(raw)
                 if self._asleep() == before:
                     return raw, True
             if time.monotonic() >= deadline:
-                return self.framebuffer.raw(), False
+                if before is None:
+                    self.framebuffer.copy_into(raw)
+                return raw, False
             time.sleep(_LOOK)
 
     def close(self) -> None:

@@ -125,7 +125,9 @@ class Gate:
             if (level, what) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 for descriptor in array.array("i", data):
                     shot = self._picture(descriptor, Instant(*said["captured"]))
-        return Arrival(Sorted(said["number"], event, said["step"], said["begins"], shot is not None), shot)
+        return Arrival(
+            Sorted(said["number"], event, said["step"], said["begins"], shot is not None), shot, said["lost"]
+        )
 
     def _picture(self, descriptor: int, captured: Instant) -> Screenshot | None:
         try:

@@ -15,10 +15,14 @@ import contextlib
 import gc
 import json
 import os
+import queue
+import select
 import selectors
 import socket
 import sys
+import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from footage.recorder.inputs import InputSorter, Sorted, calls_of
@@ -31,6 +35,15 @@ from footage.trajectory import JSON, Instant
 
 __all__ = ["main"]
 
+_ON_THEIR_WAY, _MOST, _KEPT = 64, 100_000, 4
+"""
+Events that may wait to be told with their frames, and without; and copies of the screen whose memory is used again.
+"""
+_PATIENCE = 1.0
+"""Seconds that the recorder gets to take an event in."""
+_SWITCH_SECONDS = 0.0005
+"""Nobody whose input passes waits for long until the thread that tells has had its turn; Python's own is 5 ms."""
+_PRIORITY = -5
 HOLD = 0.012
 """Seconds that input is held at most until the screen can be copied whole."""
 
@@ -97,6 +110,69 @@ class _Client:
             each.close()
 
 
+@dataclass(slots=True)
+class _Shot:
+    """A copy of the screen."""
+
+    raw: bytearray
+    captured: Instant
+    whole: bool
+
+
+class _Teller:
+    """Tells the recorder, in a thread of its own: input goes on meanwhile."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[tuple[socket.socket, Sorted, _Shot | None]] = queue.SimpleQueue()
+        self._free: list[bytearray] = []
+        self._lost = 0
+        threading.Thread(target=self._work, name="footage-teller", daemon=True).start()
+
+    def tell(self, recorder: socket.socket, found: Sorted, shot: _Shot | None) -> None:
+        """Have an event told; with more than a few frames on their way, without its own."""
+        waiting = self._waiting.qsize()
+        if waiting < _MOST:
+            self._waiting.put((recorder, found, shot if waiting <= _ON_THEIR_WAY else None))
+        else:
+            self._lost += 1
+
+    def begin(self) -> None:
+        """Count losses from now on: somebody else listens."""
+        self._lost = 0
+
+    def memory(self) -> bytearray | None:
+        """Return memory of an earlier copy that was told."""
+        return self._free.pop() if self._free else None
+
+    def _work(self) -> None:
+        while True:
+            recorder, found, shot = self._waiting.get()
+            try:
+                self._send(recorder, found, shot)
+            except OSError:  # it is gone, or has taken nothing in for long
+                self._lost += 1
+            if shot is not None and len(self._free) < _KEPT:
+                self._free.append(shot.raw)
+
+    def _send(self, recorder: socket.socket, found: Sorted, shot: _Shot | None) -> None:
+        said: JSON = {"number": found.number, "step": found.step, "begins": found.begins, "lost": self._lost}
+        said |= {"event": found.event.as_list(), "at": found.event.at_ns}
+        rights = []
+        descriptor = -1
+        try:
+            if shot is not None:
+                descriptor = os.memfd_create("footage-frame")
+                os.write(descriptor, shot.raw)
+                at = shot.captured
+                said |= {"captured": [at.boot_id, at.monotonic_ns, at.wall_ns], "whole": shot.whole}
+                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
+            select.select([], [recorder], [], _PATIENCE)
+            recorder.sendmsg([json.dumps(said).encode()], rights, socket.MSG_NOSIGNAL)
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
 class _Gate:
     """Everything that this process has."""
 
@@ -107,7 +183,7 @@ class _Gate:
         self._screen = StillScreen(Path(framebuffer), int(process))
         self._sorter = InputSorter()
         self._recorder: socket.socket | None = None
-        self._lost = 0
+        self._teller = _Teller()
         self._clients: dict[socket.socket, _Client] = {}
         self._count = 0
         self._selector = selectors.DefaultSelector()
@@ -195,16 +271,12 @@ class _Gate:
         if self._decoder.pointer is None:
             self.server.ask_for_pointer()
 
-    def _look(self) -> tuple[int, Instant, bool] | None:
-        """Copy the screen into memory of its own; return its descriptor, when that was, and whether it is whole."""
-        try:
-            raw, whole = self._screen.take(HOLD)
-            captured = Instant.now()
-            descriptor = os.memfd_create("footage-frame")
-            os.write(descriptor, raw)
-        except OSError:
-            return None
-        return descriptor, captured, whole
+    def _look(self) -> _Shot | None:
+        """Copy the screen, into memory that is there already where it can be."""
+        with contextlib.suppress(OSError, MemoryError):
+            raw, whole = self._screen.take(HOLD, self._teller.memory())
+            return _Shot(raw, Instant.now(), whole)
+        return None
 
     # --- the recorder ---
 
@@ -214,6 +286,7 @@ class _Gate:
             recorder.setblocking(False)
             self._drop_recorder()
             self._sorter = InputSorter()
+            self._teller.begin()
             self._recorder = recorder
             self._watch(recorder, selectors.EVENT_READ)
 
@@ -241,29 +314,10 @@ class _Gate:
             if "answered" in said:
                 self._sorter.answered(said["answered"], said["since"])
 
-    def _tell(self, found: list[Sorted], shot: tuple[int, Instant, bool] | None) -> None:
-        recorder = self._recorder
-        if recorder is None:
-            return
-        descriptors: list[int] = []
-        for each in found:
-            said: JSON = {"number": each.number, "step": each.step, "begins": each.begins}
-            said |= {"event": each.event.as_list(), "at": each.event.at_ns, "lost": self._lost}
-            if shot is not None:
-                descriptors = [shot[0]]
-                at = shot[1]
-                said["captured"], said["whole"] = [at.boot_id, at.monotonic_ns, at.wall_ns], shot[2]
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-            try:
-                recorder.sendmsg([json.dumps(said).encode()], rights, socket.MSG_NOSIGNAL)
-                self._lost = 0
-            except BlockingIOError:
-                self._lost += 1
-            except OSError:
-                self._drop_recorder()
-                break
-        for descriptor in descriptors:
-            os.close(descriptor)
+    def _tell(self, found: list[Sorted], shot: _Shot | None) -> None:
+        if self._recorder is not None:
+            for each in found:
+                self._teller.tell(self._recorder, each, shot)
 
 
 def main(arguments: list[str]) -> None:
@@ -272,5 +326,8 @@ def main(arguments: list[str]) -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     gc.freeze()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)  # where this user may: everybody waits for it
     with contextlib.suppress(OSError):
         gate.serve()
