@@ -84,7 +84,9 @@ class Ways:
         self.door = desktop.door()
         self.gate: Mapping[str, str] = os.environ | dict(desktop.environment)
         self.frames = 0
-        self.door.listen(lambda arrival: setattr(self, "frames", self.frames + (arrival.shot is not None)))
+        self.door.listen(
+            lambda heard: setattr(self, "frames", self.frames + (getattr(heard, "shot", None) is not None))
+        )
         self._calls = 0
 
     def expect(self, x: int, y: int) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from footage.recorder.inputs import Asked, Sorted
 from footage.trajectory import Machine, Screenshot
 
-__all__ = ["Arrival", "Door", "door_of"]
+__all__ = ["Arrival", "Door", "Over", "door_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,30 @@ class Arrival:
     """How many events before it, since the door was listened to, nobody was told of."""
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """All input from before a call of `answered` was told."""
+
+    steps: tuple[int, ...]
+    since_ns: int
+
+
 @runtime_checkable
 class Door(Protocol):
     """What a machine's `door()` returns. Thread-safe."""
 
-    def listen(self, hear: Callable[[Arrival], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
         """Have input told from now on, in its order, from a thread of the door's own; before that none is held."""
 
     def expect(self, calls: Sequence[Asked], since_ns: int) -> None:
         """Take note of calls that the agent is about to learn of, in a reply to a request that came at `since_ns`."""
 
     def answered(self, steps: Sequence[int], since_ns: int) -> None:
-        """Take note that the model is told what came of these steps, by a request that came at `since_ns`."""
+        """
+        Take note that the model is told what came of these steps, by a request that came at `since_ns`.
+
+        What is heard next, after all input so far, is an `Over` that says the same.
+        """
 
     def close(self) -> None:
         """Tell no more; input passes as before `listen`. Safe to call twice."""

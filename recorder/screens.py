@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from footage.recorder.door import Arrival, Door, door_of
+from footage.recorder.door import Arrival, Door, Over, door_of
 from footage.recorder.inputs import Asked
 from footage.recorder.pictures import queued
 from footage.recorder.sampler import Eye, Sampler, eye_of
@@ -29,6 +29,8 @@ UNTOLD = "Input events are missing: more came than could be told."
 SEVERAL = "No frame from before this call: one reply asked for several, and the input of this machine is not seen."
 _QUIET, _LIMIT, _POLL = 0.25, 2.0, 0.04
 """Seconds without a change after which a screen is at rest, seconds it is waited for, and between two looks."""
+_DRAIN = 5.0
+"""Seconds that a door gets, at the end, to tell what is still on its way."""
 _STRAYS = 16
 """Frames from before input that nobody asked for, kept for calls that are told of late."""
 
@@ -42,6 +44,7 @@ class _Step:
     shot: Screenshot | None
     """The screen from before the call was passed on, where it could be looked at in time."""
     passed_on_ns: int
+    told_ns: int | None = None
     events: list[InputEvent] = field(default_factory=list)
     begun: bool = False
     has_before: bool = False
@@ -92,6 +95,8 @@ class Screens:
         self._strays: dict[int, Screenshot] = {}
         self._current: int | None = None
         self._closed = False
+        self._heard = threading.Event()
+        """Set when all input from before the end is known."""
         self._lost = 0
         self._sampler = Sampler(eye, self._between, recording.guard)
         self._door: Door | None = recording.guard.attempt("input", lambda: self._open(machine))
@@ -114,11 +119,13 @@ class Screens:
         self._recording.wire.on_calls = lambda _entries, _since, _until_ns: None
         self._recording.wire.results.on_results = lambda _entries, _since: None
         if self._door is not None:
+            self._door.answered([], time.monotonic_ns())
+            self._heard.wait(_DRAIN)
             self._door.close()
         self._settled(self._look() if self._waiting else None)
         with self._lock:
             for step in list(self._steps.values()):
-                self._finish(step, None)
+                self._finish(step, step.told_ns)
         self._sampler.close()
 
     # --- what the wire tells ---
@@ -160,8 +167,17 @@ class Screens:
 
     def told(self, steps: Sequence[int], since_ns: int) -> None:
         """Take note that the model is about to be told of calls' results, by a request from `since_ns`."""
-        if self._door is not None:
-            self._door.answered(steps, since_ns)
+        if self._door is None:
+            self._over(steps, since_ns)
+            return
+        with self._lock:
+            for step in steps:
+                if step in self._steps:
+                    self._steps[step].told_ns = since_ns
+        self._door.answered(steps, since_ns)
+
+    def _over(self, steps: Sequence[int], since_ns: int) -> None:
+        """End steps, once all their input is known."""
         with self._lock:
             over = [self._steps[step] for step in steps if step in self._steps]
             for step in over:
@@ -188,8 +204,13 @@ class Screens:
 
     # --- what comes through the door ---
 
-    def _arrived(self, arrival: Arrival) -> None:
-        self._recording.guard.attempt("an input", lambda: self._take(arrival))
+    def _arrived(self, heard: Arrival | Over) -> None:
+        if isinstance(heard, Arrival):
+            self._recording.guard.attempt("an input", lambda: self._take(heard))
+        elif heard.steps:
+            self._recording.guard.attempt("the end of a step", lambda: self._over(heard.steps, heard.since_ns))
+        elif self._closed:
+            self._heard.set()
 
     def _take(self, arrival: Arrival) -> None:
         found = arrival.sorted

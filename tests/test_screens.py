@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from footage.recorder.door import Arrival
+from footage.recorder.door import Arrival, Over
 from footage.recorder.inputs import Asked, InputSorter
 from footage.recorder.screens import LATE, SEVERAL, UNSEEN, Screens
 from footage.recorder.steps import StepEntry
@@ -120,7 +120,7 @@ class Door:
 
     def __init__(self) -> None:
         self.shade = 1
-        self.hear: Callable[[Arrival], None] = lambda _: None
+        self.hear: Callable[[Arrival | Over], None] = lambda _: None
         self.sorter = InputSorter()
         self.blind = False
 
@@ -130,7 +130,7 @@ class Door:
     def door(self) -> Door:
         return self
 
-    def listen(self, hear: Callable[[Arrival], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
         self.hear = hear
 
     def expect(self, calls: Sequence[Asked], since_ns: int) -> None:
@@ -139,6 +139,7 @@ class Door:
 
     def answered(self, steps: Sequence[int], since_ns: int) -> None:
         self.sorter.answered(steps, since_ns)
+        self.hear(Over(tuple(steps), since_ns))
 
     def close(self) -> None:
         pass

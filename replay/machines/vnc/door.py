@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from footage.errors import FootageError
-from footage.recorder.door import Arrival
+from footage.recorder.door import Arrival, Over
 from footage.recorder.inputs import Asked, InputSorter
 from footage.replay.machines.desktop.keys import name_of_symbol
 from footage.trajectory import InputEvent, Screenshot
@@ -31,13 +31,13 @@ class VncDoor:
         self._look = look
         self._lock = threading.Lock()
         self._sorter = InputSorter()
-        self._told: queue.SimpleQueue[Arrival | None] | None = None
+        self._told: queue.SimpleQueue[Arrival | Over | None] | None = None
         self._pointer: tuple[int, int] | None = None
         self._buttons = 0
 
-    def listen(self, hear: Callable[[Arrival], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
         """Have input told from now on."""
-        told: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
+        told: queue.SimpleQueue[Arrival | Over | None] = queue.SimpleQueue()
         with self._lock:
             self._sorter, self._told = InputSorter(), told
         threading.Thread(target=_tell, args=(told, hear), name="footage-door", daemon=True).start()
@@ -52,6 +52,7 @@ class VncDoor:
         """Take note that the model is told what came of these steps."""
         with self._lock:
             self._sorter.answered(steps, since_ns)
+            self._tell(Over(tuple(steps), since_ns))
 
     def close(self) -> None:
         """Tell no more. Safe to call twice."""
@@ -70,7 +71,7 @@ class VncDoor:
                 shot = self._seen() if found.look else None
                 self._tell(Arrival(self._sorter.let_in(found, time.monotonic_ns()), shot))
 
-    def _tell(self, arrival: Arrival) -> None:
+    def _tell(self, arrival: Arrival | Over) -> None:
         if self._told is not None:
             self._told.put(arrival)
 
@@ -104,6 +105,6 @@ class VncDoor:
         return found
 
 
-def _tell(told: queue.SimpleQueue[Arrival | None], hear: Callable[[Arrival], None]) -> None:
+def _tell(told: queue.SimpleQueue[Arrival | Over | None], hear: Callable[[Arrival | Over], None]) -> None:
     while (arrival := told.get()) is not None:
         hear(arrival)

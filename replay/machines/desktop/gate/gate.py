@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from footage import errors
 from footage.errors import MachineError
-from footage.recorder.door import Arrival
+from footage.recorder.door import Arrival, Over
 from footage.recorder.inputs import Asked, Sorted, asked_json
 from footage.replay.machines.desktop import numbers
 from footage.replay.machines.desktop.framebuffer import Framebuffer
@@ -76,7 +76,7 @@ class Gate:
 
     # --- the door ---
 
-    def listen(self, hear: Callable[[Arrival], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
         """Have input told from now on."""
         assert self.display  # it is up
         link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -106,7 +106,7 @@ class Gate:
             if self._link is not None:
                 self._link.send(json.dumps(said).encode())
 
-    def _listen(self, link: socket.socket, hear: Callable[[Arrival], None]) -> None:
+    def _listen(self, link: socket.socket, hear: Callable[[Arrival | Over], None]) -> None:
         with link:
             while True:
                 try:
@@ -117,7 +117,9 @@ class Gate:
                     return
                 hear(self._arrival(json.loads(data), ancillary))
 
-    def _arrival(self, said: JSON, ancillary: list[tuple[int, int, bytes]]) -> Arrival:
+    def _arrival(self, said: JSON, ancillary: list[tuple[int, int, bytes]]) -> Arrival | Over:
+        if "answered" in said:
+            return Over(tuple(said["answered"]), said["since"])
         kind, *values = said["event"]
         event = InputEvent(kind, tuple(values), said["at"])
         shot = None

@@ -123,16 +123,16 @@ class _Teller:
     """Tells the recorder, in a thread of its own: input goes on meanwhile."""
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[tuple[socket.socket, Sorted, _Shot | None]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[socket.socket, JSON, _Shot | None]] = queue.SimpleQueue()
         self._free: list[bytearray] = []
         self._lost = 0
         threading.Thread(target=self._work, name="footage-teller", daemon=True).start()
 
-    def tell(self, recorder: socket.socket, found: Sorted, shot: _Shot | None) -> None:
-        """Have an event told; with more than a few frames on their way, without its own."""
+    def tell(self, recorder: socket.socket, said: JSON, shot: _Shot | None = None) -> None:
+        """Have something told; with more than a few frames on their way, without its own."""
         waiting = self._waiting.qsize()
         if waiting < _MOST:
-            self._waiting.put((recorder, found, shot if waiting <= _ON_THEIR_WAY else None))
+            self._waiting.put((recorder, said, shot if waiting <= _ON_THEIR_WAY else None))
         else:
             self._lost += 1
 
@@ -146,17 +146,16 @@ class _Teller:
 
     def _work(self) -> None:
         while True:
-            recorder, found, shot = self._waiting.get()
+            recorder, said, shot = self._waiting.get()
             try:
-                self._send(recorder, found, shot)
+                self._send(recorder, said, shot)
             except OSError:  # it is gone, or has taken nothing in for long
                 self._lost += 1
             if shot is not None and len(self._free) < _KEPT:
                 self._free.append(shot.raw)
 
-    def _send(self, recorder: socket.socket, found: Sorted, shot: _Shot | None) -> None:
-        said: JSON = {"number": found.number, "step": found.step, "begins": found.begins, "lost": self._lost}
-        said |= {"event": found.event.as_list(), "at": found.event.at_ns}
+    def _send(self, recorder: socket.socket, said: JSON, shot: _Shot | None) -> None:
+        said = said | {"lost": self._lost}
         rights = []
         descriptor = -1
         try:
@@ -313,11 +312,14 @@ class _Gate:
                 self._tell(self._sorter.expect(calls_of(said["calls"]), said["since"]), None)
             if "answered" in said:
                 self._sorter.answered(said["answered"], said["since"])
+                self._teller.tell(self._recorder, said)
 
     def _tell(self, found: list[Sorted], shot: _Shot | None) -> None:
         if self._recorder is not None:
             for each in found:
-                self._teller.tell(self._recorder, each, shot)
+                said: JSON = {"number": each.number, "step": each.step, "begins": each.begins}
+                said |= {"event": each.event.as_list(), "at": each.event.at_ns}
+                self._teller.tell(self._recorder, said, shot)
 
 
 def main(arguments: list[str]) -> None:
