@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import queue
+import select
+import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from footage.errors import FootageError
 from footage.recorder.door import Arrival, Over
@@ -18,6 +24,17 @@ __all__ = ["VncDoor"]
 
 _KEY, _POINTER, _QEMU = 4, 5, 255
 _BUTTONS = 8
+_PATIENCE, _LOOK = 2.0, 0.005
+"""Seconds that clients get until all they sent is let in, and between two looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    steps: tuple[int, ...]
+    since_ns: int
+
+
+_Queue: TypeAlias = "queue.SimpleQueue[Arrival | Over | _Answered | None]"
 
 
 class VncDoor:
@@ -31,16 +48,18 @@ class VncDoor:
         self._look = look
         self._lock = threading.Lock()
         self._sorter = InputSorter()
-        self._told: queue.SimpleQueue[Arrival | Over | None] | None = None
+        self._told: _Queue | None = None
         self._pointer: tuple[int, int] | None = None
         self._buttons = 0
+        self._links: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._letting_in = 0
 
     def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
         """Have input told from now on."""
-        told: queue.SimpleQueue[Arrival | Over | None] = queue.SimpleQueue()
+        told: _Queue = queue.SimpleQueue()
         with self._lock:
             self._sorter, self._told = InputSorter(), told
-        threading.Thread(target=_tell, args=(told, hear), name="footage-door", daemon=True).start()
+        threading.Thread(target=self._work, args=(told, hear), name="footage-door", daemon=True).start()
 
     def expect(self, calls: Sequence[Asked], since_ns: int) -> None:
         """Take note of calls that the agent is about to learn of."""
@@ -51,8 +70,8 @@ class VncDoor:
     def answered(self, steps: Sequence[int], since_ns: int) -> None:
         """Take note that the model is told what came of these steps."""
         with self._lock:
-            self._sorter.answered(steps, since_ns)
-            self._tell(Over(tuple(steps), since_ns))
+            if self._told is not None:
+                self._told.put(_Answered(tuple(steps), since_ns))
 
     def close(self) -> None:
         """Tell no more. Safe to call twice."""
@@ -70,6 +89,41 @@ class VncDoor:
                 found = self._sorter.sort(event, client, self._pointer)
                 shot = self._seen() if found.look else None
                 self._tell(Arrival(self._sorter.let_in(found, time.monotonic_ns()), shot))
+
+    def _work(self, told: _Queue, hear: Callable[[Arrival | Over], None]) -> None:
+        while (said := told.get()) is not None:
+            if not isinstance(said, _Answered):
+                hear(said)
+                continue
+            # What a client sent before the model was told belongs to the steps, though it may not be let in yet.
+            deadline = time.monotonic() + _PATIENCE
+            while self._is_behind() and time.monotonic() < deadline:
+                time.sleep(_LOOK)
+            with self._lock:
+                self._sorter.answered(said.steps, said.since_ns)
+                self._tell(Over(said.steps, said.since_ns))
+
+    def _is_behind(self) -> bool:
+        """Tell whether a client has sent what is not let in yet."""
+        with self._lock:
+            links = [link for link in self._links if link.fileno() >= 0]
+            return bool(self._letting_in) or bool(links and select.select(links, [], [], 0)[0])
+
+    def join(self, link: socket.socket) -> None:
+        """Take note of a client, by its connection."""
+        with self._lock:
+            self._links.add(link)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Make the context in which a message that has begun to come is read and let in."""
+        with self._lock:
+            self._letting_in += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._letting_in -= 1
 
     def _tell(self, arrival: Arrival | Over) -> None:
         if self._told is not None:
@@ -103,8 +157,3 @@ class VncDoor:
                 found.append(InputEvent("button_down" if down else "button_up", (number, x, y), now))
         self._buttons = buttons
         return found
-
-
-def _tell(told: queue.SimpleQueue[Arrival | Over | None], hear: Callable[[Arrival | Over], None]) -> None:
-    while (arrival := told.get()) is not None:
-        hear(arrival)

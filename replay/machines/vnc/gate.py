@@ -183,8 +183,13 @@ class _Client:
             self._greet()
             if self._gate.scene is None:
                 self.let_through()
+            door = self._gate.door
+            if door is not None:
+                door.join(self._link)
             while True:
-                self._message()
+                kind = self._near.take(1)
+                with door.turn() if door is not None else contextlib.nullcontext():
+                    self._message(kind)
         except (FootageError, OSError, struct.error):
             self.close()
 
@@ -247,8 +252,9 @@ class _Client:
 
     # --- messages ---
 
-    def _message(self) -> None:
-        whole = self._read()
+    def _message(self, first: bytes) -> None:
+        """Read the rest of a message that begins so, and do as it says."""
+        whole = self._read(first)
         kind = whole[0]
         if kind == _FORMAT:
             self._format = _Format.parsed(whole[4:20])
@@ -275,10 +281,9 @@ class _Client:
         elif scene is None:
             far.send(whole)
 
-    def _read(self) -> bytes:
-        """Return the next message, whole."""
+    def _read(self, kind: bytes) -> bytes:
+        """Return a message, whole."""
         take = self._near.take
-        kind = take(1)
         if kind[0] == _QEMU:
             inner = take(1)
             rest = take(_QEMU_LENGTHS.get(inner[0], 0))

@@ -39,6 +39,8 @@ _ON_THEIR_WAY, _MOST, _KEPT = 64, 100_000, 4
 """
 Events that may wait to be told with their frames, and without; and copies of the screen whose memory is used again.
 """
+_TURNS = 64
+"""How often programs are asked for what they had sent: one that never stops sending is not waited for."""
 _PATIENCE = 1.0
 """Seconds that the recorder gets to take an event in."""
 _SWITCH_SECONDS = 0.0005
@@ -183,6 +185,8 @@ class _Gate:
         self._sorter = InputSorter()
         self._recorder: socket.socket | None = None
         self._teller = _Teller()
+        self._answered: list[JSON] = []
+        """What the model was told of since all was let in."""
         self._clients: dict[socket.socket, _Client] = {}
         self._count = 0
         self._selector = selectors.DefaultSelector()
@@ -214,12 +218,32 @@ class _Gate:
                 self.server.read()
             if self._listener in ready:
                 self._accept()
-            for client in {self._clients[each] for each in ready if each in self._clients}:
-                if client.ready(ready):
-                    for each, events in client.interests():
-                        self._watch(each, events)
-                else:
-                    self._forget(client)
+            self._serve_clients(ready)
+            self._end_answered()
+
+    def _serve_clients(self, ready: dict[socket.socket, int]) -> None:
+        for client in {self._clients[each] for each in ready if each in self._clients}:
+            if client.ready(ready):
+                for each, events in client.interests():
+                    self._watch(each, events)
+            else:
+                self._forget(client)
+
+    def _end_answered(self) -> None:
+        """Take note of what the model was told, once all is let in that programs had sent by then."""
+        answered, self._answered = self._answered, []
+        if not answered:
+            return
+        for _ in range(_TURNS):
+            waiting = {client.near for client in self._clients.values()}
+            ready, _, _ = select.select(list(waiting), [], [], 0)
+            if not ready:
+                break
+            self._serve_clients(dict.fromkeys(ready, selectors.EVENT_READ))
+        for said in answered:
+            self._sorter.answered(said["answered"], said["since"])
+            if self._recorder is not None:
+                self._teller.tell(self._recorder, said)
 
     def _watch(self, each: socket.socket, events: int) -> None:
         known = self._registered.get(each, 0)
@@ -311,8 +335,7 @@ class _Gate:
             if "calls" in said:
                 self._tell(self._sorter.expect(calls_of(said["calls"]), said["since"]), None)
             if "answered" in said:
-                self._sorter.answered(said["answered"], said["since"])
-                self._teller.tell(self._recorder, said)
+                self._answered.append(said)
 
     def _tell(self, found: list[Sorted], shot: _Shot | None) -> None:
         if self._recorder is not None:
