@@ -29,6 +29,8 @@ class Over:
 
     steps: tuple[int, ...]
     since_ns: int
+    moved: tuple[int, ...] = ()
+    """The numbers of events that were told as theirs and may be another call's."""
 
 
 @runtime_checkable

@@ -87,6 +87,8 @@ class _Recent:
     event: InputEvent
     client: object
     call: _Call | None
+    extra: bool
+    """Whether its call had had all that it asks for."""
 
 
 @dataclass(slots=True)
@@ -123,16 +125,19 @@ class InputSorter:
                 found.append(Sorted(each.number, each.event, each.call.step, begins, begins))
         return found
 
-    def answered(self, steps: Iterable[int], since_ns: int) -> None:
+    def answered(self, steps: Iterable[int], since_ns: int) -> list[int]:
         """
         Take note that the model is told what came of these steps, by a request that came at `since_ns`.
 
-        Their input is over: what came later is nobody's, until it is known whose.
+        Their input is over: what came later, and more than they ask for, is nobody's until it is known whose. Returns
+        the numbers of those events.
         """
         over = set(steps)
+        moved = []
         for each in self._recent:
-            if each.call is not None and each.call.step in over and each.event.at_ns >= since_ns:
+            if each.call is not None and each.call.step in over and each.extra and each.event.at_ns >= since_ns:
                 each.call = None
+                moved.append(each.number)
         for reply in self._replies:
             reply.calls = [call for call in reply.calls if call.step not in over]
         self._replies = [reply for reply in self._replies if reply.calls]
@@ -140,6 +145,7 @@ class InputSorter:
             self._current = None
         self._owners = {what: call if call and call.step not in over else None for what, call in self._owners.items()}
         self._fresh = True
+        return moved
 
     def sort(self, event: InputEvent, client: object = None, pointer: tuple[int, int] | None = None) -> Sorted:
         """Tell whose an event is, before it is let in. `client` is who sends it, `pointer` where the pointer is."""
@@ -147,10 +153,11 @@ class InputSorter:
         number, self._count = self._count, self._count + 1
         paused = self._fresh or event.at_ns - self._last_ns > _PAUSE_NS or client != self._last_client
         paused = paused and not event.kind.endswith("_up")
-        over = self._current is None or self._current.expected.done
+        done = self._current if self._current is not None and self._current.expected.done else None
+        over = self._current is None or done is not None
         call, begins = self._whose(event, client)
         begins = begins or (call is None and paused)
-        self._recent.append(_Recent(number, event, client, call))
+        self._recent.append(_Recent(number, event, client, call, extra=call is done))
         self._fresh = False
         self._last_ns, self._last_client = event.at_ns, client
         if event.kind == "move":

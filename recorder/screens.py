@@ -45,7 +45,8 @@ class _Step:
     """The screen from before the call was passed on, where it could be looked at in time."""
     passed_on_ns: int
     told_ns: int | None = None
-    events: list[InputEvent] = field(default_factory=list)
+    events: dict[int, InputEvent] = field(default_factory=dict)
+    """By their numbers."""
     begun: bool = False
     has_before: bool = False
     has_after: bool = False
@@ -208,9 +209,17 @@ class Screens:
         if isinstance(heard, Arrival):
             self._recording.guard.attempt("an input", lambda: self._take(heard))
         elif heard.steps:
-            self._recording.guard.attempt("the end of a step", lambda: self._over(heard.steps, heard.since_ns))
+            self._recording.guard.attempt("the end of a step", lambda: self._end(heard))
         elif self._closed:
             self._heard.set()
+
+    def _end(self, over: Over) -> None:
+        with self._lock:
+            for step in over.steps:
+                if step in self._steps:
+                    for number in over.moved:
+                        self._steps[step].events.pop(number, None)
+        self._over(over.steps, over.since_ns)
 
     def _take(self, arrival: Arrival) -> None:
         found = arrival.sorted
@@ -221,7 +230,7 @@ class Screens:
                 self._recording.gap(UNTOLD, step=found.step, lost=lost)
             shot = arrival.shot or self._strays.pop(found.number, None)
             if step is not None:
-                step.events.append(found.event)
+                step.events[found.number] = found.event
                 if found.begins and not step.begun:
                     step.begun = True
                     self._begin(step, shot)
@@ -277,7 +286,7 @@ class Screens:
         """Store what was seen of a step; `told_ns` is when a request came that tells of its result."""
         if self._door is not None:
             self._fall_back(step)
-        events = [event for event in step.events if told_ns is None or event.at_ns < told_ns]
+        events = list(step.events.values())
         alone = len(step.reply.steps) == 1
         started = ended = None
         if events:
@@ -293,7 +302,9 @@ class Screens:
 
     def _may_be_told(self, step: _Step) -> bool:
         """Tell whether the keys of a step spell nothing that is to be kept out."""
-        typed = "".join(str(e.values[0]) for e in step.events if e.kind == "key_down" and len(str(e.values[0])) == 1)
+        typed = "".join(
+            str(e.values[0]) for e in step.events.values() if e.kind == "key_down" and len(str(e.values[0])) == 1
+        )
         return not step.asked.secret and self._recording.guard.secrets.clean(typed) == typed
 
     # --- frames ---

@@ -138,8 +138,8 @@ class Door:
             self.hear(Arrival(found))
 
     def answered(self, steps: Sequence[int], since_ns: int) -> None:
-        self.sorter.answered(steps, since_ns)
-        self.hear(Over(tuple(steps), since_ns))
+        moved = self.sorter.answered(steps, since_ns)
+        self.hear(Over(tuple(steps), since_ns, tuple(moved)))
 
     def close(self) -> None:
         pass

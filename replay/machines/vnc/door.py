@@ -100,8 +100,8 @@ class VncDoor:
             while self._is_behind() and time.monotonic() < deadline:
                 time.sleep(_LOOK)
             with self._lock:
-                self._sorter.answered(said.steps, said.since_ns)
-                self._tell(Over(said.steps, said.since_ns))
+                moved = self._sorter.answered(said.steps, said.since_ns)
+                self._tell(Over(said.steps, said.since_ns, tuple(moved)))
 
     def _is_behind(self) -> bool:
         """Tell whether a client has sent what is not let in yet."""

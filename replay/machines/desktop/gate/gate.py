@@ -119,7 +119,7 @@ class Gate:
 
     def _arrival(self, said: JSON, ancillary: list[tuple[int, int, bytes]]) -> Arrival | Over:
         if "answered" in said:
-            return Over(tuple(said["answered"]), said["since"])
+            return Over(tuple(said["answered"]), said["since"], tuple(said["moved"]))
         kind, *values = said["event"]
         event = InputEvent(kind, tuple(values), said["at"])
         shot = None

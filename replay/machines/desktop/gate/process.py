@@ -241,9 +241,9 @@ class _Gate:
                 break
             self._serve_clients(dict.fromkeys(ready, selectors.EVENT_READ))
         for said in answered:
-            self._sorter.answered(said["answered"], said["since"])
+            moved = self._sorter.answered(said["answered"], said["since"])
             if self._recorder is not None:
-                self._teller.tell(self._recorder, said)
+                self._teller.tell(self._recorder, said | {"moved": moved})
 
     def _watch(self, each: socket.socket, events: int) -> None:
         known = self._registered.get(each, 0)
