@@ -119,9 +119,11 @@ class InputSorter:
         known = {call.step for each in self._replies for call in each.calls}
         reply.calls += [_Call(each.step, expected_of(each.action)) for each in calls if each.step not in known]
         found = []
-        for each in [each for each in self._recent if each.call is None and each.event.at_ns >= since_ns]:
+        late = [each for each in self._recent if each.call is None or each.extra]
+        for each in [each for each in late if each.event.at_ns >= since_ns]:
+            earlier, each.extra = each.call, False
             each.call, begins = self._whose(each.event, each.client)
-            if each.call is not None:
+            if each.call is not None and each.call is not earlier:
                 found.append(Sorted(each.number, each.event, each.call.step, begins, begins))
         return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -94,6 +95,8 @@ class Screens:
         """The steps that were asked for, answered ones too."""
         self._waiting: list[_Waiting] = []
         self._strays: dict[int, Screenshot] = {}
+        self._begun: deque[Screenshot] = deque(maxlen=4)
+        """The latest screens from before something was begun."""
         self._current: int | None = None
         self._closed = False
         self._heard = threading.Event()
@@ -189,7 +192,7 @@ class Screens:
             if not waiting.steps:
                 return
             self._waiting.append(waiting)
-            ahead = [shot for shot in self._strays.values() if shot.captured.monotonic_ns >= since_ns]
+            ahead = [shot for shot in self._begun if shot.captured.monotonic_ns >= since_ns]
             if ahead:  # the agent has begun something else already: the screen from before that is the one
                 self._settled(ahead[0])
                 return
@@ -230,6 +233,8 @@ class Screens:
                 self._recording.gap(UNTOLD, step=found.step, lost=lost)
             shot = arrival.shot or self._strays.pop(found.number, None)
             if step is not None:
+                for other in self._steps.values():  # it was told as another's before the news of its own call
+                    other.events.pop(found.number, None)
                 step.events[found.number] = found.event
                 if found.begins and not step.begun:
                     step.begun = True
@@ -240,6 +245,7 @@ class Screens:
 
     def _stray(self, number: int, shot: Screenshot) -> None:
         """Keep a screen from before input that may be another call's, of which the news is late."""
+        self._begun.append(shot)
         self._strays[number] = shot
         while len(self._strays) > _STRAYS:
             del self._strays[next(iter(self._strays))]
@@ -252,6 +258,7 @@ class Screens:
         if shot is None:
             self._fall_back(step)
             return
+        self._begun.append(shot)
         roles = []
         for earlier in step.reply.before(step):
             if not earlier.has_after:
