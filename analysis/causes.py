@@ -8,6 +8,7 @@ was carried out; what was sent to the model decides between the model and the ha
 from __future__ import annotations
 
 from footage.analysis.actions import ActionDifference, ActionVerdict, compare_actions
+from footage.analysis.delivery import essence
 from footage.analysis.requests import RequestDifference, compare_requests
 from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ANOTHER_PAGE, IDENTICAL, ScreenDifference
@@ -203,7 +204,7 @@ def _carried_out_otherwise(a: Step, b: Step) -> tuple[str, str]:
     """Return how the machines were told, or obeyed, otherwise: kind and why; empty where they did alike."""
     if (a.status in _DONE) != (b.status in _DONE):
         return "failed", f"{a.action.title} was {against(a.status.value, b.status.value)}"
-    if a.delivered is None or b.delivered is None or a.delivered == b.delivered:
+    if a.delivered is None or b.delivered is None or essence(a.delivered) == essence(b.delivered):
         return "", ""
     pairs = zip(a.delivered, b.delivered, strict=False)
     at = next((n for n, (x, y) in enumerate(pairs) if x != y), min(len(a.delivered), len(b.delivered)))

@@ -16,9 +16,11 @@ from typing import BinaryIO
 
 from footage.trajectory import Instant
 
-__all__ = ["Kind", "Passing", "pack", "read_copies"]
+__all__ = ["HELD", "Kind", "Passing", "pack", "read_copies"]
 
 _HEAD = struct.Struct(">BIQ")
+HELD = struct.Struct(">IQ")
+"""What a held piece begins with: its number, and until when it is held (monotonic, ns; 0: as long as it takes)."""
 
 
 class Kind(IntEnum):
@@ -32,7 +34,7 @@ class Kind(IntEnum):
     ANSWERED = 5
     PIECE = 6
     HELD = 7
-    """A piece, after a number of four bytes, for which STORED is waited for."""
+    """A piece, after what `HELD` says, for which STORED is waited for."""
     HANG_UP = 8
     END = 9
     DROPPED = 10
@@ -46,6 +48,7 @@ class Kind(IntEnum):
     READY = 20
     """From here on from the recording process: it listens."""
     STORED = 21
+    """A held piece is, whose number of four bytes follows."""
     DONE = 22
 
 

@@ -6,10 +6,11 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 
-from footage.recorder.copies import Kind, Passing, pack, read_copies
+from footage.recorder.copies import HELD, Kind, Passing, pack, read_copies
 from footage.recorder.lanes import Lanes
 from footage.recorder.tee import Tee
 
@@ -103,8 +104,9 @@ class _Link:
         elif (known := self.open.get(exchange)) is None:
             return
         elif kind is Kind.HELD:
-            stored = known.tee.pass_by(payload[4:])
-            answer = partial(self._say, Kind.STORED, exchange, payload[:4])
+            number, until_ns = HELD.unpack_from(payload)
+            stored = known.tee.pass_by(payload[HELD.size :], until_ns or None)
+            answer = partial(self._say, Kind.STORED, exchange, number.to_bytes(4, "big"))
             if stored is None:
                 answer()
             else:
@@ -134,7 +136,7 @@ class _Link:
             status, headers = json.loads(payload)
             tee.answered(status, [(name, value) for name, value in headers])
         elif kind is Kind.PIECE:
-            tee.pass_by(payload)
+            tee.pass_by(payload, time.monotonic_ns())
         elif kind is Kind.HANG_UP:
             tee.hang_up()
         elif kind is Kind.AHEAD:

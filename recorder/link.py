@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from footage.recorder.copies import Kind, Passing, pack, read_copies
+from footage.recorder.copies import HELD, Kind, Passing, pack, read_copies
 
 __all__ = ["CopyTee", "Link"]
 
@@ -86,15 +86,19 @@ class Link:
             if not later:
                 self._changed.notify_all()
 
-    def hold(self, exchange: int, number: int, piece: bytes) -> threading.Event | None:
-        """Tell of a piece; return the event of its being stored, None where nobody is there to store it."""
+    def hold(self, exchange: int, number: int, piece: bytes, until_ns: int | None = None) -> threading.Event | None:
+        """
+        Tell of a piece; return the event of its being stored, None where nobody is there to store it.
+
+        It is held back until `until_ns` at most (None: as long as it takes).
+        """
         stored = threading.Event()
         with self._changed:
             if self._ready and exchange in self._kept:
                 self._holds[exchange, number] = stored
             else:
                 stored.set()
-        self.tell(exchange, Kind.HELD, number.to_bytes(4, "big") + piece)
+        self.tell(exchange, Kind.HELD, HELD.pack(number, until_ns or 0) + piece)
         return None if stored.is_set() else stored
 
     def wait(self, seconds: float) -> bool:
@@ -228,11 +232,11 @@ class CopyTee:
         self._plain = named.get("content-encoding", "identity") == "identity"
         self._link.tell(self.number, Kind.ANSWERED, json.dumps([status, given]).encode())
 
-    def pass_by(self, piece: bytes) -> threading.Event | None:
+    def pass_by(self, piece: bytes, until_ns: int | None = None) -> threading.Event | None:
         """Tell of a piece of the reply; the event of its being stored, where it may complete a tool call."""
         if self._holding and self._may_complete(piece):
             self._held += 1
-            return self._link.hold(self.number, self._held, piece)
+            return self._link.hold(self.number, self._held, piece, until_ns)
         self._link.tell(self.number, Kind.PIECE, piece)
         return None
 

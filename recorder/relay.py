@@ -13,6 +13,7 @@ import http.client
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
@@ -284,7 +285,7 @@ class Relay(BaseHTTPRequestHandler):
                 cut = self.proxy.closed or self._given_up if until_closed else length is not None and response.length
                 error = self._cut() if cut else ""
                 break
-            stored = tee.pass_by(piece)
+            stored = tee.pass_by(piece, time.monotonic_ns() + int(HOLD_SECONDS * 1e9))
             if stored is not None and not stored.wait(HOLD_SECONDS):
                 tee.ahead()
             whole = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece

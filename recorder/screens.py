@@ -1,97 +1,365 @@
-"""The screen of a machine that another process acts on: frames before and after each call, and between them."""
+"""
+The screen of a machine that another process acts on: frames before and after each call, and between them.
+
+A frame is `before` a call only if it was captured before the call was passed on to the agent, or before the first input
+of that call came to the machine. Where there is no such frame the run says so; a later one never stands for it.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from footage.recorder.door import Arrival, Door, Over, door_of
+from footage.recorder.inputs import Asked
 from footage.recorder.pictures import queued
-from footage.recorder.sampler import Sampler, eye_of
+from footage.recorder.sampler import Eye, Sampler, eye_of
 from footage.recorder.session import Recording
-from footage.trajectory import FrameRole, Machine, Screenshot
+from footage.recorder.settle import same_pixels
+from footage.recorder.steps import StepEntry
+from footage.trajectory import FrameRole, InputEvent, Instant, Machine, Screenshot
 
-__all__ = ["Screens"]
+__all__ = ["LATE", "SEVERAL", "UNSEEN", "Screens"]
+
+LATE = "No frame from before this call: it was passed on before the screen could be looked at."
+UNSEEN = "No frame from before this call: its input came before the screen was looked at for it."
+UNTOLD = "Input events are missing: more came than could be told."
+SEVERAL = "No frame from before this call: one reply asked for several, and the input of this machine is not seen."
+_QUIET, _LIMIT, _POLL = 0.25, 2.0, 0.04
+"""Seconds without a change after which a screen is at rest, seconds it is waited for, and between two looks."""
+_DRAIN = 5.0
+"""Seconds that a door gets, at the end, to tell what is still on its way."""
+_STRAYS = 16
+"""Frames from before input that nobody asked for, kept for calls that are told of late."""
 
 
-_SEVERAL = "Several calls in one reply: when each of them began and ended cannot be seen from outside the agent."
-"""Said once in a run: their frames are before the first of them, between, and after the last."""
+@dataclass(slots=True, eq=False)
+class _Step:
+    """A call that is under way."""
+
+    asked: Asked
+    reply: _Reply
+    shot: Screenshot | None
+    """The screen from before the call was passed on, where it could be looked at in time."""
+    passed_on_ns: int
+    told_ns: int | None = None
+    events: dict[int, InputEvent] = field(default_factory=dict)
+    """By their numbers."""
+    begun: bool = False
+    has_before: bool = False
+    has_after: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Reply:
+    """The calls of one reply, in their order, by when the request came that it answers."""
+
+    since_ns: int
+    steps: list[_Step] = field(default_factory=list)
+
+    def before(self, step: _Step) -> list[_Step]:
+        """Return the calls before one."""
+        return self.steps[: self.steps.index(step)]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Steps whose screen is to come to rest."""
+
+    steps: list[int]
+    over: threading.Event = field(default_factory=threading.Event)
+    latest: Screenshot | None = None
 
 
 class Screens:
     """
     Records a machine's screen into a run whose requests pass a proxy, until `close`.
 
-    When a call is asked for, the screen is the one `before` it; when its result comes, the one `after` it. Where the
-    agent is quicker than the news of its requests, an eye's `before_input(since_ns)` tells what it was then. Of several
-    calls in one reply the first has a `before` and the last an `after`: when the others begin cannot be seen from here.
-    Those of another reply do not wait for them: an agent that asks again may never answer the first.
+    What the agent does passes the machine's door, where it has one: there each call's first input is held until its
+    frame is taken, and what was delivered is noted. Without a door, the frame before the first call of a reply is from
+    before the reply was passed on, and the others have none. The frame after a call is from before the next one's first
+    input; after the last of a reply, from when its effect has come to rest, and from before anything else is done.
     """
 
     def __init__(self, recording: Recording, machine: Machine) -> None:
         self._recording = recording
         eye = eye_of(machine, alone=True)
         assert eye is not None  # nobody else uses this machine object
-        self._eye = eye
-        self._lock = threading.Lock()
-        self._asked: set[int] = set()
-        self._waiting: dict[int, list[int | None]] = {}
-        """The steps without a result yet, by the request that their reply answers: by when it came."""
+        self._eye: Eye = eye
+        self._lock = threading.RLock()
+        self._steps: dict[int, _Step] = {}
+        self._known: set[int] = set()
+        """The steps that were asked for, answered ones too."""
+        self._waiting: list[_Waiting] = []
+        self._strays: dict[int, Screenshot] = {}
+        self._begun: deque[Screenshot] = deque(maxlen=4)
+        """The latest screens from before something was begun."""
         self._current: int | None = None
-        self._said = False
+        self._closed = False
+        self._heard = threading.Event()
+        """Set when all input from before the end is known."""
+        self._lost = 0
         self._sampler = Sampler(eye, self._between, recording.guard)
-        recording.wire.on_calls = lambda entries, since: self.asked(
-            [entry.index for entry in entries], since.monotonic_ns
-        )
+        self._door: Door | None = recording.guard.attempt("input", lambda: self._open(machine))
+        recording.wire.on_calls = self._asked
         recording.wire.results.on_results = lambda entries, since: self.told(
-            [entry.index for entry in entries], since.monotonic_ns
+            [entry.index for entry in entries if entry.index is not None], since.monotonic_ns
         )
+
+    def _open(self, machine: Machine) -> Door | None:
+        door = door_of(machine)
+        if door is not None:
+            door.listen(self._arrived)
+        return door
 
     def close(self) -> None:
         """Stop looking. Safe to call twice."""
-        self._recording.wire.on_calls = self._recording.wire.results.on_results = lambda _entries, _since: None
+        if self._closed:
+            return
+        self._closed = True
+        self._recording.wire.on_calls = lambda _entries, _since, _until_ns: None
+        self._recording.wire.results.on_results = lambda _entries, _since: None
+        if self._door is not None:
+            self._door.answered([], time.monotonic_ns())
+            self._heard.wait(_DRAIN)
+            self._door.close()
+        self._settled(self._look() if self._waiting else None)
+        with self._lock:
+            for step in list(self._steps.values()):
+                self._finish(step, step.told_ns)
         self._sampler.close()
 
-    def asked(self, steps: Sequence[int | None], since_ns: int) -> None:
-        """
-        Take note that a call was asked for: the steps it is to make. Its reply answers a request from `since_ns`.
+    # --- what the wire tells ---
 
-        Steps that were asked for before change nothing: a recorder that takes a dead one's place tells of them again.
+    def _asked(self, entries: Sequence[StepEntry], since: Instant, until_ns: int | None) -> None:
+        calls = [Asked(entry.index, entry.action, entry.secret) for entry in entries if entry.index is not None]
+        self.asked(calls, since.monotonic_ns, until_ns)
+
+    def asked(self, calls: Sequence[Asked], since_ns: int, until_ns: int | None = None) -> None:
+        """
+        Take note of calls before the agent learns of them: it does when this returns, or at `until_ns` (monotonic).
+
+        Their reply answers a request from `since_ns`. Calls that were told of before change nothing: a recorder that
+        takes a dead one's place tells of them again.
         """
         with self._lock:
-            steps = [step for step in steps if step not in self._asked]
-            self._asked.update(step for step in steps if step is not None)
-            first = since_ns not in self._waiting
-            if steps:
-                self._waiting.setdefault(since_ns, []).extend(steps)
-            if first and steps:
-                self._current = steps[0]
-        if first and steps:
-            self._look(steps[0], FrameRole.BEFORE, since_ns)
-        elif steps and not self._said:
-            self._said = True
-            self._recording.gap(_SEVERAL, step=steps[0])
-
-    def told(self, steps: Sequence[int | None], since_ns: int) -> None:
-        """Take note that the model is about to be told of a call's result, by a request from `since_ns`."""
+            calls = [call for call in calls if call.step not in self._known]
+            self._known.update(call.step for call in calls)
+            reply = next((s.reply for s in self._steps.values() if s.reply.since_ns == since_ns), _Reply(since_ns))
+            new = [_Step(call, reply, None, 0) for call in calls]
+            reply.steps += new
+            self._steps |= {step.asked.step: step for step in new}
+        if not new:
+            return
+        if self._door is not None:
+            self._door.expect(calls, since_ns)
+        shot = self._look()
+        in_time = shot is not None and (until_ns is None or shot.captured.monotonic_ns <= until_ns)
+        if in_time:
+            self._settled(shot)
         with self._lock:
-            known = [step for waiting in self._waiting.values() for step in waiting if step in steps]
-            left = {reply: [step for step in waiting if step not in steps] for reply, waiting in self._waiting.items()}
-            self._waiting = {reply: waiting for reply, waiting in left.items() if waiting}
-            last = len(self._waiting) < len(left)
-        if last:
-            self._look(known[-1], FrameRole.AFTER, since_ns)
+            self._current = self._current if any(s.begun for s in self._steps.values()) else new[0].asked.step
+            for step in new:
+                step.shot = shot if in_time else None
+                step.passed_on_ns = time.monotonic_ns() if until_ns is None else min(time.monotonic_ns(), until_ns)
+                through = [*reply.before(step), step]
+                if self._door is None or all(each.asked.action.looks_only for each in through):
+                    self._fall_back(step)
 
-    def _look(self, step: int | None, role: FrameRole, since_ns: int) -> None:
-        past: Callable[[int], Screenshot] | None = getattr(self._eye, "before_input", None)
-        look = partial(past, since_ns) if past else self._eye.look
-        shot = self._recording.guard.attempt("a frame", look)
-        if shot is not None:
-            self._sampler.seen(shot)
-            self._put(shot, step, role)
+    def told(self, steps: Sequence[int], since_ns: int) -> None:
+        """Take note that the model is about to be told of calls' results, by a request from `since_ns`."""
+        if self._door is None:
+            self._over(steps, since_ns)
+            return
+        with self._lock:
+            for step in steps:
+                if step in self._steps:
+                    self._steps[step].told_ns = since_ns
+        self._door.answered(steps, since_ns)
+
+    def _over(self, steps: Sequence[int], since_ns: int) -> None:
+        """End steps, once all their input is known."""
+        with self._lock:
+            over = [self._steps[step] for step in steps if step in self._steps]
+            for step in over:
+                self._finish(step, since_ns)
+            waiting = _Waiting([step.asked.step for step in over if self._is_last(step)])
+            for step in over:
+                del self._steps[step.asked.step]
+            if not waiting.steps:
+                return
+            self._waiting.append(waiting)
+            ahead = [shot for shot in self._begun if shot.captured.monotonic_ns >= since_ns]
+            if ahead:  # the agent has begun something else already: the screen from before that is the one
+                self._settled(ahead[0])
+                return
+        threading.Thread(target=self._settle, args=(waiting,), name="footage-settle", daemon=True).start()
+
+    def _is_last(self, step: _Step) -> bool:
+        """Tell whether nothing came after a step in its reply: the screen after it is still to come."""
+        if step.has_after:
+            return False
+        later = step.reply.steps[step.reply.steps.index(step) + 1 :]
+        begun = [each for each in step.reply.steps if each.begun]
+        return not later or (bool(begun) and not any(each.begun for each in later))
+
+    # --- what comes through the door ---
+
+    def _arrived(self, heard: Arrival | Over) -> None:
+        if isinstance(heard, Arrival):
+            self._recording.guard.attempt("an input", lambda: self._take(heard))
+        elif heard.steps:
+            self._recording.guard.attempt("the end of a step", lambda: self._end(heard))
+        elif self._closed:
+            self._heard.set()
+
+    def _end(self, over: Over) -> None:
+        with self._lock:
+            for step in over.steps:
+                if step in self._steps:
+                    for number in over.moved:
+                        self._steps[step].events.pop(number, None)
+        self._over(over.steps, over.since_ns)
+
+    def _take(self, arrival: Arrival) -> None:
+        found = arrival.sorted
+        with self._lock:
+            step = None if found.step is None else self._steps.get(found.step)
+            if (lost := arrival.lost - self._lost) > 0:
+                self._lost = arrival.lost
+                self._recording.gap(UNTOLD, step=found.step, lost=lost)
+            shot = arrival.shot or self._strays.pop(found.number, None)
+            if step is not None:
+                for other in self._steps.values():  # it was told as another's before the news of its own call
+                    other.events.pop(found.number, None)
+                step.events[found.number] = found.event
+                if found.begins and not step.begun:
+                    step.begun = True
+                    self._begin(step, shot)
+                    return
+            if shot is not None:
+                self._stray(found.number, shot)
+
+    def _stray(self, number: int, shot: Screenshot) -> None:
+        """Keep a screen from before input that may be another call's, of which the news is late."""
+        self._begun.append(shot)
+        self._strays[number] = shot
+        while len(self._strays) > _STRAYS:
+            del self._strays[next(iter(self._strays))]
+        self._settled(shot)
+
+    def _begin(self, step: _Step, shot: Screenshot | None) -> None:
+        """Take the screen before a step's first input for what it is: after those before it, and before this one."""
+        self._settled(shot)
+        self._current = step.asked.step
+        if shot is None:
+            self._fall_back(step)
+            return
+        self._begun.append(shot)
+        roles = []
+        for earlier in step.reply.before(step):
+            if not earlier.has_after:
+                earlier.has_after = True
+                roles.append((earlier.asked.step, FrameRole.AFTER))
+        if not step.has_before:
+            step.has_before = True
+            roles.append((step.asked.step, FrameRole.BEFORE))
+        self._put(shot, roles)
+
+    def _fall_back(self, step: _Step) -> None:
+        """Have the screen from before a call was passed on stand before it, or say that there is none."""
+        if step.has_before:
+            return
+        step.has_before = True
+        earlier = step.reply.before(step)
+        acts = not step.asked.action.looks_only
+        if self._door is None and any(not each.asked.action.looks_only for each in earlier):
+            if acts and step.asked.action.is_computer:
+                self._recording.gap(SEVERAL, step=step.asked.step)
+        elif any(each.begun for each in earlier):
+            if step.begun:
+                self._recording.gap(UNSEEN, step=step.asked.step)
+        elif step.shot is not None:
+            self._put(step.shot, [(step.asked.step, FrameRole.BEFORE)])
+        else:
+            self._recording.gap(UNSEEN if step.begun else LATE, step=step.asked.step)
+
+    # --- the end of a step ---
+
+    def _finish(self, step: _Step, told_ns: int | None) -> None:
+        """Store what was seen of a step; `told_ns` is when a request came that tells of its result."""
+        if self._door is not None:
+            self._fall_back(step)
+        events = list(step.events.values())
+        alone = len(step.reply.steps) == 1
+        started = ended = None
+        if events:
+            started, ended = _instant(events[0].at_ns), _instant(events[-1].at_ns)
+        elif alone and told_ns is not None and step.passed_on_ns:
+            started, ended = _instant(min(step.passed_on_ns, told_ns)), _instant(told_ns)
+        delivered = events if self._door is not None and self._may_be_told(step) else None
+        if started is not None or delivered:
+            number = step.asked.step
+            self._recording.guard.write(
+                "what was delivered", lambda w: w.seen(number, started=started, ended=ended, delivered=delivered)
+            )
+
+    def _may_be_told(self, step: _Step) -> bool:
+        """Tell whether the keys of a step spell nothing that is to be kept out."""
+        typed = "".join(
+            str(e.values[0]) for e in step.events.values() if e.kind == "key_down" and len(str(e.values[0])) == 1
+        )
+        return not step.asked.secret and self._recording.guard.secrets.clean(typed) == typed
+
+    # --- frames ---
+
+    def _settle(self, waiting: _Waiting) -> None:
+        """Look until the screen is at rest, or something else is done."""
+        begun = calm = time.monotonic()
+        while not waiting.over.is_set():
+            shot = self._look()
+            if shot is None:
+                break
+            now = time.monotonic()
+            if waiting.latest is None or not same_pixels(shot, waiting.latest):
+                calm = now
+                waiting.latest = shot
+            if now - calm >= _QUIET or now - begun >= _LIMIT:
+                break
+            waiting.over.wait(_POLL)
+        self._settled(waiting.latest, waiting)
+
+    def _settled(self, shot: Screenshot | None, only: _Waiting | None = None) -> None:
+        """Keep a screen as the one after the steps that wait for it: it was captured before anything else was done."""
+        with self._lock:
+            waiting = [each for each in self._waiting if only is None or each is only]
+            self._waiting = [each for each in self._waiting if each not in waiting]
+            found = list[tuple[Screenshot, list[tuple[int, FrameRole]]]]()
+            for each in waiting:
+                each.over.set()
+                latest = shot or each.latest
+                if latest is not None:
+                    found.append((latest, [(step, FrameRole.AFTER) for step in each.steps]))
+        for latest, roles in found:
+            self._put(latest, roles)
+
+    def _look(self) -> Screenshot | None:
+        return self._recording.guard.attempt("a frame", self._eye.look)
 
     def _between(self, shot: Screenshot) -> None:
-        self._put(shot, self._current, FrameRole.BETWEEN)
+        current = self._current
+        self._recording.pictures.put(queued(shot, [] if current is None else [(current, FrameRole.BETWEEN)]))
 
-    def _put(self, shot: Screenshot, step: int | None, role: FrameRole) -> None:
-        self._recording.pictures.put(queued(shot, [] if step is None else [(step, role)]))
+    def _put(self, shot: Screenshot, roles: Sequence[tuple[int, FrameRole]]) -> None:
+        self._sampler.seen(shot)
+        if roles:
+            self._recording.pictures.put(queued(shot, roles))
+
+
+def _instant(monotonic_ns: int) -> Instant:
+    """Return a moment of this boot by the monotonic clock."""
+    now = Instant.now()
+    return Instant(now.boot_id, monotonic_ns, now.wall_ns - (now.monotonic_ns - monotonic_ns))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import FootageError
+from footage.recorder.inputs import asked_json
 from footage.recorder.intake import Intake
 from footage.recorder.lanes import Lanes
 from footage.recorder.orders import is_alive, say
@@ -40,6 +41,11 @@ UNCONFIRMED = (
 )
 _ORPHANED = "The footage command was killed before the agent's end."
 _LOOK_SECONDS = 0.5
+_LOOK_NS = 100_000_000
+"""Nanoseconds after which a look at the screen is waited for no more, however long the agent would be."""
+_ANSWER_NS = 5_000_000
+"""Nanoseconds that it takes to tell the process which holds the reply back that it need not any more."""
+_FOR_EVER = 1 << 63
 _GOODBYE_SECONDS = 60.0
 _ORPHAN_SECONDS = 130.0
 """Longer than the process that passes requests on waits for the last reply."""
@@ -62,6 +68,10 @@ class Scribe:
         several = self._idle is not None
         self._lanes = Lanes(self._open_run if several else None)
         self._late: threading.Thread | None = None
+        self._watched: bool = order.get("watched", False)
+        """Whether somebody looks at a screen when a call is told of."""
+        self._looks: dict[int, threading.Event] = {}
+        self._count = 0
         self._uncounted = ""
         """Why more is lost than was counted; "" where it is not."""
         if not several:
@@ -90,8 +100,8 @@ class Scribe:
         """Take a run over, and tell the supervisor of it and of its calls."""
         self._runs.append(run)
         run.otherwise = name or self._name
-        run.wire.on_calls = lambda entries, since: self._tell_steps("asked", entries, since)
-        run.wire.results.on_results = lambda entries, since: self._tell_steps("told", entries, since)
+        run.wire.on_calls = self._tell_calls
+        run.wire.results.on_results = self._tell_results
         self._say({"run": run.id, "name": name})
 
     def _begin_late(self) -> None:
@@ -109,8 +119,26 @@ class Scribe:
             self._lanes.add(run, UNRECORDED)
             return
 
-    def _tell_steps(self, what: str, entries: Sequence[StepEntry], since: Instant) -> None:
-        self._say({what: [entry.index for entry in entries], "since": since.monotonic_ns})
+    def _tell_calls(self, entries: Sequence[StepEntry], since: Instant, until_ns: int | None) -> None:
+        """Tell of calls before the agent hears of them; where a screen is looked at, wait until it was."""
+        calls = [
+            asked_json(entry.index, entry.action, secret=entry.secret) for entry in entries if entry.index is not None
+        ]
+        said: JSON = {"asked": [call["step"] for call in calls], "calls": calls, "since": since.monotonic_ns}
+        if not self._watched:
+            self._say(said)
+            return
+        until_ns = min((until_ns or _FOR_EVER) - _ANSWER_NS, time.monotonic_ns() + _LOOK_NS)
+        with self._lock:
+            self._count += 1
+            number, looked = self._count, threading.Event()
+            self._looks[number] = looked
+        self._say(said | {"until": until_ns, "look": number})
+        looked.wait(max(0.0, (until_ns - time.monotonic_ns()) / 1e9))
+        self._looks.pop(number, None)
+
+    def _tell_results(self, entries: Sequence[StepEntry], since: Instant) -> None:
+        self._say({"told": [entry.index for entry in entries], "since": since.monotonic_ns})
 
     def _say(self, said: JSON) -> None:
         with self._lock:
@@ -127,6 +155,10 @@ class Scribe:
             threading.Thread(target=self._end_idle, args=(self._idle,), name="footage-idle", daemon=True).start()
         for line in sys.stdin:
             order = json.loads(line)
+            if "watched" in order:
+                self._watched = order["watched"]
+            if "looked" in order and (looked := self._looks.get(order["looked"])):
+                looked.set()
             if "command" in order:
                 self._command = order["command"]
             if "end" in order:

@@ -166,9 +166,10 @@ class Supervisor:
 
     `services` are where to pass requests on to, by name. Requests are recorded into one run (`record` are the options
     of `footage.record`, and `name`, the task where nobody says one), or with `idle`, in seconds, into one for each name
-    they come by. `on_said` is told of what the recording process says: {"run": id, "name": …}, {"asked": [steps]},
-    {"told": [steps]}; and when a run has ended that is not stored as a whole {"incomplete": id, "lost": events,
-    "ended": …, "why": …}, where `lost` is None if nobody knows how many, and `ended` says whether the end is stored.
+    they come by. `on_said` is told of what the recording process says: {"run": id, "name": …}; {"asked": [steps],
+    "calls": what each asks for, "since": when the request came}; {"told": [steps], "since": …}; and when a run has
+    ended that is not stored as a whole {"incomplete": id, "lost": events, "ended": …, "why": …}, where `lost` is None
+    if nobody knows how many, and `ended` says whether the end is stored.
     Raises CannotDo where the port is taken, and what `footage.record` raises.
     """
 
@@ -193,7 +194,7 @@ class Supervisor:
         self._last_failure = ""
         self._unconfirmed = 0
         self._begun, self._heard, self._ended = threading.Event(), threading.Event(), threading.Event()
-        self._stopped = False
+        self._stopped = self._watched = False
         self._end: JSON = {}
         self._listener = listen(port)
         self._folder = Path(tempfile.mkdtemp(prefix="footage-"))
@@ -253,6 +254,19 @@ class Supervisor:
         self._command = command
         for child in (self._front, self._scribe):
             child.tell({"command": command})
+
+    def looks(self, *, watched: bool) -> None:
+        """
+        Have each call told with {"look": number, "until": instant}, before the agent hears of it; or no more.
+
+        It is held until `looked` is told, or until that instant (monotonic, ns).
+        """
+        self._watched = watched
+        self._scribe.tell({"watched": watched})
+
+    def looked(self, number: int) -> None:
+        """Take note that the screen from before a call was looked at."""
+        self._scribe.tell({"looked": number})
 
     def drain(self, seconds: float) -> bool:
         """
@@ -326,7 +340,7 @@ class Supervisor:
     def _scribes_orders(self) -> list[JSON]:
         order: JSON = {"store": os.path.realpath(self._store), "secrets": self._secrets, "record": self._record}
         order |= {"runs": {name: run for name, run in self._runs.items() if run}, "idle": self._idle}
-        order |= {"command": self._command, "listener": self._post.fileno()}
+        order |= {"command": self._command, "listener": self._post.fileno(), "watched": self._watched}
         return [order, self._end] if self._end else [order]
 
     def _fronts_orders(self) -> list[JSON]:

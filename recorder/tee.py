@@ -48,8 +48,12 @@ class Tee(Protocol):
     def answered(self, status: int, headers: _Headers) -> None:
         """Take note that the reply begins."""
 
-    def pass_by(self, piece: bytes) -> threading.Event | None:
-        """Take a piece of the reply before it is passed on; the event, if any, is set when a tool call is stored."""
+    def pass_by(self, piece: bytes, until_ns: int | None = None) -> threading.Event | None:
+        """
+        Take a piece of the reply before it is passed on; the event, if any, is set when a tool call is stored.
+
+        `until_ns` (monotonic) is until when it can be held back for that; None: as long as it takes.
+        """
 
     def hang_up(self) -> None:
         """Take note that the agent is gone."""
@@ -78,7 +82,11 @@ class NoTee:
     def answered(self, status: int, headers: _Headers) -> None:
         """Let it pass."""
 
-    def pass_by(self, piece: bytes) -> threading.Event | None:  # noqa: ARG002 - the protocol's signature
+    def pass_by(
+        self,
+        piece: bytes,  # noqa: ARG002 - the protocol's signature
+        until_ns: int | None = None,  # noqa: ARG002
+    ) -> threading.Event | None:
         """Let it pass."""
         return None
 
@@ -114,6 +122,7 @@ class MessageTee:
         self._whole = bytearray()
         self._message: object = None
         self._asked = False
+        self._until_ns = 0
 
     def sent(self, piece: bytes) -> None:
         """Collect the request."""
@@ -134,15 +143,16 @@ class MessageTee:
         self._decode = _decoder(encoding)
         self._unread = "" if encoding in _READABLE else f"The reply came encoded as {encoding}: it cannot be read here."
 
-    def pass_by(self, piece: bytes) -> threading.Event | None:
+    def pass_by(self, piece: bytes, until_ns: int | None = None) -> threading.Event | None:
         """Read the piece; record the tool calls that it completes."""
+        self._until_ns = until_ns or 0
         plain = self._decode(piece)
         if self._events:
             calls = self._exchange.read(plain, self._status)
         else:
             self._whole += plain
             calls = self._calls_of_whole()
-        return self._worker.do(lambda: self._exchange.take(calls)) if calls else None
+        return self._worker.do(lambda: self._exchange.take(calls, until_ns)) if calls else None
 
     def _calls_of_whole(self) -> list[JSON]:
         """Return the tool calls of a reply that is no stream, once all of it is there."""
@@ -158,9 +168,14 @@ class MessageTee:
             self._worker.do(self._exchange.hang_up)
 
     def ahead(self) -> None:
-        """Mark a gap at the call's last step, which is stored by the time that this is done."""
-        exchange = self._exchange
-        self._worker.do(lambda: self._guard.write("a gap", lambda w: w.gap(AHEAD, step=exchange.newest_step, lost=0)))
+        """Mark a gap at the call's last step, if that was stored too late: a look at the screen may take longer."""
+        exchange, until_ns = self._exchange, self._until_ns
+
+        def mark() -> None:
+            if exchange.intended_ns > until_ns:
+                self._guard.write("a gap", lambda w: w.gap(AHEAD, step=exchange.newest_step, lost=0))
+
+        self._worker.do(mark)
 
     def end(self, error: str = "") -> None:
         """Record the reply, or why there is none."""
@@ -212,7 +227,11 @@ class RawTee:
         """Keep the status and the headers."""
         self._status, self._reply_headers = status, list(headers)
 
-    def pass_by(self, piece: bytes) -> threading.Event | None:
+    def pass_by(
+        self,
+        piece: bytes,
+        until_ns: int | None = None,  # noqa: ARG002 - the protocol's signature
+    ) -> threading.Event | None:
         """Collect the response."""
         self._response += piece[: max(0, RAW_LIMIT - len(self._response))]
         self._response_bytes += len(piece)

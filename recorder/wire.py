@@ -31,6 +31,7 @@ from footage.trajectory import JSON, Action, Instant
 
 __all__ = ["Exchange", "Wire", "is_for_take"]
 
+OnCalls = Callable[[list[StepEntry], Instant, int | None], None]
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _CUT = "The reply was cut off before its end."
 _HUNG_UP = "The agent hung up before the end of the reply."
@@ -72,8 +73,11 @@ class Wire:
         self.requests = Worker(guard)
         """Stores the requests, while the agent waits for the reply."""
         self._others_record = True
-        self.on_calls: Callable[[list[StepEntry], Instant], None] = lambda _entries, _since: None
-        """Told of the steps of each call, once they are stored, and of when the request came that they answer."""
+        self.on_calls: OnCalls = lambda _entries, _since, _until_ns: None
+        """
+        Told of the steps of each call, once they are stored, and of when the request came that they answer; the agent
+        does not learn of the call before this returns, or before `until_ns` (monotonic; None: whatever it takes).
+        """
 
     def ask(self, body: JSON, *, retry: bool = False) -> Exchange:
         """
@@ -269,6 +273,8 @@ class Exchange:
         """Whether a recorder of this layer that died had stored all of it."""
         self.newest_step: int | None = None
         """Of the calls so far."""
+        self.intended_ns = 0
+        """When that was stored (monotonic)."""
         self._status: int | None = None
         self._reader = EventReader()
         self._builder = MessageBuilder()
@@ -298,10 +304,14 @@ class Exchange:
         self._status = status
         return self._wire.guard.attempt("a reply", lambda: self._read(chunk)) or []
 
-    def take(self, blocks: Sequence[JSON]) -> None:
-        """Record the tool calls among complete content blocks. A block counts once."""
+    def take(self, blocks: Sequence[JSON], until_ns: int | None = None) -> None:
+        """
+        Record the tool calls among complete content blocks. A block counts once.
+
+        `until_ns` (monotonic): they may be passed on from then on, even if this has not returned.
+        """
         if blocks:
-            self._wire.guard.attempt("a reply", lambda: self._take(blocks))
+            self._wire.guard.attempt("a reply", lambda: self._take(blocks, until_ns=until_ns))
 
     @property
     def is_whole(self) -> bool:
@@ -356,7 +366,13 @@ class Exchange:
         content = self._builder.content()
         self._end(self._builder.message, content, "streaming" if content else "errored", error)
 
-    def _take(self, blocks: Sequence[JSON], also: Sequence[Callable[[RunWriter], None]] = ()) -> None:
+    def _take(
+        self,
+        blocks: Sequence[JSON],
+        also: Sequence[Callable[[RunWriter], None]] = (),
+        *,
+        until_ns: int | None = None,
+    ) -> None:
         """
         Take complete content blocks: a tool call is a step, a result of the service's own tools ends one.
 
@@ -370,13 +386,17 @@ class Exchange:
             self._find_turn(str(new[0].get("id") or ""))
         calls = [wire.guard.attempt("a call", functools.partial(self._call, b)) for b in new if b.get("type") in _CALLS]
         known = [call for call in calls if call is not None]
+        told: list[StepEntry] = []
         for entries in wire.steps.intend_all(known, turn=self.turn, also=also):
             self.newest_step = entries[-1].index if entries else self.newest_step
+            self.intended_ns = time.monotonic_ns()
             if self.elsewhere:
                 for entry in entries:
                     entry.answered = True  # the layer that recorded the reply records what comes of it
             else:
-                wire.on_calls(entries, self.started)
+                told += entries
+        if told:
+            wire.on_calls(told, self.started, until_ns)
         for block in new:
             if block.get("type") not in _CALLS:
                 wire.guard.attempt("a result", functools.partial(wire.results.take, block, self.started))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from footage.analysis.delivery import essence
 from footage.analysis.screens import ScreenVerdict, equal_pixels, focus_regions
 from footage.analysis.volatile import volatile_of
 from footage.errors import MachineError, UnsupportedAction
@@ -269,8 +270,8 @@ class StepPlayer:
         self, step: Step, delivered: Sequence[InputEvent], before: _Looked | None, after: _Looked
     ) -> tuple[Cause, str]:
         """Tell whose doing another screen after an equal screen before and an equal action is."""
-        given = tuple(tuple(event.as_list()) for event in delivered)
-        if step.delivered is not None and given != step.delivered:
+        given = essence([event.as_list() for event in delivered])
+        if step.delivered is not None and given != essence(step.delivered):
             return Cause.EXECUTION, "the input that was delivered differs from the recorded one"
         recorded = _had_effect(step)
         if before is not None and recorded is not None:

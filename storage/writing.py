@@ -379,6 +379,29 @@ class RunWriter:
             update(connection, "step", row, values)
             subject.append(row)
 
+    def seen(
+        self,
+        index: int,
+        *,
+        started: Instant | None = None,
+        ended: Instant | None = None,
+        delivered: Sequence[InputEvent] | None = None,
+    ) -> None:
+        """Store what somebody saw of an action from outside; what is known from whoever performed it stays."""
+        with self._event("outcome", ended) as (connection, subject):
+            row = self._step_row(connection, index)
+            (known,) = connection.execute("SELECT delivered FROM step WHERE id = ?", (row,)).fetchone()
+            (begun,) = connection.execute("SELECT started_mono FROM step WHERE id = ?", (row,)).fetchone()
+            values: dict[str, Any] = {}
+            if delivered is not None and known is None:
+                values["delivered"] = dump_json([event.as_list() for event in delivered])
+            if begun is None:
+                values |= instant_columns("started", started) if started else {}
+                values |= instant_columns("ended", ended) if ended else {}
+            if values:
+                update(connection, "step", row, values)
+            subject.append(row)
+
     def verdict(self, index: int, verdict: StepVerdict, *, source_step: int | None = None) -> None:
         """Store what a replay says of a step, and which step of the source it is, if that was not stored before."""
         with self._event("verdict") as (connection, subject):

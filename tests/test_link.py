@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from footage.recorder.copies import Kind, Passing, pack, read_copies
+from footage.recorder.copies import HELD, Kind, Passing, pack, read_copies
 from footage.recorder.intake import LOST, Intake
 from footage.recorder.lanes import Lanes
 from footage.recorder.link import CopyTee, Link
@@ -148,7 +148,7 @@ def test_a_piece_that_may_complete_a_call_is_held_until_it_is_stored(recorder: R
         assert stored is not None
         assert not stored.is_set()
         kind, payload = told(connection, 6)[-1]
-        assert (kind, payload[4:]) == (Kind.HELD, b"}")
+        assert (kind, payload[HELD.size :]) == (Kind.HELD, b"}")
         connection.sendall(pack(Kind.STORED, tee.number, payload[:4]))
         assert stored.wait(5)
 

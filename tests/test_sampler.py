@@ -11,12 +11,10 @@ import pytest
 
 from footage.errors import MachineError
 from footage.recorder.sampler import Sampler
-from footage.recorder.screens import Screens
 from footage.recorder.settle import same_pixels
-from footage.recorder.steps import StepEntry
 from footage.replay.machines.desktop.desktop import Desktop
 from footage.trajectory import Action, FrameRole, Instant, Screenshot
-from recording import Tape, call, pixels, reply, request, result, text, user
+from recording import Tape, pixels
 
 
 class Painted:
@@ -114,78 +112,6 @@ def test_a_screen_that_goes_away_leaves_a_gap(tmp_path: Path) -> None:
     ]
 
 
-class Still:
-    """A machine of which nothing but the screen is asked."""
-
-    def __init__(self) -> None:
-        self.shade = 1
-
-    def screenshot(self) -> Screenshot:
-        return shot(self.shade)
-
-
-def test_screens_around_the_calls_of_another_process(tmp_path: Path) -> None:
-    tape, machine = Tape(tmp_path), Still()
-    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
-    first = user("Add two numbers")
-    tape.run.turn(
-        request(first), reply(call("a", action="left_click", coordinate=[1, 2]), call("b", action="key", text="x"))
-    )
-    for machine.shade in (2, 3):
-        time.sleep(0.25)
-    said = {"role": "assistant", "content": [call("a"), call("b")]}
-    results = user([result("a", text("Clicked.")), result("b", text("Pressed."))])
-    tape.run.turn(request(first, said, results), reply(text("Done."), message_id="msg_2"))
-    screens.close()
-    seen = tape.read()
-    assert (seen.shade(0, FrameRole.BEFORE), seen.shade(0, FrameRole.BETWEEN)) == ([1], [2])
-    assert (seen.shade(1, FrameRole.BEFORE), seen.shade(1, FrameRole.AFTER)) == ([], [3])
-
-
-def test_a_call_that_is_told_of_again_is_looked_at_once(tmp_path: Path) -> None:
-    tape, machine = Tape(tmp_path), Still()
-    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
-    tape.run.turn(request(user("Add two numbers")), reply(call("a", action="left_click", coordinate=[1, 2])))
-    time.sleep(0.25)
-    machine.shade = 2
-    for tell in (screens.asked, screens.asked, screens.told, screens.told):  # a recorder that died, and the next
-        tell([0], Instant.now().monotonic_ns)
-    screens.close()
-    seen = tape.read()
-    assert (seen.shade(0, FrameRole.BEFORE), seen.shade(0, FrameRole.AFTER), seen.gaps) == ([1], [2], [])
-
-
-def test_a_call_that_nobody_answers_keeps_no_later_one_from_its_frames(tmp_path: Path) -> None:
-    tape, machine = Tape(tmp_path), Still()
-    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
-    first, again = user("Add two numbers"), user("Add two numbers, again")
-    tape.run.turn(request(first), reply(call("a", action="left_click", coordinate=[1, 2])))
-    machine.shade = 2
-    calls = (call("b", action="left_click", coordinate=[3, 4]), call("c", action="key", text="x"))
-    tape.run.turn(request(again), reply(*calls, message_id="msg_2"))
-    machine.shade = 3
-    said = {"role": "assistant", "content": [call("b"), call("c")]}
-    results = user([result("b", text("Clicked.")), result("c", text("Pressed."))])
-    tape.run.turn(request(again, said, results), reply(text("Done."), message_id="msg_3"))
-    screens.close()
-    seen = tape.read()
-    assert [seen.shade(0, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[1], []]
-    assert [seen.shade(1, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[2], []]
-    assert [seen.shade(2, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[], [3]]
-    assert [gap.step for gap in seen.gaps] == [2]  # which is in one reply with the one before
-
-
-def test_only_calls_of_one_reply_are_told_as_several(tmp_path: Path) -> None:
-    tape, machine = Tape(tmp_path), Still()
-    calls = [call(name, action="left_click", coordinate=[1, 2]) for name in ("a", "b", "c")]
-    tape.run.turn(request(user("Add two numbers")), reply(*calls))
-    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
-    for step, since in ((0, 1), (1, 2), (2, 2)):
-        screens.asked([step], since)
-    screens.close()
-    assert [gap.step for gap in tape.read().gaps] == [2]
-
-
 def until_changed(desktop: Desktop) -> None:
     """Wait for a change, and until the sampler has had time to see it."""
     before, deadline = desktop.screenshot(), time.monotonic() + 10
@@ -224,11 +150,3 @@ def test_an_idle_desktop_costs_next_to_nothing(tmp_path: Path) -> None:
         frames = len(tape.read().shades)
     assert share < 0.05
     assert frames <= 2
-
-
-def test_an_entry_without_a_place_in_the_store_is_no_trouble(tmp_path: Path) -> None:
-    tape, machine = Tape(tmp_path), Still()
-    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
-    tape.run.wire.on_calls([StepEntry(Action("screenshot"), None)], Instant.now())
-    screens.close()
-    assert tape.read().gaps == []

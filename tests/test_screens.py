@@ -1,252 +1,292 @@
-"""Screens of the same machine: every pixel counts, except a caret, a pointer and a stray pixel."""
+"""The screen of a machine that another process acts on: what is kept before and after each call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from footage.recorder.door import Arrival, Over
+from footage.recorder.inputs import Asked, InputSorter
+from footage.recorder.screens import LATE, SEVERAL, UNSEEN, Screens
+from footage.recorder.steps import StepEntry
+from footage.trajectory import Action, FrameRole, InputEvent, Instant, Screenshot
+from recording import Tape, call, pixels, reply, request, result, text, user
+
+CLICK = Asked(0, Action("left_click", {"coordinate": [1, 2]}))
+BEFORE, AFTER = FrameRole.BEFORE, FrameRole.AFTER
+
+
+def shot(shade: int) -> Screenshot:
+    return Screenshot(pixels(shade), Instant.now())
+
+
+class Still:
+    """A machine of which nothing but the screen is asked."""
+
+    def __init__(self) -> None:
+        self.shade = 1
+
+    def screenshot(self) -> Screenshot:
+        return shot(self.shade)
+
+
+def test_screens_around_the_calls_of_another_process(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    first = user("Add two numbers")
+    tape.run.turn(
+        request(first), reply(call("a", action="left_click", coordinate=[1, 2]), call("b", action="key", text="x"))
+    )
+    for machine.shade in (2, 3):
+        time.sleep(0.25)
+    said = {"role": "assistant", "content": [call("a"), call("b")]}
+    results = user([result("a", text("Clicked.")), result("b", text("Pressed."))])
+    tape.run.turn(request(first, said, results), reply(text("Done."), message_id="msg_2"))
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, FrameRole.BEFORE), seen.shade(0, FrameRole.BETWEEN)) == ([1], [2])
+    assert (seen.shade(1, FrameRole.BEFORE), seen.shade(1, FrameRole.AFTER)) == ([], [3])
+
+
+def test_a_call_that_is_told_of_again_is_looked_at_once(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    asked(tape, [click()])
+    for machine.shade in (1, 3):  # a recorder that died, and the next
+        screens.asked([CLICK], 1)
+    screens.told([0], Instant.now().monotonic_ns)
+    screens.told([0], Instant.now().monotonic_ns)
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, BEFORE), seen.shade(0, AFTER), seen.gaps) == ([1], [3], [])
+
+
+def test_a_call_that_nobody_answers_keeps_no_later_one_from_its_frames(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    first, again = user("Add two numbers"), user("Add two numbers, again")
+    tape.run.turn(request(first), reply(call("a", action="left_click", coordinate=[1, 2])))
+    machine.shade = 2
+    calls = (call("b", action="left_click", coordinate=[3, 4]), call("c", action="key", text="x"))
+    tape.run.turn(request(again), reply(*calls, message_id="msg_2"))
+    machine.shade = 3
+    said = {"role": "assistant", "content": [call("b"), call("c")]}
+    results = user([result("b", text("Clicked.")), result("c", text("Pressed."))])
+    tape.run.turn(request(again, said, results), reply(text("Done."), message_id="msg_3"))
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(0, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[1], []]
+    assert [seen.shade(1, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[2], []]
+    assert [seen.shade(2, role) for role in (FrameRole.BEFORE, FrameRole.AFTER)] == [[], [3]]
+    assert [gap.step for gap in seen.gaps] == [2]  # which is in one reply with the one before
+
+
+def test_only_calls_of_one_reply_are_told_as_several(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    asked(tape, [click(), click(), click()])
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    for step, since in ((0, 1), (1, 2), (2, 2)):
+        screens.asked([Asked(step, click())], since)
+    screens.close()
+    assert [(gap.step, gap.reason) for gap in tape.read().gaps] == [(2, SEVERAL)]
+
+
+def test_an_entry_without_a_place_in_the_store_is_no_trouble(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    tape.run.wire.on_calls([StepEntry(Action("screenshot"), None)], Instant.now(), None)
+    screens.close()
+    assert tape.read().gaps == []
+
 
-import numpy as np
-import pytest
-
-from drawn import arrow, bar, beam, drawn_on, page, pixels, recorded_screens, text, tick
-from footage.analysis.screens import (
-    ScreenVerdict,
-    changed_regions,
-    compare_screens,
-    difference_mask,
-    focus_regions,
-)
-from footage.trajectory import Action, Region
-
-FIELD = Region(300, 310, 120, 60)
-PAPER, INK = (30, 32, 38), (220, 220, 220)
-
-
-def test_equal_screens_are_identical() -> None:
-    screen = pixels(page())
-    difference = compare_screens(screen, screen.copy())
-    assert difference.kind is ScreenVerdict.IDENTICAL
-    assert (difference.regions, difference.changed_pixels, difference.why) == ((), 0, "")
-
-
-def test_read_only_and_cropped_arrays_are_fine() -> None:
-    screen = pixels(page())
-    screen.setflags(write=False)
-    assert compare_screens(screen[3:, 5:], screen[3:, 5:].copy()).kind is ScreenVerdict.IDENTICAL
-
-
-@pytest.mark.parametrize("letter", list("l.iI1:',-_;`jtaW"))
-@pytest.mark.parametrize("size", [10, 13, 16, 22])
-@pytest.mark.parametrize("dark", [False, True])
-def test_one_character_at_the_focus_is_material(letter: str, size: int, *, dark: bool) -> None:
-    window = page(paper=PAPER, ink=INK) if dark else page()
-    typed = drawn_on(window, text((340, 330), letter, size=size, ink=INK if dark else (0, 0, 0)))
-    difference = compare_screens(pixels(window), typed, focus=[FIELD])
-    assert difference.is_material
-    assert len(difference.regions) == 1
-    assert FIELD.x < difference.regions[0].x < FIELD.right
-
-
-@pytest.mark.parametrize("place", [(30, 380), (320, 340), (620, 8), (5, 5)])
-def test_one_ticked_box_is_material_anywhere(place: tuple[int, int]) -> None:
-    box = bar(place[0] - 6, place[1] - 6, 13, 13, (240, 240, 240))
-    unticked, ticked = drawn_on(page(), box), drawn_on(page(), box, tick(*place))
-    assert compare_screens(unticked, ticked).is_material
-    assert compare_screens(ticked, unticked, focus=[FIELD], pointers=[place]).is_material
-
-
-@pytest.mark.parametrize(("width", "height"), [(1, 14), (1, 17), (2, 16), (2, 20), (3, 28)])
-@pytest.mark.parametrize("place", [(345, 330), (40, 350)])
-def test_a_caret_blink_is_cosmetic_at_the_focus_and_elsewhere(width: int, height: int, place: tuple[int, int]) -> None:
-    shown = drawn_on(page(), bar(*place, width, height))
-    difference = compare_screens(pixels(page()), shown, focus=[FIELD])
-    assert (difference.kind, difference.why) == (ScreenVerdict.COSMETIC, "caret blink")
-    assert difference.regions == (Region(*place, width, height),)
-
-
-def test_a_caret_blink_in_the_middle_of_text_is_cosmetic() -> None:
-    shown = drawn_on(page(), bar(150, 62, 1, 16))
-    assert compare_screens(pixels(page()), shown).why == "caret blink"
-
-
-def test_a_caret_that_crosses_a_line_of_its_colour_is_cosmetic() -> None:
-    underlined = drawn_on(page(), bar(330, 344, 60, 2))
-    shown = drawn_on(page(), bar(330, 344, 60, 2), bar(345, 331, 1, 16))
-    assert compare_screens(underlined, shown).why == "caret blink"
-
-
-def test_a_caret_that_stands_elsewhere_is_material() -> None:
-    here, there = drawn_on(page(), bar(340, 330, 1, 16)), drawn_on(page(), bar(380, 330, 1, 16))
-    assert compare_screens(here, there).is_material
-
-
-def test_two_carets_where_the_pointer_is_are_no_pointer() -> None:
-    here, there = drawn_on(page(), bar(340, 330, 1, 16)), drawn_on(page(), bar(347, 330, 1, 16))
-    assert compare_screens(here, there, pointers=[(340, 338), (347, 338)]).is_material
-
-
-def test_a_caret_that_moved_with_a_typed_letter_is_material() -> None:
-    before = drawn_on(page(), bar(340, 330, 1, 16))
-    after = drawn_on(page(), text((340, 330), "l"), bar(344, 330, 1, 16))
-    assert compare_screens(before, after, focus=[FIELD]).is_material
-
-
-def test_stray_pixels_far_from_the_action_are_cosmetic_and_near_it_are_not() -> None:
-    strayed = drawn_on(page(), bar(600, 390, 1, 1))
-    difference = compare_screens(pixels(page()), strayed, focus=[FIELD])
-    assert (difference.kind, difference.why) == (ScreenVerdict.COSMETIC, "one pixel far from the action")
-    assert difference.changed_pixels == 1
-    assert compare_screens(pixels(page()), strayed, focus=[Region(590, 380, 20, 20)]).is_material
-
-
-def test_many_stray_pixels_are_no_accident() -> None:
-    marks = [bar(500 + 40 * (n % 3), 320 + 30 * (n // 3), 1, 1) for n in range(5)]
-    assert compare_screens(pixels(page()), drawn_on(page(), *marks[:4])).kind is ScreenVerdict.COSMETIC
-    assert compare_screens(pixels(page()), drawn_on(page(), *marks)).is_material
-
-
-def test_a_pointer_is_forgiven_where_it_may_be_and_nowhere_else() -> None:
-    pointed = drawn_on(page(), arrow(300, 100))
-    assert compare_screens(pixels(page()), pointed, pointers=[(300, 100)]).why == "pointer"
-    assert compare_screens(pixels(page()), pointed, pointers=[(500, 300)]).is_material
-    assert compare_screens(pixels(page()), pointed).is_material
-
-
-@pytest.mark.parametrize("other", [(304, 103), (309, 96), (500, 300)])
-def test_pointers_at_two_places_are_forgiven(other: tuple[int, int]) -> None:
-    here, there = drawn_on(page(), arrow(300, 100)), drawn_on(page(), arrow(*other))
-    assert compare_screens(here, there, pointers=[(300, 100), other]).why == "pointer"
-
-
-@pytest.mark.parametrize("other", [(341, 330), (343, 328), (347, 336), (362, 330), (500, 360)])
-def test_i_beams_at_two_places_are_forgiven_at_the_focus(other: tuple[int, int]) -> None:
-    here, there = drawn_on(page(), beam(340, 330)), drawn_on(page(), beam(*other))
-    pointers = [(340, 330), other]
-    assert compare_screens(here, there, focus=[FIELD], pointers=pointers).why == "pointer"
-    assert compare_screens(here, there, focus=[FIELD], pointers=[(340, 345), (480, 300)]).is_material
-
-
-def test_a_letter_typed_under_an_i_beam_is_material() -> None:
-    here = drawn_on(page(), beam(340, 330))
-    there = drawn_on(page(), beam(352, 332), text((338, 322), "w"))
-    assert compare_screens(here, there, focus=[FIELD], pointers=[(340, 330), (352, 332)]).is_material
-
-
-def test_a_tick_beside_a_forgiven_pointer_is_material() -> None:
-    here = drawn_on(page(), arrow(300, 100))
-    there = drawn_on(page(), arrow(400, 300), tick(300, 100))
-    assert compare_screens(here, there, pointers=[(300, 100), (400, 300)]).is_material
-
-
-def test_volatile_regions_are_left_out_and_nothing_beside_them_is() -> None:
-    clock = Region(560, 0, 80, 24)
-    one, two = (drawn_on(page(), text((570, 4), time, ink=(255, 255, 255))) for time in ("12:01", "12:02"))
-    assert compare_screens(one, two).is_material
-    assert compare_screens(one, two, volatile=[clock]).why == "a volatile region"
-    assert compare_screens(one, drawn_on(page(), tick(300, 300)), volatile=[clock]).is_material
-
-
-def test_invisible_shades_are_cosmetic() -> None:
-    screen = pixels(page())
-    shaded = np.where(screen > 100, screen - 1, screen + 2)
-    difference = compare_screens(screen, shaded.astype(np.uint8))
-    assert difference.kind is ScreenVerdict.COSMETIC
-    assert "no colour differs by more than 2 levels" in difference.why
-
-
-@pytest.mark.parametrize("colour", [(255, 252, 255), (252, 255, 255), (255, 255, 252)])
-def test_a_faint_highlight_in_any_channel_is_material(colour: tuple[int, int, int]) -> None:
-    hovered = drawn_on(page(lines=0), bar(100, 100, 80, 30, colour))
-    difference = compare_screens(pixels(page(lines=0)), hovered)
-    assert difference.is_material
-    assert difference.regions == (Region(100, 100, 80, 30),)
-    assert difference.why == "changed in 80x30 at (100, 100)"
-
-
-def test_a_scroll_by_one_line_is_material() -> None:
-    screen = pixels(page())
-    assert compare_screens(screen, np.roll(screen, -3, axis=0)).is_material
-
-
-def test_another_page_is_called_so() -> None:
-    difference = compare_screens(pixels(page("Notes")), pixels(page("Settings", paper=PAPER, ink=INK)))
-    assert difference.why.startswith("another page: ")
-    assert difference.share > 0.9
-
-
-def test_other_sizes_are_material_and_named() -> None:
-    difference = compare_screens(pixels(page()), pixels(page(width=320, height=480)))
-    assert difference.is_material
-    assert difference.resized
-    assert difference.why == "size 640x400 against 320x480"
-    assert difference.regions == (Region(0, 0, 640, 480),)
-
-
-def test_regions_are_largest_first_and_few() -> None:
-    marks = [bar(20 + 60 * (n % 10), 40 + 60 * (n // 10), 20 + n // 2, 9) for n in range(40)]
-    difference = compare_screens(pixels(page(lines=0)), drawn_on(page(lines=0), *marks))
-    sizes = [region.width * region.height for region in difference.regions]
-    assert len(sizes) == 16
-    assert sizes == sorted(sizes, reverse=True)
-    assert difference.why.endswith("and in 39 more places")
-
-
-def test_changed_text_is_called_text() -> None:
-    changed = drawn_on(page(), text((40, 340), "a few more words"))
-    assert compare_screens(pixels(page()), changed).why.startswith("text changed in ")
-
-
-def test_the_mask_is_true_exactly_where_a_channel_differs() -> None:
-    screen = pixels(page())
-    other = screen.copy()
-    other[10, 20, 2] ^= 1
-    other[399, 639] ^= 255
-    assert np.argwhere(difference_mask(screen, other)).tolist() == [[10, 20], [399, 639]]
-
-
-def test_the_mask_of_two_sizes_covers_what_only_one_has() -> None:
-    wide, high = np.zeros((2, 5, 3), np.uint8), np.zeros((4, 3, 3), np.uint8)
-    assert difference_mask(wide, high).astype(int).tolist() == [
-        [0, 0, 0, 1, 1],
-        [0, 0, 0, 1, 1],
-        [1, 1, 1, 0, 0],
-        [1, 1, 1, 0, 0],
-    ]
-
-
-def test_changed_regions_see_every_pixel() -> None:
-    screen = pixels(page())
-    other = drawn_on(page(), bar(600, 390, 1, 1, (254, 255, 255)), bar(340, 330, 1, 16))
-    assert changed_regions(screen, other) == (Region(340, 330, 1, 16), Region(600, 390, 1, 1))
-
-
-def test_the_focus_of_a_click_is_around_its_point_and_where_it_took_effect() -> None:
-    click = Action("left_click", {"coordinate": [100, 200]})
-    assert focus_regions(click) == (Region(52, 152, 96, 96),)
-    after = drawn_on(page(), bar(400, 300, 50, 20))
-    assert focus_regions(click, pixels(page()), after) == (Region(52, 152, 96, 96), Region(392, 292, 66, 36))
-
-
-def test_the_focus_of_a_drag_is_at_both_ends_and_of_a_key_nowhere() -> None:
-    drag = Action("left_click_drag", {"start_coordinate": [10, 20], "coordinate": [300, 310]})
-    assert focus_regions(drag, reach=5) == (Region(295, 305, 10, 10), Region(5, 15, 10, 10))
-    assert focus_regions(Action("key", {"text": "ctrl+s"})) == ()
-
-
-def test_a_new_window_is_a_place_to_look_closely_at_only_where_keys_may_have_written_it() -> None:
-    written = drawn_on(page(), bar(100, 100, 200, 80))
-    click, text = Action("left_click", {"coordinate": [500, 300]}), Action("type", {"text": "…"})
-    assert focus_regions(click, pixels(page()), written) == (Region(452, 252, 96, 96),)
-    assert focus_regions(text, pixels(page()), written) == (Region(92, 92, 216, 96),)
-
-
-def test_a_new_page_is_no_place_to_look_closely_at() -> None:
-    other = pixels(page("Settings", paper=PAPER, ink=INK))
-    assert focus_regions(Action("key", {"text": "Return"}), pixels(page()), other) == ()
-
-
-def test_real_screens_tell_a_tick_from_a_caret() -> None:
-    screens = recorded_screens(8)
-    if not screens:
-        pytest.skip("no recordings at hand")
-    for screen in screens:
-        ticked, blinked = screen.copy(), screen.copy()
-        ticked[200:209, 300:309] = 255 - ticked[200:209, 300:309]
-        blinked[200:216, 300] = (255, 0, 255)
-        assert compare_screens(screen, ticked).is_material
-        assert compare_screens(screen, blinked).why == "caret blink"
+def test_a_frame_from_after_a_call_was_passed_on_is_not_called_before(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Still()
+    asked(tape, [click()])
+    screens = Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+    screens.asked([CLICK], 1, time.monotonic_ns() - 1)
+    screens.told([0], Instant.now().monotonic_ns)
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, BEFORE), seen.shade(0, AFTER)) == ([], [1])
+    assert [(gap.step, gap.reason) for gap in seen.gaps] == [(0, LATE)]
+
+
+# --- with a door ---
+
+
+class Door:
+    """A machine whose input passes a door: what comes is what a test sends, after a look at the shade from then."""
+
+    def __init__(self) -> None:
+        self.shade = 1
+        self.hear: Callable[[Arrival | Over], None] = lambda _: None
+        self.sorter = InputSorter()
+        self.blind = False
+
+    def screenshot(self) -> Screenshot:
+        return shot(self.shade)
+
+    def door(self) -> Door:
+        return self
+
+    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
+        self.hear = hear
+
+    def expect(self, calls: Sequence[Asked], since_ns: int) -> None:
+        for found in self.sorter.expect(calls, since_ns):
+            self.hear(Arrival(found))
+
+    def answered(self, steps: Sequence[int], since_ns: int) -> None:
+        moved = self.sorter.answered(steps, since_ns)
+        self.hear(Over(tuple(steps), since_ns, tuple(moved)))
+
+    def close(self) -> None:
+        pass
+
+    def send(self, kind: str, *values: str | int, then: int = 0) -> None:
+        """Give it an event; its screen is `then` afterwards."""
+        found = self.sorter.sort(InputEvent(kind, values, time.monotonic_ns()))
+        self.hear(Arrival(found, shot(self.shade) if found.look and not self.blind else None))
+        self.shade = then or self.shade
+
+    def click(self, x: int, y: int, *, then: int) -> None:
+        self.send("move", x, y)
+        self.send("button_down", 1, x, y)
+        self.send("button_up", 1, x, y, then=then)
+
+
+def click(x: int = 1, y: int = 2) -> Action:
+    return Action("left_click", {"coordinate": [x, y]})
+
+
+def asked(tape: Tape, actions: Sequence[Action]) -> list[Asked]:
+    """Store steps as another recorder does, and return them as they are told of."""
+    entries = [tape.run.steps.intend([action], call_id=str(n))[0] for n, action in enumerate(actions)]
+    return [Asked(entry.index, entry.action) for entry in entries if entry.index is not None]
+
+
+def screens_of(tape: Tape, machine: Door) -> Screens:
+    return Screens(tape.run, machine)  # type: ignore[arg-type] # nothing else of a machine is used
+
+
+def test_each_call_of_a_reply_has_its_own_frames_and_input(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    calls = asked(tape, [click(1, 2), Action("type", {"text": "ab"}), Action("key", {"text": "Return"})])
+    screens = screens_of(tape, machine)
+    screens.asked(calls, 1)
+    machine.click(1, 2, then=2)
+    for key in "ab":
+        machine.send("key_down", key)
+        machine.send("key_up", key, then=3)
+    machine.send("key_down", "Return")
+    machine.send("key_up", "Return", then=4)
+    screens.told([0, 1, 2], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(n, BEFORE) + seen.shade(n, AFTER) for n in range(3)] == [[1, 2], [2, 3], [3, 4]]
+    assert [len(step.delivered or ()) for step in seen.steps] == [3, 4, 2]
+    assert all(step.duration_ms is not None for step in seen.steps)
+    assert seen.gaps == []
+
+
+def test_a_look_between_two_clicks_is_passed_over(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    screens = screens_of(tape, machine)
+    screens.asked(asked(tape, [click(1, 2), Action("screenshot"), click(30, 40)]), 1)
+    machine.click(1, 2, then=2)
+    machine.click(30, 40, then=3)
+    screens.told([0, 1, 2], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(n, BEFORE) for n in range(3)] == [[1], [], [2]]
+    assert [seen.shade(n, AFTER) for n in range(3)] == [[2], [2], [3]]
+    assert seen.gaps == []
+
+
+def test_input_ahead_of_the_news_of_its_call_is_the_calls_all_the_same(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    calls = asked(tape, [click()])
+    screens = screens_of(tape, machine)
+    since = time.monotonic_ns()
+    machine.click(1, 2, then=2)
+    screens.asked(calls, since, time.monotonic_ns() - 1)
+    screens.told([0], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, BEFORE), seen.shade(0, AFTER), seen.gaps) == ([1], [2], [])
+    assert seen.steps[0].delivered == (("move", 1, 2), ("button_down", 1, 1, 2), ("button_up", 1, 1, 2))
+
+
+def test_a_call_without_input_has_the_screen_from_before_it_was_passed_on(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    screens = screens_of(tape, machine)
+    screens.asked(asked(tape, [click()]), 1)
+    machine.shade = 2  # by way of a debugging port
+    screens.told([0], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, BEFORE), seen.shade(0, AFTER), seen.gaps) == ([1], [2], [])
+    assert seen.steps[0].delivered == ()
+    assert seen.steps[0].duration_ms is not None
+
+
+def test_where_the_screen_could_not_be_seen_in_time_the_step_says_so(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    machine.blind = True
+    screens = screens_of(tape, machine)
+    screens.asked(asked(tape, [click()]), 1, time.monotonic_ns() - 1)
+    machine.click(1, 2, then=2)
+    screens.told([0], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, BEFORE), seen.shade(0, AFTER)) == ([], [2])
+    assert [(gap.step, gap.reason) for gap in seen.gaps] == [(0, UNSEEN)]
+
+
+def test_the_screen_after_a_step_is_from_before_the_next_one_begins(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    first, second = asked(tape, [click(1, 2), click(30, 40)])
+    screens = screens_of(tape, machine)
+    screens.asked([first], 1)
+    machine.click(1, 2, then=2)
+    since = time.monotonic_ns()
+    screens.told([0], since)
+    screens.asked([second], since)
+    machine.click(30, 40, then=3)
+    screens.told([1], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(n, BEFORE) + seen.shade(n, AFTER) for n in range(2)] == [[1, 2], [2, 3]]
+
+
+def test_input_ahead_of_the_news_that_the_call_before_is_over_is_not_that_ones(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    first, second = asked(tape, [click(1, 2), click(30, 40)])
+    screens = screens_of(tape, machine)
+    screens.asked([first], 1)
+    machine.click(1, 2, then=2)
+    time.sleep(0.11)  # a pause, as between any two replies
+    since = time.monotonic_ns()
+    machine.click(30, 40, then=3)
+    screens.told([0], since)
+    screens.asked([second], since, time.monotonic_ns() - 1)
+    screens.told([1], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(n, BEFORE) + seen.shade(n, AFTER) for n in range(2)] == [[1, 2], [2, 3]]
+    assert [step.delivered and step.delivered[0] for step in seen.steps] == [("move", 1, 2), ("move", 30, 40)]
+    assert seen.gaps == []
+
+
+def test_keys_that_spell_a_secret_are_not_stored(tmp_path: Path) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    tape.run.guard.secrets.add("sesame99")
+    screens = screens_of(tape, machine)
+    screens.asked(asked(tape, [Action("type", {"text": "<password>"})]), 1)
+    for key in "sesame99":
+        machine.send("key_down", key)
+        machine.send("key_up", key)
+    screens.told([0], time.monotonic_ns())
+    screens.close()
+    assert tape.read().steps[0].delivered is None

@@ -107,7 +107,7 @@ def test_the_supervisor_is_told_of_a_call_that_its_dead_recorder_may_not_have_to
     again = running.exchange(ASKED, reply(CLICK))
     running.die()
     heard: list[int | None] = []
-    running.recording.wire.on_calls = lambda entries, _since: heard.extend(entry.index for entry in entries)
+    running.recording.wire.on_calls = lambda entries, _since, _until: heard.extend(entry.index for entry in entries)
     again()
     running.lanes.close()
     assert heard == [0]

@@ -164,7 +164,7 @@ def run_recorded(
             onward = {service: Upstream(proxy.address(recording.id, service)) for service in services}
             proxy = stack.enter_context(Proxy(before(onward), Unrecorded()))
         if machine is not None:
-            stack.enter_context(closing(Screens(recording, machine)))
+            stack.enter_context(closing(Screens(recording, machine)))  # before `environment`: its door is open
         environment = command_environment(
             {service: proxy.address(recording.id, service) for service in services},
             run=recording.id,

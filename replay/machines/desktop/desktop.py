@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from footage.replay.machines.desktop.windows import NotShown
 from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
+    from footage.replay.machines.desktop.gate.gate import Gate
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
 
 
@@ -63,6 +65,8 @@ class Desktop:
         self._keeper = Keeper()
         self._end = weakref.finalize(self, self._keeper.stop)
         self._session: Session | None = None
+        self._gate: Gate | None = None
+        self._gate_number: int | None = None
         try:
             self._start(None)
         except BaseException:
@@ -122,10 +126,18 @@ class Desktop:
         """
         `DISPLAY` and `XAUTHORITY`, with which any process of this user can open windows on it, and what keeps clients
         from looking for another screen: that the session is one of X, and that there is no Wayland.
+
+        Once its door was asked for, they lead through it.
         """
         server = self._running().server
-        found = {"DISPLAY": server.display, "XAUTHORITY": str(server.authority)}
-        return found | {"XDG_SESSION_TYPE": "x11", "WAYLAND_DISPLAY": ""}
+        display, authority = server.display, server.authority
+        if self._gate is not None:
+            try:
+                display, authority = self._gate.display, self._gate.authority
+            except MachineError as error:  # programs come before their recording
+                logging.getLogger("footage").warning("%s Input is not seen.", error)
+        only_here = {"XDG_SESSION_TYPE": "x11", "WAYLAND_DISPLAY": ""}
+        return {"DISPLAY": display, "XAUTHORITY": str(authority), **only_here}
 
     # --- working with it --------------------------------------------------------------------------------------------
 
@@ -140,7 +152,17 @@ class Desktop:
     def eye(self) -> Eye:
         """Return a second way to look at the screen, for another thread; ends with `reset` and `close`."""
         server = self._running().server
-        return Eye(server.display, server.authority, server.framebuffer)
+        return Eye(server.display, server.authority, server.framebuffer, server.pid)
+
+    def door(self) -> Gate:
+        """Return where the input of other processes passes; it has a display of its own, until `reset` or `close`."""
+        session = self._running()
+        if self._gate is None:
+            from footage.replay.machines.desktop.gate.gate import Gate
+
+            self._gate = Gate(self._keeper, session.server, session.folder, self._gate_number)
+            self._gate_number = self._gate.number
+        return self._gate
 
     def perform(self, action: Action) -> Performed:
         """
@@ -235,7 +257,7 @@ class Desktop:
 
     def _stop(self) -> None:
         if self._session is not None:
-            self._session = None
+            self._session = self._gate = None
             self._let_go()
 
     def _running(self) -> Session:

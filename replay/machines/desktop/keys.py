@@ -128,3 +128,22 @@ def _any_case() -> dict[str, str]:
         found.setdefault(name.lower(), name)
         found.setdefault(name.lower().replace("xf86_", "xf86"), name)
     return found
+
+
+def name_of_symbol(symbol: int) -> str:
+    """Return the name that a key with this symbol has in the input log: its character, or its X name."""
+    if 0x20 <= symbol < 0x7F or 0xA0 <= symbol <= 0xFF:
+        return chr(symbol)
+    if _UNICODE < symbol <= _UNICODE + 0x10FFFF:
+        return chr(symbol - _UNICODE)
+    return _names().get(symbol, f"symbol {symbol:#x}")
+
+
+@cache
+def _names() -> dict[int, str]:
+    """Return the name of each X key symbol: of several, the one that models write, else the first of the alphabet."""
+    usual = frozenset(_ALIASES.values())
+    found: dict[int, str] = {}
+    for name, symbol in sorted(_symbols().items(), key=lambda item: (item[0] not in usual, item[0])):
+        found.setdefault(symbol, name)
+    return found

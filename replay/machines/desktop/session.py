@@ -67,6 +67,11 @@ class Session:
             raise
 
     @property
+    def folder(self) -> Path:
+        """What belongs to this session on the disk."""
+        return self._folder
+
+    @property
     def home(self) -> Path:
         """The programs' home folder, as seen from outside."""
         return self._folder / "home"

@@ -29,6 +29,7 @@ from footage.replay.machines.qemu.screen import Eye, Screen
 from footage.trajectory import JSON, Instant, Pixels, Screenshot
 
 if TYPE_CHECKING:
+    from footage.replay.machines.vnc.door import VncDoor
     from footage.replay.machines.vnc.gate import Gate
     from footage.trajectory import Action, Performed
 
@@ -97,6 +98,10 @@ class ExactQemu(Qemu):
             raise MachineError("This guest was not started for other processes.")
         return self._remote.gate
 
+    def door(self) -> VncDoor | None:
+        """Return where the input of other processes passes; None unless it was started `remote`."""
+        return self._remote.door if self._remote is not None else None
+
     def finish(self, on_progress: Callable[[int, int], None] | None = None) -> Left:
         """End the recording, and the guest; the files stay until `close`. Raises MachineError."""
         self._running()
@@ -110,8 +115,7 @@ class ExactQemu(Qemu):
     def eye(self) -> Eye:
         """Return a second way to look at the screen, for another thread."""
         self._running()
-        remote = self._remote
-        return MarkedEye(self._recorder, lambda: remote)
+        return MarkedEye(self._recorder)
 
     def perform(self, action: Action) -> Performed:
         """Carry out one action, with the instruction count before it and after each of its input events."""
@@ -196,8 +200,8 @@ class MarkedScreen(Screen):
 class MarkedEye(Eye):
     """A second look at the screen; only what has changed gets an instruction count."""
 
-    def __init__(self, recorder: Recorder, remote: Callable[[], Remote | None]) -> None:
-        super().__init__(recorder.process, remote)
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder.process)
         self._screen = self._marked = MarkedScreen(recorder)
 
     def changed(self) -> bool:

@@ -29,6 +29,7 @@ from footage.trajectory import JSON, MACHINE_PROTOCOL
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from footage.replay.machines.vnc.door import VncDoor
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
 
 CATCH_UP = 2.0
@@ -144,7 +145,13 @@ class Qemu:
 
     def eye(self) -> Eye:
         """Return a second way to look at the screen, for another thread; ends with `reset` and `close`."""
-        return Eye(self._running(), _remote_of(weakref.ref(self)))
+        return Eye(self._running())
+
+    def door(self) -> VncDoor | None:
+        """Return where the input of other processes passes; they find it in `environment`."""
+        self._running()
+        assert self.environment  # from here on it is open
+        return self._remote.door if self._remote is not None else None
 
     def perform(self, action: Action) -> Performed:
         """
@@ -310,16 +317,6 @@ def _process_of(machine: weakref.ref[Qemu]) -> Callable[[], Process]:
         return owner.process
 
     return process
-
-
-def _remote_of(machine: weakref.ref[Qemu]) -> Callable[[], Remote | None]:
-    """Return what tells the way by which others act on a machine's guest, without keeping the machine alive."""
-
-    def remote() -> Remote | None:
-        owner = machine()
-        return owner._remote if owner is not None else None  # noqa: SLF001 - of this module
-
-    return remote
 
 
 def _new_keeper(machine: Qemu) -> Keeper:

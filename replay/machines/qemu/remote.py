@@ -1,20 +1,13 @@
-"""
-A guest that another process acts on, through its screen.
-
-When that process begins an action is seen from its input alone, and what the recorder hears of its requests comes
-late: so the screen is kept as it was whenever input came after a pause.
-"""
+"""A guest that another process acts on, through its screen: what it does passes a gate, and is held for a look."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from footage.replay.machines.qemu.devices import motion, press
 from footage.replay.machines.vnc.connection import UNIX
+from footage.replay.machines.vnc.door import VncDoor
 from footage.replay.machines.vnc.gate import Gate
 from footage.trajectory import Instant, Screenshot
 
@@ -23,10 +16,6 @@ if TYPE_CHECKING:
     from footage.trajectory import Pixels
 
 __all__ = ["Host", "Remote", "Unrecorded"]
-
-_PAUSE = 0.1
-"""Seconds without input that end an action; the keys of a text come sooner after each other."""
-_KEPT = 16
 
 
 class Host(Protocol):
@@ -76,31 +65,23 @@ class Unrecorded:
 
 
 class Remote:
-    """The way to a guest with a screen of (width, height) from outside: `gate` is the door. Thread-safe."""
+    """
+    The way to a guest with a screen of (width, height) from outside. Thread-safe.
+
+    `gate` lets clients in, `door` tells of what they do.
+    """
 
     def __init__(self, host: Host, screen: tuple[int, int]) -> None:
         self._host = host
         self._screen = screen
-        self._lock = threading.Lock()
-        self._undisturbed: deque[Screenshot] = deque(maxlen=_KEPT)
-        self._touched_at = 0.0
         self._buttons = 0
-        self.gate = Gate(host.address, self._admit, self._point)
+        self.door = VncDoor(self._mark)
+        self.gate = Gate(host.address, host.admit, self._point, door=self.door)
 
     def move(self) -> None:
         """Take note that the guest runs in another process now; who is connected has lost the connection."""
         self.gate.server = self._host.address
         self._buttons = 0
-
-    def before_input(self, since_ns: int) -> Screenshot:
-        """
-        Return the screen as it was before the first input after an instant (monotonic, in ns), else as it is now.
-
-        A checkpoint is made at that very instant where one is due.
-        """
-        with self._lock:
-            kept = next((shot for shot in self._undisturbed if shot.captured.monotonic_ns >= since_ns), None)
-            return kept or self._mark()
 
     def _point(self, x: int, y: int, buttons: int) -> None:
         """Put the pointer on that very pixel, as the guest's own hands do: QEMU's server is one off here and there."""
@@ -110,12 +91,6 @@ class Remote:
         self._buttons = buttons
 
     def _mark(self) -> Screenshot:
+        """Look at the screen; a checkpoint is made at that very instant where one is due."""
         pixels, icount = self._host.look(checkpoint=True)
         return Screenshot(pixels, Instant.now(), "qemu", icount)
-
-    def _admit(self, act: Callable[[], object]) -> None:
-        with self._lock:
-            if time.monotonic() - self._touched_at > _PAUSE:
-                self._undisturbed.append(self._mark())
-            self._host.admit(act)
-            self._touched_at = time.monotonic()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from footage.replay.machines.qemu.process import Process
 from footage.trajectory import Instant, Screenshot
 
 if TYPE_CHECKING:
-    from footage.replay.machines.qemu.remote import Remote
     from footage.trajectory import Pixels
 
 
@@ -34,10 +32,8 @@ class Screen:
 class Eye:
     """A second look at a guest's screen, for another thread than the one that acts on it. Thread-safe."""
 
-    def __init__(self, process: Process, remote: Callable[[], Remote | None] = lambda: None) -> None:
-        """`remote` returns the way by which other processes act on the guest, where there is one."""
+    def __init__(self, process: Process) -> None:
         self._screen = Screen(process)
-        self._remote = remote
         self._lock = threading.Lock()
         self._seen: Pixels | None = None
         self._shot: Screenshot | None = None
@@ -59,12 +55,6 @@ class Eye:
             self._check_open()
             shot, self._shot = self._shot, None
             return shot or self._screen.take()
-
-    def before_input(self, since_ns: int) -> Screenshot:
-        """Return the screen before another process's first input after an instant; see `Remote.before_input`."""
-        self._check_open()
-        remote = self._remote()
-        return remote.before_input(since_ns) if remote else self.look()
 
     def close(self) -> None:
         """Look no more. Safe to call twice."""

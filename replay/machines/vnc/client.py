@@ -71,13 +71,15 @@ class RfbClient:
         """How many updates have changed the screen so far."""
         return self._updates
 
-    def sync(self) -> None:
-        """Wait until the copy shows what the screen showed at the call. Raises MachineError."""
+    def sync(self, patience: float | None = None) -> None:
+        """Wait until the copy shows what the screen showed at the call, for `patience` s. Raises MachineError."""
         with self._state:
             wanted = self._answered + 1
         self._send(struct.pack(">BBHHHH", 3, 0, 0, 0, 1, 1))
         with self._state:
-            self._state.wait_for(lambda: self._answered >= wanted or self._failed is not None, SYNC_PATIENCE)
+            self._state.wait_for(
+                lambda: self._answered >= wanted or self._failed is not None, patience or SYNC_PATIENCE
+            )
             self._check()
 
     def picture(self) -> Pixels:

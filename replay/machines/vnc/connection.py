@@ -7,6 +7,8 @@ RFC 6143 describes the protocol; versions 3.3, 3.7 and 3.8 are spoken, without s
 from __future__ import annotations
 
 import contextlib
+import hmac
+import secrets
 import socket
 import struct
 from dataclasses import dataclass
@@ -70,6 +72,15 @@ class Stream:
         except OSError as problem:
             raise MachineError(f"The connection to the VNC server broke: {problem}.") from problem
 
+    def prove(self, password: str) -> None:
+        """Have a client prove that it knows the password, as a server does. Raises UsageError where it does not."""
+        challenge = secrets.token_bytes(16)
+        self.send(challenge)
+        if not hmac.compare_digest(self.take(16), _answer(password, challenge)):
+            self.send(struct.pack(">I", 1))
+            raise UsageError("A client of the VNC gate gave a wrong password.")
+        self.send(bytes(4))
+
     def be_patient(self, seconds: float | None) -> None:
         """Set how long the server may say nothing; None: for ever."""
         self._link.settimeout(seconds)
@@ -89,6 +100,8 @@ class Welcome:
     width: int
     height: int
     name: str
+    secured: bool = False
+    """Whether it asked for a password."""
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -111,29 +124,29 @@ def connect(address: str, password: str | None) -> tuple[Stream, Welcome]:
     Others who are connected stay so. Raises UsageError for a wrong password or address, MachineError for a server that
     is not there, or is none.
     """
-    stream, version, said = _introduced(address, password)
+    stream, version, secured, said = _introduced(address, password)
     try:
         stream.send(b"\x00xxx" + PIXELS)
     except BaseException:
         stream.close()
         raise
     width, height = struct.unpack(">HH", said[:4])
-    return stream, Welcome(version[4:].decode(), width, height, said[_HEAD:].decode("utf-8", "replace"))
+    return stream, Welcome(version[4:].decode(), width, height, said[_HEAD:].decode("utf-8", "replace"), secured)
 
 
-def introduced(address: str) -> tuple[Stream, bytes]:
+def introduced(address: str, password: str | None = None) -> tuple[Stream, bytes]:
     """
-    Connect to a server (host:port, or `unix:path`) without a password.
+    Connect to a server (host:port, or `unix:path`).
 
     Returns the stream, and all it says of itself, as it came (`ServerInit`).
 
     Raises what `connect` raises.
     """
-    stream, _, said = _introduced(address, None)
+    stream, _, _, said = _introduced(address, password)
     return stream, said
 
 
-def _introduced(address: str, password: str | None) -> tuple[Stream, bytes, bytes]:
+def _introduced(address: str, password: str | None) -> tuple[Stream, bytes, bool, bytes]:
     stream = Stream(_linked(address))
     try:
         return stream, *_shake_hands(stream, address, password)
@@ -158,23 +171,23 @@ def _linked(address: str) -> socket.socket:
     return link
 
 
-def _shake_hands(stream: Stream, address: str, password: str | None) -> tuple[bytes, bytes]:
-    """Return the version that is spoken, and the server's introduction."""
+def _shake_hands(stream: Stream, address: str, password: str | None) -> tuple[bytes, bool, bytes]:
+    """Return the version that is spoken, whether a password was asked for, and the server's introduction."""
     offered = stream.take(12)
     if not offered.startswith(b"RFB "):
         raise MachineError(f"What answers at {address} is no VNC server.")
     version = min(max(offered[:11], b"RFB 003.003"), b"RFB 003.008")
     version = version if version in {b"RFB 003.007", b"RFB 003.008"} else b"RFB 003.003"
     stream.send(version + b"\n")
-    _agree(stream, version, address, password)
+    secured = _agree(stream, version, address, password)
     stream.send(b"\x01")  # shared: whoever else is connected stays so
     head = stream.take(_HEAD)
     (length,) = struct.unpack(">I", head[-4:])
-    return version, head + stream.take(min(length, 1 << 16))
+    return version, secured, head + stream.take(min(length, 1 << 16))
 
 
-def _agree(stream: Stream, version: bytes, address: str, password: str | None) -> None:
-    """Agree on security, and prove to know the password where one is asked for."""
+def _agree(stream: Stream, version: bytes, address: str, password: str | None) -> bool:
+    """Agree on security, and prove to know the password where one is asked for; return whether it was."""
     kinds = [stream.numbers("I")[0]] if version == b"RFB 003.003" else list(stream.take(stream.take(1)[0]))
     if not kinds or kinds == [0]:
         raise MachineError(f"The VNC server at {address} refuses: {_reason(stream)}")
@@ -196,6 +209,7 @@ def _agree(stream: Stream, version: bytes, address: str, password: str | None) -
         if refused:
             why = _reason(stream) if version == b"RFB 003.008" else "the password is wrong"
             raise UsageError(f"The VNC server at {address} refuses: {why}", hint="Is the password right?")
+    return chosen == _PASSWORD
 
 
 def _reason(stream: Stream) -> str:

@@ -21,12 +21,15 @@ from footage.errors import FootageError, MachineError
 from footage.replay.machines.vnc.connection import Stream, introduced
 
 if TYPE_CHECKING:
+    from footage.replay.machines.vnc.door import VncDoor
     from footage.trajectory import Pixels
 
 __all__ = ["Gate", "Scene"]
 
 _FORMAT, _ENCODINGS, _ASK, _KEY, _POINTER, _TEXT, _QEMU = 0, 2, 3, 4, 5, 6, 255
+_UPDATES, _FENCE = 150, 248
 _LENGTHS: Mapping[int, int] = {_FORMAT: 19, _ENCODINGS: 3, _ASK: 9, _KEY: 7, _POINTER: 5, _TEXT: 7, 250: 3, 251: 7}
+_LENGTHS = {**_LENGTHS, _UPDATES: 9, _FENCE: 8}
 """Bytes of a message after its kind, as far as they are always there."""
 _QEMU_LENGTHS = {0: 10, 1: 2}
 """The same for QEMU's own messages, by the kind within them: a key with its code, sound."""
@@ -64,13 +67,24 @@ class Gate:
 
     `server` is where the guest's own server is: host:port, or `unix:path`.
     Every client gets a connection of its own to that server. Open unless it is held. `point` moves the pointer to
-    (x, y), with these buttons down (bit 0 is the left one), in the server's place.
+    (x, y), with these buttons down (bit 0 is the left one), in the server's place; without it, the server does so.
+    `door` looks at the screen before input is let in. Where the server asks for a `password`, so does the gate.
     """
 
-    def __init__(self, server: str, admit: Admit, point: Callable[[int, int, int], object]) -> None:
+    def __init__(
+        self,
+        server: str,
+        admit: Admit,
+        point: Callable[[int, int, int], object] | None,
+        *,
+        door: VncDoor | None = None,
+        password: str | None = None,
+    ) -> None:
         self.server = server
         self.admit = admit
         self.point = point
+        self.door = door
+        self.password = password
         self.scene: Scene | None = None
         self._clients: weakref.WeakSet[_Client] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -169,8 +183,13 @@ class _Client:
             self._greet()
             if self._gate.scene is None:
                 self.let_through()
+            door = self._gate.door
+            if door is not None:
+                door.join(self._link)
             while True:
-                self._message()
+                kind = self._near.take(1)
+                with door.turn() if door is not None else contextlib.nullcontext():
+                    self._message(kind)
         except (FootageError, OSError, struct.error):
             self.close()
 
@@ -203,16 +222,18 @@ class _Client:
         """Introduce the server, whatever version of the protocol the client speaks."""
         self._near.be_patient(30.0)
         self._near.send(b"RFB 003.008\n")
-        version = self._near.take(12)[:11]
+        version, kind = self._near.take(12)[:11], 1 if self._gate.password is None else 2
         if version in {b"RFB 003.007", b"RFB 003.008"}:
-            self._near.send(b"\x01\x01")
+            self._near.send(bytes([1, kind]))
             self._near.take(1)
-            if version == b"RFB 003.008":
-                self._near.send(bytes(4))
         else:
-            self._near.send(struct.pack(">I", 1))
+            self._near.send(struct.pack(">I", kind))
+        if self._gate.password is not None:
+            self._near.prove(self._gate.password)
+        elif version == b"RFB 003.008":
+            self._near.send(bytes(4))
         self._near.take(1)
-        far, said = introduced(self._gate.server)
+        far, said = introduced(self._gate.server, self._gate.password)
         far.be_patient(None)
         self._near.be_patient(None)
         self._format = _Format.parsed(said[4:20])
@@ -231,8 +252,9 @@ class _Client:
 
     # --- messages ---
 
-    def _message(self) -> None:
-        whole = self._read()
+    def _message(self, first: bytes) -> None:
+        """Read the rest of a message that begins so, and do as it says."""
+        whole = self._read(first)
         kind = whole[0]
         if kind == _FORMAT:
             self._format = _Format.parsed(whole[4:20])
@@ -246,21 +268,22 @@ class _Client:
                 self.let_through()
             elif kind == _ASK:
                 self._show(scene, *struct.unpack(">xBHHHH", whole))
+        if scene is None and kind in _INPUT and self._gate.door is not None:
+            self._gate.door.let_in(whole, self)
         if scene is not None and kind in _INPUT:
             scene.touched()
             self._gate.refresh()
-        elif scene is None and kind == _POINTER:
+        elif scene is None and kind == _POINTER and (point := self._gate.point) is not None:
             buttons, x, y = struct.unpack(">xBHH", whole)
-            self._gate.admit(lambda: self._gate.point(x, y, buttons))
+            self._gate.admit(lambda: point(x, y, buttons))
         elif scene is None and kind in _INPUT:
             self._gate.admit(lambda: far.send(whole))
         elif scene is None:
             far.send(whole)
 
-    def _read(self) -> bytes:
-        """Return the next message, whole."""
+    def _read(self, kind: bytes) -> bytes:
+        """Return a message, whole."""
         take = self._near.take
-        kind = take(1)
         if kind[0] == _QEMU:
             inner = take(1)
             rest = take(_QEMU_LENGTHS.get(inner[0], 0))
@@ -274,6 +297,8 @@ class _Client:
             more = 4 * struct.unpack(">xH", rest)[0]
         elif kind[0] == _TEXT:
             more = abs(struct.unpack(">xxxi", rest)[0])
+        elif kind[0] == _FENCE:
+            more = rest[7]
         elif kind[0] == 251:  # another size is asked for: so many screens
             more = 16 * rest[5]
         if more > _LARGEST:

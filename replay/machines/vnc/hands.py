@@ -67,8 +67,10 @@ class VncScreen:
         self._client.sync()
         return self.last()
 
-    def last(self) -> Screenshot:
-        """Return the screen as the server last told of it."""
+    def last(self, patience: float = 0.0) -> Screenshot:
+        """Return the screen as the server last told of it; it is given `patience` seconds to tell what is new."""
+        if patience:
+            self._client.sync(patience)
         return Screenshot(self._client.picture(), Instant.now(), self._name)
 
 

@@ -19,12 +19,16 @@ from footage.replay.machines.vnc.hands import Hands, VncScreen
 from footage.trajectory import JSON, MACHINE_PROTOCOL
 
 if TYPE_CHECKING:
+    from footage.replay.machines.vnc.door import VncDoor
+    from footage.replay.machines.vnc.gate import Gate
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
 
 __all__ = ["PASSWORD", "Vnc"]
 
 PASSWORD = "FOOTAGE_VNC_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOLD = 0.05
+"""Seconds that a server gets to tell what is new on its screen, before input is let in or a look is over."""
 _RESET_PATIENCE = 120.0
 """Seconds that a reset command may take."""
 _BACK_PATIENCE = 60.0
@@ -65,6 +69,7 @@ class Vnc:
         self._compressed = host not in _LOCAL if compressed is None else compressed
         self._log = InputLog()
         self._client: RfbClient | None = None
+        self._gate: Gate | None = None
         if self._reset:
             self._run_reset()
         self._open()
@@ -116,8 +121,12 @@ class Vnc:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """`FOOTAGE_VNC`: the address. The password is where it was before."""
-        return {"FOOTAGE_VNC": self._address}
+        """
+        `FOOTAGE_VNC`: the address. The password is where it was before.
+
+        Once its door was asked for, the address is that of the door, which asks for the same password.
+        """
+        return {"FOOTAGE_VNC": self._gate.address if self._gate is not None else self._address}
 
     # --- working with it ---
 
@@ -129,6 +138,18 @@ class Vnc:
     def eye(self) -> VncEye:
         """Return a second way to look at the screen, for another thread."""
         return VncEye(self._running(), self._screen)
+
+    def door(self) -> VncDoor:
+        """Return where the input of other processes passes; it has an address of its own, until `close`."""
+        client = self._running()
+        if self._gate is None:
+            from footage.replay.machines.vnc.door import VncDoor
+            from footage.replay.machines.vnc.gate import Gate
+
+            self._door = VncDoor(lambda: self._screen.last(_HOLD))
+            password = self._password() if client.welcome.secured else None
+            self._gate = Gate(self._address, lambda act: act(), None, door=self._door, password=password)
+        return self._door
 
     def perform(self, action: Action) -> Performed:
         """
@@ -164,6 +185,8 @@ class Vnc:
 
     def close(self) -> None:
         """Let go of keys and buttons, and of the connection. Safe to call twice."""
+        if self._gate is not None:
+            self._gate.close()
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(FootageError):  # the server may be gone, and what was held with it
@@ -233,8 +256,8 @@ class VncEye:
         return seen != self._seen
 
     def look(self) -> Screenshot:
-        """Return the screen as the server last told of it."""
-        return self._screen.last()
+        """Return the screen as it is now, as far as the server tells in time."""
+        return self._screen.last(_HOLD)
 
     def close(self) -> None:
         """Let go: the connection is the machine's."""

@@ -104,6 +104,7 @@ def _step(step: Step) -> JSON:
         "turn": step.turn,
         "status": step.status,
         "action": _action(step.action),
+        "delivered": None if step.delivered is None else [list(event) for event in step.delivered],
         "result": {"text": step.result_text, "error": step.error},
         "verdict": step.verdict.verdict if step.verdict else None,
         "why": step.verdict.why if step.verdict else "",

@@ -149,7 +149,8 @@ def command(
         environment |= stand_in_key() if stand_in else {}
         try:
             if started and supervisor.run:
-                screens.append(stack.enter_context(closing(_Layer(supervisor.run, path, kept_out, started))))
+                screens.append(stack.enter_context(closing(_Layer(supervisor, path, kept_out, started))))
+                supervisor.looks(watched=True)
             code = run_command(argv, environment, started=supervisor.watch)
             _drain(supervisor)
             supervisor.stop()
@@ -159,39 +160,65 @@ def command(
         except BaseException as error:
             supervisor.end(RunStatus.ERRORED, f"{type(error).__name__}: {error}")
             raise
+        supervisor.looks(watched=False)
         try:
             for layer in screens:
                 layer.close()
         finally:  # the command has ended, whatever becomes of its machine's recording
             losses += [layer.loss for layer in screens if layer.loss]
             supervisor.end(*ending_of(code))
-    if supervisor.run:
-        if empty and not losses:
-            click.echo(_NOTHING, err=True)
-        named = f" --store {shlex.quote(str(store))}" if store else ""
-        click.echo(f"recorded: footage show {supervisor.run}{named}", err=True)
-    else:
-        click.echo("Nothing of this run could be stored.", err=True)
+    _tell_end(supervisor.run, store, path, nothing=empty and not losses, watched=bool(screens))
     return code
+
+
+def _tell_end(run: str, store: Path | None, path: Path, *, nothing: bool, watched: bool) -> None:
+    """Say how the run is found again, and what is strange about it; `store` is the one that was named."""
+    if not run:
+        click.echo("Nothing of this run could be stored.", err=True)
+        return
+    if nothing:
+        click.echo(_NOTHING, err=True)
+    if watched:
+        _tell_misses(path, run)
+    named = f" --store {shlex.quote(str(store))}" if store else ""
+    click.echo(f"recorded: footage show {run}{named}", err=True)
+
+
+def _tell_misses(path: Path, run: str) -> None:
+    """Say where the agent's actions landed elsewhere than they were asked for."""
+    from footage.analysis.delivery import misses
+    from footage.errors import FootageError
+    from footage.storage import open_store
+
+    with suppress(FootageError, OSError), open_store(path, readonly=True) as store:
+        missed = misses(store.steps(run))
+        if missed is not None:
+            click.echo(f"footage: {missed.sentence}", err=True)
 
 
 class _Layer:
     """The screens of the machine: a layer of its own in the run, here, where the machine is."""
 
-    def __init__(self, run: str, store: Path, secrets: Sequence[str], machine: Machine) -> None:
+    def __init__(self, supervisor: Supervisor, store: Path, secrets: Sequence[str], machine: Machine) -> None:
         from footage.recorder.screens import Screens
         from footage.recorder.session import resume
 
-        self._recording = resume(run, store=store, secrets=secrets, layer="screen", joined=True)
+        self._supervisor = supervisor
+        self._recording = resume(supervisor.run, store=store, secrets=secrets, layer="screen", joined=True)
         self._screens = Screens(self._recording, machine)
         self._store = store
         self._machine: Machine | None = machine
 
     def hear(self, said: JSON) -> None:
         """Take note of the calls that the recording process tells of."""
-        if "since" in said:
-            self._screens.asked(said.get("asked", ()), said["since"])
-            self._screens.told(said.get("told", ()), said["since"])
+        from footage.recorder.inputs import calls_of
+
+        if "calls" in said:
+            self._screens.asked(calls_of(said["calls"]), said["since"], said.get("until"))
+            if "look" in said:
+                self._supervisor.looked(said["look"])
+        if "told" in said:
+            self._screens.told([step for step in said["told"] if step is not None], said["since"])
 
     @property
     def loss(self) -> JSON | None:
@@ -214,7 +241,10 @@ class _Layer:
 def _machine(name: str | None, *, exact: bool, budget: float) -> Iterator[Machine | None]:
     """Start the machine that was asked for; None where none was. Raises UsageError."""
     if name is not None:
+        from footage.recorder.door import door_of
+
         with started_machine(name, exact=exact, budget=budget, remote=True) as machine:
+            door_of(machine)  # what the command does to the machine passes there
             yield machine
     elif exact:
         from footage.errors import UsageError

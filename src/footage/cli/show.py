@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from footage.analysis.absences import kept_unread, why_no_steps
+from footage.analysis.delivery import misses
 from footage.cli.documents import show_json
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
@@ -59,7 +60,9 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
         unread = kept_unread(opened.raw_paths(found.id))
         nothing = "" if steps else f"No steps are recorded. {why_no_steps(opened, found)}"
         failures = [labelled(f"turn {turn.number}", why) for turn in turns if (why := _failure(turn))]
-        remarks = gap_texts(opened.gaps(found.id)) + [_note(note) for note in opened.notes(found.id)]
+        missed = misses(steps)
+        remarks = [labelled("delivered", missed.sentence)] if missed else []
+        remarks += gap_texts(opened.gaps(found.id)) + [_note(note) for note in opened.notes(found.id)]
     out = console()
     out.print(Text("\n").join([*_head(found), *_facts(found, turns, unread), *_judgements(found)]))
     out.print()
