@@ -269,25 +269,35 @@ def test_a_command_that_a_signal_ended_is_told_as_shells_do(tmp_path: Path, serv
     assert (done.returncode, seen.run.status) == (143, "interrupted")
 
 
-GIVING_UP = """
-    import contextlib, json, os, urllib.request
+LEFT_BEHIND = """
+    import os, subprocess, sys, urllib.request
 
-    with contextlib.suppress(TimeoutError):
-        urllib.request.urlopen(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages", b"{}", timeout=0.2)
+    if len(sys.argv) > 1:  # what the command left in the background
+        urllib.request.urlopen(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages", b"{}", timeout=100)
+    else:
+        subprocess.Popen([sys.executable, __file__, "ask"], stderr=subprocess.DEVNULL)
+        sys.stdin.read()
 """
 
 
 def test_ctrl_c_ends_the_wait_for_a_reply_that_does_not_come(tmp_path: Path) -> None:
-    path = tmp_path / "footage.db"
-    argv = [*FOOTAGE, "record", "--store", str(path), "--", sys.executable, "-c", textwrap.dedent(GIVING_UP)]
+    path, agent = tmp_path / "footage.db", tmp_path / "agent.py"
+    agent.write_text(textwrap.dedent(LEFT_BEHIND))
+    argv = [*FOOTAGE, "record", "--store", str(path), "--", sys.executable, str(agent)]
     with Scripted(b"") as silent:
         more = {"ANTHROPIC_BASE_URL": silent.url, "PYTHONPATH": PATHS}
-        recorder = subprocess.Popen(argv, env=os.environ | more, stderr=subprocess.PIPE, text=True)
-        assert recorder.stderr is not None
-        assert "waiting for a reply" in recorder.stderr.readline()
-        recorder.send_signal(signal.SIGINT)
-        _, said = recorder.communicate(timeout=60)
-    assert recorder.returncode == 0, said
+        streams = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(argv, env=os.environ | more, text=True, stdin=pipe, stderr=pipe) as recorder:
+            assert recorder.stdin is not None
+            assert recorder.stderr is not None
+            while not silent.bodies:
+                time.sleep(0.01)
+            recorder.stdin.close()
+            assert "waiting for a reply" in recorder.stderr.readline()
+            recorder.send_signal(signal.SIGINT)
+            said = recorder.stderr.read()
+            assert recorder.wait(60) == 0, said
     with open_store(path) as store:
         (run,) = store.runs()
         (turn,) = store.turns(run.id)
