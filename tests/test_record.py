@@ -286,7 +286,6 @@ def test_ctrl_c_ends_the_wait_for_a_reply_that_does_not_come(tmp_path: Path) -> 
     argv = [*FOOTAGE, "record", "--store", str(path), "--", sys.executable, str(agent)]
     with Scripted(b"") as silent:
         more = {"ANTHROPIC_BASE_URL": silent.url, "PYTHONPATH": PATHS}
-        streams = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
         pipe = subprocess.PIPE
         with subprocess.Popen(argv, env=os.environ | more, text=True, stdin=pipe, stderr=pipe) as recorder:
             assert recorder.stdin is not None
