@@ -142,9 +142,31 @@ def test_an_open_gate_lets_everything_through(gate: Gate, guest: Guest, admitted
         assert admitted == ["input"]
         client.send(struct.pack(">BBHH", 5, 1, 2, 1) + KEY)
         guest.wait_for(ENCODINGS + KEY + KEY)  # the pointer goes another way
-        assert admitted == ["input", "input", "pointer (2, 1, 1)", "input"]
+        assert admitted == ["input", "pointer (2, 1, 1)", "input"]
         client.send(ASK)
         assert client.take(1) == NOTHING_NEW
+
+
+def test_keys_go_the_pointers_way_in_the_order_they_came_and_the_server_gets_those_that_are_left(
+    guest: Guest,
+) -> None:
+    done: list[object] = []
+
+    def strike(symbol: int, down: bool, number: int) -> bool:
+        done.append((symbol, down, number))
+        return symbol != ord("z")
+
+    def admit(act: Callable[[], object]) -> None:
+        done.append("server")
+        act()
+
+    unknown = struct.pack(">BBxxI", 4, 1, ord("z"))
+    with closing(Gate(guest.address, admit, lambda *at: done.append(at), strike)) as gate, connected(gate) as client:
+        numbered = struct.pack(">BBHII", 255, 0, 0, ord("a"), 30)
+        client.send(KEY + struct.pack(">BBHH", 5, 1, 2, 1) + numbered + unknown)
+        guest.wait_for(unknown)
+        assert done == [(ord("a"), True, 0), (2, 1, 1), (ord("a"), False, 30), (ord("z"), True, 0), "server"]
+        assert guest.heard == unknown
 
 
 def test_a_held_gate_shows_the_scene_and_keeps_the_input(gate: Gate, guest: Guest, admitted: list[str]) -> None:

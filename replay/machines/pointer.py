@@ -21,6 +21,9 @@ DRAG_STEPS, DRAG_PAUSE = 12, 0.01
 class Pointer(ABC):
     """A pointer."""
 
+    apart = APART
+    """Seconds that keep two clicks from being taken for a double click on this machine."""
+
     def __init__(self, log: InputLog, at: tuple[int, int]) -> None:
         self._log = log
         self._at = at
@@ -45,7 +48,7 @@ class Pointer(ABC):
         """
         Click `times` times where the pointer is.
 
-        Waits for what is left of half a second where the last click was at the same place: two single clicks that a
+        Waits for what is left of `apart` seconds where the last click was at the same place: two single clicks that a
         model made seconds apart must not become a double click when they are replayed faster.
         """
         self._keep_apart()
@@ -100,5 +103,5 @@ class Pointer(ABC):
             moment, before = self._last_click
             if all(abs(a - b) <= NEAR for a, b in zip(self._at, before, strict=True)):
                 self._flush()
-                time.sleep(max(0.0, moment + APART - time.monotonic()))
+                time.sleep(max(0.0, moment + self.apart - time.monotonic()))
         self._last_click = time.monotonic(), self._at

@@ -11,14 +11,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from footage.replay.machines.qemu.devices import motion, press
+from footage.replay.machines.qemu.client_keys import ClientKeys
+from footage.replay.machines.qemu.devices import Inlet, key_event, motion, press
 from footage.replay.machines.vnc.connection import UNIX
 from footage.replay.machines.vnc.gate import Gate
 from footage.trajectory import Instant, Screenshot
 
 if TYPE_CHECKING:
+    from footage.replay.machines.qemu.guests import Guest
     from footage.replay.machines.qemu.process import Process
     from footage.trajectory import Pixels
 
@@ -27,6 +30,10 @@ __all__ = ["Host", "Remote", "Unrecorded"]
 _PAUSE = 0.1
 """Seconds without input that end an action; the keys of a text come sooner after each other."""
 _KEPT = 16
+CATCH_UP = 2.0
+"""Seconds a guest gets to deal with the input before; emulated programs are slow."""
+TURNS_TO_TAKE = 3
+"""Of QEMU's main loop, after which it has read what came through a socket."""
 
 
 class Host(Protocol):
@@ -45,6 +52,10 @@ class Host(Protocol):
         """Have something give the guest input by another way, when it may have some."""
         ...
 
+    def rest(self, at_most: float) -> object:
+        """Wait until the guest has dealt with its input, for so many seconds at most."""
+        ...
+
     def look(self, *, checkpoint: bool = False) -> tuple[Pixels, int | None]:
         """Return the screen, and its instruction count; with `checkpoint` one is made, where one is due."""
         ...
@@ -53,9 +64,10 @@ class Host(Protocol):
 class Unrecorded:
     """The host of a guest that does not record itself: input is taken at any time, and instants have no count."""
 
-    def __init__(self, process: Callable[[], Process]) -> None:
-        """`process` returns the one that the guest runs in now."""
+    def __init__(self, process: Callable[[], Process], rest: Callable[[float], object]) -> None:
+        """`process` returns the one that the guest runs in now, `rest` waits until that is idle."""
         self._process = process
+        self.rest = rest
 
     @property
     def address(self) -> str:
@@ -67,8 +79,10 @@ class Unrecorded:
         self._process().execute("input-send-event", {"events": [*events]})
 
     def admit(self, act: Callable[[], object]) -> None:
-        """Have something give the guest input."""
+        """Have something give the guest input, and QEMU take it."""
         act()
+        for _ in range(TURNS_TO_TAKE):
+            self._process().execute("query-status")
 
     def look(self, *, checkpoint: bool = False) -> tuple[Pixels, None]:  # noqa: ARG002 - there are none
         """Return the screen."""
@@ -78,19 +92,23 @@ class Unrecorded:
 class Remote:
     """The way to a guest with a screen of (width, height) from outside: `gate` is the door. Thread-safe."""
 
-    def __init__(self, host: Host, screen: tuple[int, int]) -> None:
+    def __init__(self, host: Host, guest: Guest) -> None:
         self._host = host
-        self._screen = screen
+        self._screen = guest.screen
+        self._characters = guest.characters
+        self._inlet = Inlet(host.send, lambda: host.rest(CATCH_UP), lambda: None)
+        self._keys = ClientKeys(guest.characters)
         self._lock = threading.Lock()
         self._undisturbed: deque[Screenshot] = deque(maxlen=_KEPT)
         self._touched_at = 0.0
         self._buttons = 0
-        self.gate = Gate(host.address, self._admit, self._point)
+        self.gate = Gate(host.address, self._admit, self._point, self._strike)
 
     def move(self) -> None:
         """Take note that the guest runs in another process now; who is connected has lost the connection."""
         self.gate.server = self._host.address
         self._buttons = 0
+        self._keys = ClientKeys(self._characters)
 
     def before_input(self, since_ns: int) -> Screenshot:
         """
@@ -106,16 +124,28 @@ class Remote:
         """Put the pointer on that very pixel, as the guest's own hands do: QEMU's server is one off here and there."""
         changed = [number for number in range(1, 8) if (buttons ^ self._buttons) >> (number - 1) & 1]
         presses = [press(number, down=bool(buttons >> (number - 1) & 1)) for number in changed]
-        self._host.send([*motion(x, y, self._screen), *presses])
+        self._in_turn(lambda: self._inlet.send(*motion(x, y, self._screen), *presses))
         self._buttons = buttons
+
+    def _strike(self, symbol: int, down: bool, number: int) -> bool:
+        """Press or release a key of the guest's keyboard; False where QEMU's server has to find it."""
+        events = [key_event(number, down=down)] if number else self._keys.events(symbol, down=down)
+        for event in events or ():
+            self._in_turn(partial(self._inlet.send, event))
+        return events is not None
 
     def _mark(self) -> Screenshot:
         pixels, icount = self._host.look(checkpoint=True)
         return Screenshot(pixels, Instant.now(), "qemu", icount)
 
     def _admit(self, act: Callable[[], object]) -> None:
+        """Have QEMU's server give the guest input: keys that only it knows."""
+        self._in_turn(lambda: self._inlet.give_keys(lambda: self._host.admit(act)))
+
+    def _in_turn(self, act: Callable[[], object]) -> None:
+        """Give the guest input, what came before it being dealt with; keep the screen from before it after a pause."""
         with self._lock:
             if time.monotonic() - self._touched_at > _PAUSE:
                 self._undisturbed.append(self._mark())
-            self._host.admit(act)
+            act()
             self._touched_at = time.monotonic()

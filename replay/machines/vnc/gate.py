@@ -30,6 +30,7 @@ _LENGTHS: Mapping[int, int] = {_FORMAT: 19, _ENCODINGS: 3, _ASK: 9, _KEY: 7, _PO
 """Bytes of a message after its kind, as far as they are always there."""
 _QEMU_LENGTHS = {0: 10, 1: 2}
 """The same for QEMU's own messages, by the kind within them: a key with its code, sound."""
+_QEMU_KEY = bytes([_QEMU, 0])
 _SOUND_FORMAT, _SOUND_FORMAT_LENGTH = 2, 6
 _INPUT = frozenset({_KEY, _POINTER, _TEXT, _QEMU})
 _DELIBERATE = 0.05
@@ -55,7 +56,9 @@ class Scene(Protocol):
 
 
 Admit = Callable[[Callable[[], object]], object]
-"""Carries out what gives the guest input, when it may have some."""
+"""Carries out what gives the guest input by way of the server, when it may have some."""
+Strike = Callable[[int, bool, int], bool]
+"""Presses or releases a key: its X symbol, whether it goes down, its number or 0. False where that is left undone."""
 
 
 class Gate:
@@ -65,12 +68,21 @@ class Gate:
     `server` is where the guest's own server is: host:port, or `unix:path`.
     Every client gets a connection of its own to that server. Open unless it is held. `point` moves the pointer to
     (x, y), with these buttons down (bit 0 is the left one), in the server's place.
+    `strike` does the same for a key, if it can: it gets the key's X symbol, whether it goes down, and its number on a
+    PC's keyboard where the client tells that, else 0.
     """
 
-    def __init__(self, server: str, admit: Admit, point: Callable[[int, int, int], object]) -> None:
+    def __init__(
+        self,
+        server: str,
+        admit: Admit,
+        point: Callable[[int, int, int], object],
+        strike: Strike = lambda _symbol, _down, _number: False,
+    ) -> None:
         self.server = server
         self.admit = admit
         self.point = point
+        self.strike = strike
         self.scene: Scene | None = None
         self._clients: weakref.WeakSet[_Client] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -251,11 +263,23 @@ class _Client:
             self._gate.refresh()
         elif scene is None and kind == _POINTER:
             buttons, x, y = struct.unpack(">xBHH", whole)
-            self._gate.admit(lambda: self._gate.point(x, y, buttons))
+            self._gate.point(x, y, buttons)
+        elif scene is None and self._struck(whole):
+            pass
         elif scene is None and kind in _INPUT:
             self._gate.admit(lambda: far.send(whole))
         elif scene is None:
             far.send(whole)
+
+    def _struck(self, message: bytes) -> bool:
+        """Press or release the key that a message names; False where it names none, or the server has to do that."""
+        if message[0] == _KEY:
+            down, symbol = struct.unpack(">xBxxI", message)
+            return self._gate.strike(symbol, bool(down), 0)
+        if message[:2] == _QEMU_KEY:
+            down, symbol, number = struct.unpack(">xxHII", message)
+            return self._gate.strike(symbol, bool(down), number)
+        return False
 
     def _read(self) -> bytes:
         """Return the next message, whole."""
