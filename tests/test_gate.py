@@ -169,6 +169,28 @@ def test_keys_go_the_pointers_way_in_the_order_they_came_and_the_server_gets_tho
         assert guest.heard == unknown
 
 
+def test_what_a_client_did_before_it_went_is_carried_out(guest: Guest) -> None:
+    going, done = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def strike(symbol: int, down: bool, number: int) -> bool:
+        assert down
+        assert number == 0
+        assert going.wait(10)
+        seen.append(symbol)
+        if len(seen) == 100:
+            done.set()
+        return True
+
+    with closing(Gate(guest.address, lambda act: act(), lambda *_: None, strike)) as gate:
+        with connected(gate) as client:
+            client.send(ASK)
+            assert client.take(1) == NOTHING_NEW
+            client.send(KEY * 100)
+        going.set()
+        assert done.wait(10)
+
+
 def test_a_held_gate_shows_the_scene_and_keeps_the_input(gate: Gate, guest: Guest, admitted: list[str]) -> None:
     scene = Pages()
     gate.hold(scene)

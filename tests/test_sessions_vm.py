@@ -32,7 +32,7 @@ EDITOR = (850, 420)
 LINES = range(226, 290, 17)
 """Screen rows of the editor's lines."""
 WORDS = ("alpha", "Beta", "gamma;", "delta!", "ZETA", "x=1", "naïve", "(eta)", "żółć", "42%")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds in which what was saved must be there."""
 
 
@@ -100,7 +100,7 @@ class Client:
 
 
 def left_behind(machine: Qemu, expected: str | None) -> str:
-    """Return what is in the saved file: as soon as it is what is expected, else when that has not come."""
+    """Return what was saved: as soon as it is what is expected, else when that has not come."""
     deadline = time.monotonic() + PATIENCE
     while True:
         machine.rest(5)

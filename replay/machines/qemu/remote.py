@@ -32,6 +32,8 @@ _PAUSE = 0.1
 _KEPT = 16
 CATCH_UP = 2.0
 """Seconds a guest gets to deal with the input before; emulated programs are slow."""
+BREATH = 0.2
+"""Seconds it gets between two clicks, of a double click maybe."""
 TURNS_TO_TAKE = 3
 """Of QEMU's main loop, after which it has read what came through a socket."""
 
@@ -96,12 +98,13 @@ class Remote:
         self._host = host
         self._screen = guest.screen
         self._characters = guest.characters
-        self._inlet = Inlet(host.send, lambda: host.rest(CATCH_UP), lambda: None)
+        self._inlet = Inlet(host.send, lambda: host.rest(CATCH_UP), lambda: host.rest(BREATH))
         self._keys = ClientKeys(guest.characters)
         self._lock = threading.Lock()
         self._undisturbed: deque[Screenshot] = deque(maxlen=_KEPT)
         self._touched_at = 0.0
         self._buttons = 0
+        self._clicked = False
         self.gate = Gate(host.address, self._admit, self._point, self._strike)
 
     def move(self) -> None:
@@ -124,6 +127,9 @@ class Remote:
         """Put the pointer on that very pixel, as the guest's own hands do: QEMU's server is one off here and there."""
         changed = [number for number in range(1, 8) if (buttons ^ self._buttons) >> (number - 1) & 1]
         presses = [press(number, down=bool(buttons >> (number - 1) & 1)) for number in changed]
+        if buttons & ~self._buttons and self._clicked:  # see `QemuPointer.click`; they may have had to wait together
+            self._in_turn(self._inlet.breathe)
+        self._clicked = bool(changed)
         self._in_turn(lambda: self._inlet.send(*motion(x, y, self._screen), *presses))
         self._buttons = buttons
 

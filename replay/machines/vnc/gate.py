@@ -9,6 +9,7 @@ through what its machine has behind it already. The protocol is RFC 6143, with Q
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import struct
 import threading
@@ -172,19 +173,31 @@ class _Client:
         self._sent: Pixels | None = None
         self._sent_at = 0.0
         self._asked_at = 0.0
+        self._messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     # --- its life ---
 
     def serve(self) -> None:
-        """Serve it to its end."""
+        """Serve it to its end. What it has sent is carried out, though it has gone meanwhile."""
         try:
             self._greet()
             if self._gate.scene is None:
                 self.let_through()
+            threading.Thread(target=self._carry_out, name="footage-gate-input", daemon=True).start()
             while True:
-                self._message()
+                self._messages.put(self._read())
         except (FootageError, OSError, struct.error):
             self.close()
+        finally:
+            self._messages.put(b"")
+
+    def _carry_out(self) -> None:
+        """Do what messages say, in their order: the guest may be slower than the client."""
+        while whole := self._messages.get():
+            try:
+                self._message(whole)
+            except (FootageError, OSError, struct.error):
+                self.close()
 
     def close(self) -> None:
         """End both connections. Safe to call twice."""
@@ -243,8 +256,7 @@ class _Client:
 
     # --- messages ---
 
-    def _message(self) -> None:
-        whole = self._read()
+    def _message(self, whole: bytes) -> None:
         kind = whole[0]
         if kind == _FORMAT:
             self._format = _Format.parsed(whole[4:20])
