@@ -191,6 +191,27 @@ def test_what_a_client_did_before_it_went_is_carried_out(guest: Guest) -> None:
         assert done.wait(10)
 
 
+def test_what_was_not_carried_out_when_the_connections_are_ended_is_dropped(guest: Guest) -> None:
+    begun, going = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def strike(symbol: int, _down: bool, _number: int) -> bool:
+        seen.append(symbol)
+        begun.set()
+        assert going.wait(10)
+        return True
+
+    with closing(Gate(guest.address, lambda act: act(), lambda *_: None, strike)) as gate, connected(gate) as client:
+        client.send(KEY * 100)
+        assert begun.wait(10)
+        gate.disconnect()
+        (worker,) = [each for each in threading.enumerate() if each.name == "footage-gate-input"]
+        going.set()
+        worker.join(10)
+        assert not worker.is_alive()
+        assert seen == [ord("a")]
+
+
 def test_a_held_gate_shows_the_scene_and_keeps_the_input(gate: Gate, guest: Guest, admitted: list[str]) -> None:
     scene = Pages()
     gate.hold(scene)

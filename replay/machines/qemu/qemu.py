@@ -230,6 +230,8 @@ class Qemu:
 
     def _begin(self, state: Path, pointer: tuple[int, int]) -> None:
         """Go on from a saved state, in a process of its own."""
+        if self._remote is not None:
+            self._remote.gate.disconnect()
         self._stop()
         process = states.load(self._guest, self._accelerator, state)
         self._use(process, Screen(process), pointer)

@@ -32,8 +32,10 @@ _PAUSE = 0.1
 _KEPT = 16
 CATCH_UP = 2.0
 """Seconds a guest gets to deal with the input before; emulated programs are slow."""
-BREATH = 0.2
-"""Seconds it gets between two clicks, of a double click maybe."""
+BREATH, _TOGETHER = 0.2, 0.5
+"""Seconds it gets between two clicks, of a double click maybe, that come within so many seconds."""
+_CLICKING = 0b111
+"""The buttons that click; the others are the wheel."""
 TURNS_TO_TAKE = 3
 """Of QEMU's main loop, after which it has read what came through a socket."""
 
@@ -104,7 +106,7 @@ class Remote:
         self._undisturbed: deque[Screenshot] = deque(maxlen=_KEPT)
         self._touched_at = 0.0
         self._buttons = 0
-        self._clicked = False
+        self._released_at = 0.0
         self.gate = Gate(host.address, self._admit, self._point, self._strike)
 
     def move(self) -> None:
@@ -127,10 +129,11 @@ class Remote:
         """Put the pointer on that very pixel, as the guest's own hands do: QEMU's server is one off here and there."""
         changed = [number for number in range(1, 8) if (buttons ^ self._buttons) >> (number - 1) & 1]
         presses = [press(number, down=bool(buttons >> (number - 1) & 1)) for number in changed]
-        if buttons & ~self._buttons and self._clicked:  # see `QemuPointer.click`; they may have had to wait together
-            self._in_turn(self._inlet.breathe)
-        self._clicked = bool(changed)
+        if buttons & ~self._buttons & _CLICKING and time.monotonic() - self._released_at < _TOGETHER:
+            self._in_turn(self._inlet.breathe)  # see `QemuPointer.click`; what had to wait comes without a pause
         self._in_turn(lambda: self._inlet.send(*motion(x, y, self._screen), *presses))
+        if self._buttons & ~buttons & _CLICKING:
+            self._released_at = time.monotonic()
         self._buttons = buttons
 
     def _strike(self, symbol: int, down: bool, number: int) -> bool:

@@ -113,8 +113,12 @@ class Gate:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """End the connections there are; what their clients did and was not carried out yet is dropped."""
         for client in self._present():
-            client.close()
+            client.drop()
 
     def _present(self) -> list[_Client]:
         with self._lock:
@@ -173,6 +177,7 @@ class _Client:
         self._sent: Pixels | None = None
         self._sent_at = 0.0
         self._asked_at = 0.0
+        self._dropped = False
         self._messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     # --- its life ---
@@ -193,7 +198,7 @@ class _Client:
 
     def _carry_out(self) -> None:
         """Do what messages say, in their order: the guest may be slower than the client."""
-        while whole := self._messages.get():
+        while (whole := self._messages.get()) and not self._dropped:
             try:
                 self._message(whole)
             except (FootageError, OSError, struct.error):
@@ -204,6 +209,11 @@ class _Client:
         self._near.close()
         if self._far is not None:
             self._far.close()
+
+    def drop(self) -> None:
+        """End both connections, and carry out nothing more."""
+        self._dropped = True
+        self.close()
 
     def let_through(self) -> None:
         """Pass on what the server sends from now on; the screen that the client waits for comes whole."""
