@@ -111,7 +111,7 @@ def test_a_menu_stays_open_under_a_button_held_as_people_hold_it(fresh: Qemu) ->
         assert (fresh.screenshot().pixels != before).any(axis=2).sum() > 3000
 
 
-@pytest.mark.parametrize(("name", "left"), [("double_click", "X beta\nsecond"), ("triple_click", "Xsecond")])
+@pytest.mark.parametrize(("name", "left"), [("double_click", "X beta\nsecond"), ("triple_click", "X\\nsecond")])
 def test_clicks_from_outside_with_a_persons_pauses_select_a_word_or_a_line(fresh: Qemu, name: str, left: str) -> None:
     do(fresh, "left_click", coordinate=EDITOR)
     do(fresh, "type", text="alpha beta\nsecond")

@@ -32,12 +32,14 @@ EDITOR = (850, 420)
 LINES = range(226, 290, 17)
 """Screen rows of the editor's lines."""
 WORDS = ("alpha", "Beta", "gamma;", "delta!", "ZETA", "x=1", "naïve", "(eta)", "żółć", "42%")
+SINGLE = ("left_click", "left_click_drag")
+QUICK = ("double_click", "triple_click")
 PATIENCE = 60.0
 """Seconds in which what was saved must be there."""
 
 
-def session(seed: int) -> list[Action]:
-    """Write some lines, then click, select and drag in them, and type at each place at once; save."""
+def session(seed: int, kinds: tuple[str, ...]) -> list[Action]:
+    """Write some lines, then do some of these kinds in them, and type at each place at once; save."""
     chance = random.Random(seed)
     text = "".join(" ".join(chance.choices(WORDS, k=5)) + "\n" for _ in LINES)
     actions = [Action("left_click", {"coordinate": [*EDITOR]}), Action("type", {"text": text})]
@@ -45,7 +47,7 @@ def session(seed: int) -> list[Action]:
     for _ in range(5):
         last = y = chance.choice([line for line in LINES if line != last])  # two clicks at one place are a double one
         at = [chance.randrange(540, 700), y]
-        kind = chance.choice(("left_click", "double_click", "triple_click", "left_click_drag"))
+        kind = chance.choice(kinds)
         if kind == "left_click_drag":
             actions.append(Action(kind, {"start_coordinate": at, "coordinate": [chance.randrange(710, 760), y]}))
         else:
@@ -132,7 +134,30 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_a_session_leaves_the_same_file_with_and_without_recording_plain_and_exact(
     machine: Qemu, store: Store, seed: int
 ) -> None:
-    actions = session(seed)
+    found, expected = tried(machine, store, session(seed, SINGLE))
+    with (
+        closing(ExactQemu("desktop", remote=True)) as exact,
+        record("a session", store=store, machine=exact) as recording,
+        keeping(store, recording, exact),
+    ):
+        watched = recording.watch(exact)
+        act(exact, session(seed, SINGLE))
+        found["recorded exactly"] = left_behind(exact, expected)
+        watched.stop()
+    assert found == dict.fromkeys(found, expected)
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + SESSIONS))
+@pytest.mark.timeout(900)
+def test_double_and_triple_clicks_leave_the_same_file_with_and_without_recording(
+    machine: Qemu, store: Store, seed: int
+) -> None:
+    found, expected = tried(machine, store, session(seed, (*SINGLE, *QUICK)))
+    assert found == dict.fromkeys(found, expected)
+
+
+def tried(machine: Qemu, store: Store, actions: list[Action]) -> tuple[dict[str, str], str]:
+    """Return what a session leaves when nobody records it and when it is recorded, and by the machine's own hands."""
     machine.reset()
     for action in actions:
         machine.perform(action)
@@ -150,15 +175,4 @@ def test_a_session_leaves_the_same_file_with_and_without_recording_plain_and_exa
         act(machine, actions)
         found["recorded"] = left_behind(machine, expected)
         watched.stop()
-
-    with (
-        closing(ExactQemu("desktop", remote=True)) as exact,
-        record("a session", store=store, machine=exact) as recording,
-        keeping(store, recording, exact),
-    ):
-        watched = recording.watch(exact)
-        act(exact, actions)
-        found["recorded exactly"] = left_behind(exact, expected)
-        watched.stop()
-
-    assert found == dict.fromkeys(found, expected)
+    return found, expected

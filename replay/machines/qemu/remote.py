@@ -106,7 +106,7 @@ class Remote:
         self._undisturbed: deque[Screenshot] = deque(maxlen=_KEPT)
         self._touched_at = 0.0
         self._buttons = 0
-        self._released_at = 0.0
+        self._released = 0.0, (-1, -1)
         self.gate = Gate(host.address, self._admit, self._point, self._strike)
 
     def move(self) -> None:
@@ -129,11 +129,13 @@ class Remote:
         """Put the pointer on that very pixel, as the guest's own hands do: QEMU's server is one off here and there."""
         changed = [number for number in range(1, 8) if (buttons ^ self._buttons) >> (number - 1) & 1]
         presses = [press(number, down=bool(buttons >> (number - 1) & 1)) for number in changed]
-        if buttons & ~self._buttons & _CLICKING and time.monotonic() - self._released_at < _TOGETHER:
-            self._in_turn(self._inlet.breathe)  # see `QemuPointer.click`; what had to wait comes without a pause
-        self._in_turn(lambda: self._inlet.send(*motion(x, y, self._screen), *presses))
+        again = time.monotonic() - self._released[0] < _TOGETHER and (x, y) == self._released[1]
+        if again and buttons & ~self._buttons & _CLICKING:
+            self._inlet.breathe()  # see `QemuPointer.click`; what had to wait comes without a pause
+        goes_on = again or self._buttons & _CLICKING != 0
+        self._in_turn(lambda: self._inlet.send(*motion(x, y, self._screen), *presses), goes_on=goes_on)
         if self._buttons & ~buttons & _CLICKING:
-            self._released_at = time.monotonic()
+            self._released = time.monotonic(), (x, y)
         self._buttons = buttons
 
     def _strike(self, symbol: int, down: bool, number: int) -> bool:
@@ -151,10 +153,14 @@ class Remote:
         """Have QEMU's server give the guest input: keys that only it knows."""
         self._in_turn(lambda: self._inlet.give_keys(lambda: self._host.admit(act)))
 
-    def _in_turn(self, act: Callable[[], object]) -> None:
-        """Give the guest input, what came before it being dealt with; keep the screen from before it after a pause."""
+    def _in_turn(self, act: Callable[[], object], *, goes_on: bool = False) -> None:
+        """
+        Give the guest input, what came before it being dealt with; keep the screen from before it after a pause.
+
+        What `goes_on` with a click or a drag is held up by no look, which on a busy host takes long.
+        """
         with self._lock:
-            if time.monotonic() - self._touched_at > _PAUSE:
+            if not goes_on and time.monotonic() - self._touched_at > _PAUSE:
                 self._undisturbed.append(self._mark())
             act()
             self._touched_at = time.monotonic()
