@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -32,14 +32,13 @@ EDITOR = (850, 420)
 LINES = range(226, 290, 17)
 """Screen rows of the editor's lines."""
 WORDS = ("alpha", "Beta", "gamma;", "delta!", "ZETA", "x=1", "naïve", "(eta)", "żółć", "42%")
-SINGLE = ("left_click", "left_click_drag")
-QUICK = ("double_click", "triple_click")
+KINDS = ("left_click", "left_click_drag", "double_click", "triple_click")
 PATIENCE = 60.0
 """Seconds in which what was saved must be there."""
 
 
-def session(seed: int, kinds: tuple[str, ...]) -> list[Action]:
-    """Write some lines, then do some of these kinds in them, and type at each place at once; save."""
+def session(seed: int) -> list[Action]:
+    """Write some lines, then click and drag in them, and type at each place at once; save."""
     chance = random.Random(seed)
     text = "".join(" ".join(chance.choices(WORDS, k=5)) + "\n" for _ in LINES)
     actions = [Action("left_click", {"coordinate": [*EDITOR]}), Action("type", {"text": text})]
@@ -47,7 +46,7 @@ def session(seed: int, kinds: tuple[str, ...]) -> list[Action]:
     for _ in range(5):
         last = y = chance.choice([line for line in LINES if line != last])  # two clicks at one place are a double one
         at = [chance.randrange(540, 700), y]
-        kind = chance.choice(kinds)
+        kind = chance.choice(KINDS)
         if kind == "left_click_drag":
             actions.append(Action(kind, {"start_coordinate": at, "coordinate": [chance.randrange(710, 760), y]}))
         else:
@@ -134,26 +133,63 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_a_session_leaves_the_same_file_with_and_without_recording_plain_and_exact(
     machine: Qemu, store: Store, seed: int
 ) -> None:
-    found, expected = tried(machine, store, session(seed, SINGLE))
+    found, expected = tried(machine, store, session(seed))
     with (
         closing(ExactQemu("desktop", remote=True)) as exact,
         record("a session", store=store, machine=exact) as recording,
         keeping(store, recording, exact),
     ):
         watched = recording.watch(exact)
-        act(exact, session(seed, SINGLE))
+        act(exact, session(seed))
         found["recorded exactly"] = left_behind(exact, expected)
         watched.stop()
     assert found == dict.fromkeys(found, expected)
 
 
-@pytest.mark.parametrize("seed", range(SEED, SEED + SESSIONS))
+def at(kind: str, line: int) -> Action:
+    return Action(kind, {"coordinate": [560, LINES[line]]})
+
+
+def typed(text: str) -> Action:
+    return Action("type", {"text": text})
+
+
+WRITTEN = "alpha beta gamma\nsecond line here\nthird line of it\n"
+CLICKED = {
+    "alph_a beta gamma\nZZ line here\nthird line of it\n": [
+        at("left_click", 0), typed("_"), at("double_click", 1), typed("ZZ")
+    ],
+    "XX beta gamma\nYY\nthird line of it\n": [
+        at("double_click", 0), typed("XX"), at("triple_click", 1), typed("YY")
+    ],
+    "XX beta gamma\nYY\nZZ line of it\n": [
+        at("triple_click", 1), typed("YY"), at("double_click", 2), typed("ZZ"), at("double_click", 0), typed("XX")
+    ],
+}  # fmt: skip
+"""What clicks must leave, which follow each other at once, each in another line."""
+
+
+@pytest.mark.parametrize("exactly", [False, True], ids=["plain", "exact"])
 @pytest.mark.timeout(900)
-def test_double_and_triple_clicks_leave_the_same_file_with_and_without_recording(
-    machine: Qemu, store: Store, seed: int
+def test_clicks_that_follow_each_other_at_once_are_what_they_were(
+    machine: Qemu, desktop_guest: str, exactly: bool
 ) -> None:
-    found, expected = tried(machine, store, session(seed, (*SINGLE, *QUICK)))
-    assert found == dict.fromkeys(found, expected)
+    for expected, clicks in CLICKED.items():
+        actions = [Action("left_click", {"coordinate": [*EDITOR]}), typed(WRITTEN), *clicks]
+        actions.append(Action("key", {"text": "ctrl+s"}))
+        for by_hand in (True, False):
+            with ExitStack() as stack:
+                if exactly:
+                    used: Qemu = stack.enter_context(closing(ExactQemu(desktop_guest, remote=True)))
+                else:
+                    machine.reset()
+                    used = machine
+                if by_hand:
+                    for action in actions:
+                        used.perform(action)
+                else:
+                    act(used, actions)
+                assert left_behind(used, expected) == expected
 
 
 def tried(machine: Qemu, store: Store, actions: list[Action]) -> tuple[dict[str, str], str]:

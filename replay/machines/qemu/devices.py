@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,13 @@ from footage.replay.machines.keyboard import Keyboard
 from footage.replay.machines.pointer import Pointer
 from footage.replay.machines.qemu.keymap import LEVEL3, SHIFT, SPARE, Stroke, strokes
 
+APART = 1.2
+"""
+Seconds from one click to the next: longer than the double click of a guest (0.8 s, on a host however busy).
+
+Wherever the next one is: where a click comes within that time at another place, GTK 3 does not count it
+(`GtkGestureMultiPress`), so that a double click there would be a single one.
+"""
 BURST = 20
 """Events after which the guest is waited for: its queues hold 64, two for each of ours, and lose what does not fit."""
 _MODIFIERS: Mapping[str, Key] = {SHIFT: keys.SHIFT, LEVEL3: Key(0xFE03, "ISO_Level3_Shift")}
@@ -146,7 +154,8 @@ class QemuKeyboard(Keyboard):
 class QemuPointer(Pointer):
     """A guest's pointer: a tablet, which is told where to be."""
 
-    apart = 1.2  # where programs take two clicks within 0.8 s for a double click, on a host however busy
+    apart = APART
+    near = math.inf
 
     def __init__(self, log: InputLog, inlet: Inlet, at: tuple[int, int], screen: tuple[int, int]) -> None:
         super().__init__(log, at)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from footage.replay.machines.qemu.client_keys import ClientKeys
-from footage.replay.machines.qemu.devices import Inlet, key_event, motion, press
+from footage.replay.machines.qemu.devices import APART, Inlet, key_event, motion, press
 from footage.replay.machines.vnc.connection import UNIX
 from footage.replay.machines.vnc.gate import Gate
 from footage.trajectory import Instant, Screenshot
@@ -129,9 +129,13 @@ class Remote:
         """Put the pointer on that very pixel, as the guest's own hands do: QEMU's server is one off here and there."""
         changed = [number for number in range(1, 8) if (buttons ^ self._buttons) >> (number - 1) & 1]
         presses = [press(number, down=bool(buttons >> (number - 1) & 1)) for number in changed]
-        again = time.monotonic() - self._released[0] < _TOGETHER and (x, y) == self._released[1]
-        if again and buttons & ~self._buttons & _CLICKING:
-            self._inlet.breathe()  # see `QemuPointer.click`; what had to wait comes without a pause
+        released, there = self._released
+        again = time.monotonic() - released < _TOGETHER and (x, y) == there
+        if buttons & ~self._buttons & _CLICKING:
+            if again:
+                self._inlet.breathe()  # see `QemuPointer.click`; what had to wait comes without a pause
+            elif (x, y) != there:
+                time.sleep(max(0.0, released + APART - time.monotonic()))
         goes_on = again or self._buttons & _CLICKING != 0
         self._in_turn(lambda: self._inlet.send(*motion(x, y, self._screen), *presses), goes_on=goes_on)
         if self._buttons & ~buttons & _CLICKING:
