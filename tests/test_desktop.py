@@ -201,6 +201,18 @@ def test_a_drag_moves_a_window_and_a_wheel_scrolls_a_text(desktop: Desktop) -> N
     until(lambda: not same(desktop.screenshot().pixels[200:560], bottom[200:560]), "the text did not scroll")
 
 
+@pytest.mark.parametrize("held", ["0", "0.05", "0.3"])
+def test_the_desktops_menu_stays_open_however_long_the_button_was_held(desktop: Desktop, held: str) -> None:
+    display = os.environ | desktop.environment
+    before = desktop.screenshot().pixels
+    hold = ["xdotool", "mousemove", "640", "720", "mousedown", "3", "sleep", held, "mouseup", "3"]
+    subprocess.run(hold, env=display, check=True, timeout=20)
+    until(lambda: (desktop.screenshot().pixels != before).any(axis=2).sum() > 3000, "no menu")
+    desktop.rest(2)
+    assert (desktop.screenshot().pixels != before).any(axis=2).sum() > 3000
+    do(desktop, "key", text="Escape")
+
+
 def test_the_desktops_menu_starts_a_program(desktop: Desktop) -> None:
     do(desktop, "right_click", coordinate=[640, 60])
     time.sleep(0.2)

@@ -142,9 +142,74 @@ def test_an_open_gate_lets_everything_through(gate: Gate, guest: Guest, admitted
         assert admitted == ["input"]
         client.send(struct.pack(">BBHH", 5, 1, 2, 1) + KEY)
         guest.wait_for(ENCODINGS + KEY + KEY)  # the pointer goes another way
-        assert admitted == ["input", "input", "pointer (2, 1, 1)", "input"]
+        assert admitted == ["input", "pointer (2, 1, 1)", "input"]
         client.send(ASK)
         assert client.take(1) == NOTHING_NEW
+
+
+def test_keys_go_the_pointers_way_in_the_order_they_came_and_the_server_gets_those_that_are_left(
+    guest: Guest,
+) -> None:
+    done: list[object] = []
+
+    def strike(symbol: int, down: bool, number: int) -> bool:
+        done.append((symbol, down, number))
+        return symbol != ord("z")
+
+    def admit(act: Callable[[], object]) -> None:
+        done.append("server")
+        act()
+
+    unknown = struct.pack(">BBxxI", 4, 1, ord("z"))
+    with closing(Gate(guest.address, admit, lambda *at: done.append(at), strike)) as gate, connected(gate) as client:
+        numbered = struct.pack(">BBHII", 255, 0, 0, ord("a"), 30)
+        client.send(KEY + struct.pack(">BBHH", 5, 1, 2, 1) + numbered + unknown)
+        guest.wait_for(unknown)
+        assert done == [(ord("a"), True, 0), (2, 1, 1), (ord("a"), False, 30), (ord("z"), True, 0), "server"]
+        assert guest.heard == unknown
+
+
+def test_what_a_client_did_before_it_went_is_carried_out(guest: Guest) -> None:
+    going, done = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def strike(symbol: int, down: bool, number: int) -> bool:
+        assert down
+        assert number == 0
+        assert going.wait(10)
+        seen.append(symbol)
+        if len(seen) == 100:
+            done.set()
+        return True
+
+    with closing(Gate(guest.address, lambda act: act(), lambda *_: None, strike)) as gate:
+        with connected(gate) as client:
+            client.send(ASK)
+            assert client.take(1) == NOTHING_NEW
+            client.send(KEY * 100)
+        going.set()
+        assert done.wait(10)
+
+
+def test_what_was_not_carried_out_when_the_connections_are_ended_is_dropped(guest: Guest) -> None:
+    begun, going = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def strike(symbol: int, _down: bool, _number: int) -> bool:
+        seen.append(symbol)
+        begun.set()
+        assert going.wait(10)
+        return True
+
+    with closing(Gate(guest.address, lambda act: act(), lambda *_: None, strike)) as gate, connected(gate) as client:
+        client.send(KEY * 100)
+        assert begun.wait(10)
+        gate.disconnect()
+        (worker,) = [each for each in threading.enumerate() if each.name == "footage-gate-input"]
+        going.set()
+        worker.join(10)
+        assert not worker.is_alive()
+        assert seen == [ord("a")]
 
 
 def test_a_held_gate_shows_the_scene_and_keeps_the_input(gate: Gate, guest: Guest, admitted: list[str]) -> None:

@@ -13,6 +13,7 @@ from footage.errors import MachineError, UnsupportedAction, UsageError
 from footage.replay.machines import open_machine, reopen
 from footage.replay.machines.check import check_machine
 from footage.replay.machines.qemu.qemu import Qemu
+from footage.replay.machines.vnc.client import RfbClient
 from footage.trajectory import Action, Machine
 
 pytestmark = pytest.mark.qemu
@@ -92,6 +93,33 @@ def until(done: Callable[[], bool]) -> None:
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_menu_stays_open_under_a_button_held_as_people_hold_it(fresh: Qemu) -> None:
+    fresh.rest(10)
+    with closing(RfbClient(fresh.environment["FOOTAGE_VNC"])) as client:
+        client.pointer(640, 720, 0)
+        fresh.rest(10)
+        before = fresh.screenshot().pixels
+        client.pointer(640, 720, 4)
+        time.sleep(0.2)
+        client.pointer(640, 720, 0)
+        until(lambda: bool((fresh.screenshot().pixels != before).any(axis=2).sum() > 3000))
+        fresh.rest(10)
+        assert (fresh.screenshot().pixels != before).any(axis=2).sum() > 3000
+
+
+def test_a_double_click_from_outside_with_a_persons_pauses_selects_a_word(fresh: Qemu) -> None:
+    do(fresh, "left_click", coordinate=EDITOR)
+    do(fresh, "type", text="alpha beta\nsecond")
+    with closing(RfbClient(fresh.environment["FOOTAGE_VNC"])) as client:
+        for _ in range(2):
+            for buttons in (1, 0):
+                client.pointer(545, 226, buttons)
+                time.sleep(0.05)
+        for down in (True, False):
+            client.key(ord("X"), down=down)
+    until(lambda: saved(fresh) == "X beta\nsecond")
 
 
 def test_a_long_text_arrives_whole(fresh: Qemu) -> None:

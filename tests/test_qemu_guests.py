@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import io
 import json
+import lzma
 import os
 import queue
 import shutil
@@ -13,6 +14,7 @@ import string
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,11 @@ from cli import call
 from footage.errors import CannotDo, MachineError, UsageError
 from footage.replay.machines.desktop.keyboard import COMMON
 from footage.replay.machines.qemu import accelerators, building, states
+from footage.replay.machines.qemu.client_keys import ClientKeys
+from footage.replay.machines.qemu.desktop_guest import WITHOUT
+from footage.replay.machines.qemu.devices import BURST, Inlet
 from footage.replay.machines.qemu.guests import Guest, command, guest_folder, load_guest
+from footage.replay.machines.qemu.kernel_modules import keep_modules
 from footage.replay.machines.qemu.keymap import SPARE, strokes, xkb_symbols
 from footage.replay.machines.qemu.packages import Packages
 from footage.replay.machines.qemu.tree import Tree, needed_libraries
@@ -185,6 +191,47 @@ def test_the_keyboard_file_names_every_character() -> None:
     assert all(f"U{ord(character):04X}" in made for character in COMMON)
 
 
+def struck(typist: ClientKeys, *symbols: int) -> list[str]:
+    """Return the keys that go down (+) and up (-) for symbols that a client presses (positive) and lets go of."""
+    events = [event["data"] for symbol in symbols for event in typist.events(abs(symbol), down=symbol > 0) or ()]
+    return [f"{'+' if event['down'] else '-'}{event['key']['data']}" for event in events]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "keys"),
+    [
+        ([ord("a"), -ord("a")], ["+a", "-a"]),
+        ([ord("A"), -ord("A")], ["+shift", "+a", "-shift", "-a"]),
+        ([0xFFE2, ord("A")], ["+shift_r", "+a"]),  # the client holds Shift itself
+        ([ord("ż") + 0x01000000], ["+shift", "+alt_r", "+grave_accent", "-alt_r", "-shift"]),
+        ([ord("é")], ["+alt_r", "+grave_accent", "-alt_r"]),
+        ([0xFFE5, -0xFFE5, ord("A")], ["+caps_lock", "-caps_lock", "+a"]),
+        ([0xFF0D, -0xFF0D], ["+ret", "-ret"]),
+        ([0xFFB5], []),  # a digit of the keypad, which QEMU's server finds
+    ],
+)
+def test_a_clients_symbol_is_typed_with_what_it_takes_on_the_guests_keyboard(
+    symbols: list[int], keys: list[str]
+) -> None:
+    assert struck(ClientKeys("éż"), *symbols) == keys
+
+
+def test_keys_and_pointer_reach_a_guest_in_order_each_being_dealt_with_before_the_other() -> None:
+    done: list[str] = []
+    inlet = Inlet(lambda events: done.append(str(events[0]["type"])), lambda: done.append("rest"), lambda: None)
+    key, motion = {"type": "key"}, {"type": "abs"}
+    inlet.send(key)
+    inlet.send(key)
+    inlet.send(motion, motion)
+    inlet.give_keys(lambda: done.append("server"))
+    inlet.send(motion)
+    assert done == ["key", "key", "rest", "abs", "rest", "server", "rest", "abs"]
+    done.clear()
+    for _ in range(70):
+        inlet.send(motion)
+    assert max(map(len, "".join("." if each == "abs" else " " for each in done).split())) <= BURST
+
+
 # --- packages and files ---------------------------------------------------------------------------------------------
 
 
@@ -219,6 +266,51 @@ def test_a_package_is_unpacked_where_files_lie_today_and_keeps_what_it_loads(tmp
     assert "usr/lib/x86_64-linux-gnu/libother.so" not in tree.nodes
     with pytest.raises(CannotDo, match="no file usr/bin/nothing"):
         tree.keep_libraries(["usr/bin/nothing"])
+
+
+def module(depends: str) -> bytes:
+    return b"\x7fELF\0license=GPL\0depends=" + depends.encode() + b"\0"
+
+
+KERNEL = "usr/lib/modules/6/kernel"
+
+
+def modules_tree(**packed: bytes) -> Tree:
+    """Make a tree with modules: names to what is in their files, underscores before the ending for dots."""
+    tree = Tree()
+    for name, data in packed.items():
+        tree.file(f"{KERNEL}/{name.replace('__', '.')}", data)
+    return tree
+
+
+def test_kernel_modules_are_kept_packed_or_not_with_those_they_need_and_built_in_ones_need_no_file() -> None:
+    tree = modules_tree(
+        evdev__ko__xz=lzma.compress(module("input-core")), other__ko=module(""), **{"input-core__ko": module("")}
+    )
+    tree.file("usr/lib/modules/6/modules.builtin", "kernel/drivers/virtio/virtio_pci.ko\n")
+    keep_modules(tree, ["virtio_pci", "evdev"])
+    assert tree.nodes["etc/modules"].data.decode() == f"/{KERNEL}/input-core.ko\n/{KERNEL}/evdev.ko\n"
+    assert tree.nodes[f"{KERNEL}/evdev.ko"].data == module("input-core")
+    assert not any(".xz" in path or "other" in path or "builtin" in path for path in tree.nodes)
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        (modules_tree(), "has no module evdev"),
+        (modules_tree(evdev__ko=module("gone")), "has no module gone"),
+        (modules_tree(evdev__ko__xz=b"no archive"), r"evdev\.ko\.xz is damaged"),
+        (modules_tree(evdev__ko__zst=b"?"), "packed in a way that is not known"),
+    ],
+)
+def test_a_kernel_module_that_is_missing_or_unreadable_is_told_in_a_sentence(tree: Tree, said: str) -> None:
+    with pytest.raises(CannotDo, match=said):
+        keep_modules(tree, ["evdev"])
+
+
+@pytest.mark.parametrize("name", ["libllvm15", "libllvm19", "libperl5.40", "python3.13-minimal", "libx265-215"])
+def test_what_a_guest_has_no_use_for_is_left_out_in_whatever_version_it_comes(name: str) -> None:
+    assert any(fnmatchcase(name, pattern) for pattern in WITHOUT)
 
 
 def test_a_damaged_package_is_told_of(tmp_path: Path) -> None:

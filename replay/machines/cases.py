@@ -11,8 +11,8 @@ from footage.trajectory import Action
 
 TEXT = "Zażółć €5 'ok' \"OK\" 😀\n\tfin"
 """Letters on the keyboard and off it, with and without Shift, one above 16 bits, Return and Tab."""
-DOUBLE_CLICK_MS = 250
-"""Within which a program takes clicks for a double click."""
+DOUBLE_CLICK_MS = 400
+"""Within which a program takes clicks for a double click: GTK's own time, if nobody sets another."""
 HOLD = 0.6
 """Seconds for which a key is held: long enough to repeat."""
 _RETURN, _TAB, _SHIFT, _CONTROL, _LEVEL3 = 0xFF0D, 0xFF09, 0xFFE1, 0xFFE3, 0xFE03

@@ -30,7 +30,7 @@ gtk-enable-animations=0
 gtk-enable-event-sounds=0
 gtk-recent-files-enabled=0
 gtk-dialogs-use-header=0
-gtk-double-click-time=250
+gtk-double-click-time=DOUBLE_CLICK
 gtk-xft-antialias=1
 gtk-xft-hinting=1
 gtk-xft-hintstyle=hintslight
@@ -96,7 +96,7 @@ _OPENBOX = """\
     <keybind key="W-d"><action name="ToggleShowDesktop"/></keybind>
   </keyboard>
   <mouse>
-    <dragThreshold>4</dragThreshold><doubleClickTime>250</doubleClickTime>
+    <dragThreshold>4</dragThreshold><doubleClickTime>DOUBLE_CLICK</doubleClickTime>
     <context name="Frame">
       <mousebind button="A-Left" action="Drag"><action name="Move"/></mousebind>
     </context>
@@ -130,7 +130,7 @@ _OPENBOX = """\
     <context name="Iconify"><mousebind button="Left" action="Click"><action name="Iconify"/></mousebind>
     </context>
     <context name="Root">
-      <mousebind button="Right" action="Press"><action name="ShowMenu"><menu>root-menu</menu></action>
+      <mousebind button="Right" action="Click"><action name="ShowMenu"><menu>root-menu</menu></action>
       </mousebind>
     </context>
   </mouse>
@@ -183,12 +183,19 @@ def fonts_conf() -> str:
     return _FONTS
 
 
-def fill(home: Path, menu: list[tuple[str, str]], files: Mapping[str, str]) -> None:
-    """Write a fresh home: settings, the desktop's menu of (label, command line), the user's `files` (path: text)."""
+def fill(
+    home: Path, menu: list[tuple[str, str]], files: Mapping[str, str], *, double_click: float = DOUBLE_CLICK
+) -> None:
+    """
+    Write a fresh home: settings, the desktop's menu of (label, command line), the user's `files` (path: text).
+
+    The menu opens when the button is let go: one that is open already would take that for its end. Within
+    `double_click` seconds programs take two clicks for a double click.
+    """
     config = {
-        ".config/gtk-3.0/settings.ini": _GTK,
+        ".config/gtk-3.0/settings.ini": _GTK.replace("DOUBLE_CLICK", _milliseconds(double_click)),
         ".config/glib-2.0/settings/keyfile": _SETTINGS,
-        ".config/openbox/rc.xml": _OPENBOX.replace("FOCUS_NEW", "no"),
+        ".config/openbox/rc.xml": _window_manager("no", double_click),
         ".config/openbox/menu.xml": _menu(menu),
         ".themes/footage/openbox-3/themerc": _THEME,
     }
@@ -200,7 +207,15 @@ def fill(home: Path, menu: list[tuple[str, str]], files: Mapping[str, str]) -> N
 
 def let_new_windows_have_focus(home: Path) -> None:
     """Change the window manager's settings: none of the first windows gets the focus, later ones do."""
-    (home / ".config/openbox/rc.xml").write_text(_OPENBOX.replace("FOCUS_NEW", "yes"), "utf-8")
+    (home / ".config/openbox/rc.xml").write_text(_window_manager("yes", DOUBLE_CLICK), "utf-8")
+
+
+def _window_manager(focus_new: str, double_click: float) -> str:
+    return _OPENBOX.replace("FOCUS_NEW", focus_new).replace("DOUBLE_CLICK", _milliseconds(double_click))
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
 
 
 def _menu(entries: list[tuple[str, str]]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +12,12 @@ from typing import Any
 from footage.errors import CannotDo
 from footage.replay.machines.desktop import home, programs
 from footage.replay.machines.desktop.keyboard import COMMON
+from footage.replay.machines.qemu.kernel_modules import is_of_kernel_modules, keep_modules
 from footage.replay.machines.qemu.keymap import xkb_symbols
 from footage.replay.machines.qemu.tree import Tree
 
+DOUBLE_CLICK = 0.8
+"""Seconds within which its programs take two clicks for a double click: on a busy host input comes late."""
 GUEST: dict[str, Any] = {
     # `nohz=off` keeps input prompt under the record log; `init_on_free=1` makes saved memory pack well.
     "append": "quiet console=tty0 video=1280x800 vt.global_cursor_default=0 consoleblank=0 mitigations=off "
@@ -33,16 +35,14 @@ PACKAGES = (
     *("adwaita-icon-theme", "fonts-dejavu-core", "librsvg2-common", "shared-mime-info", "fontconfig"),
 )
 """What the guest is made of, with all that these depend on."""
-WITHOUT = frozenset(
-    {
-        *("libllvm15", "libgl1-mesa-dri", "libz3-4", "fonts-urw-base35", "cpp", "cpp-12", "perl", "perl-base"),
-        *("libperl5.36", "perl-modules-5.36", "systemd", "udev", "coreutils", "dpkg", "tar", "wget", "passwd"),
-        *("libgs10", "libgs10-common", "libaom3", "poppler-data", "xfonts-encodings", "libx265-199", "util-linux"),
-        *("python3.11", "python3.11-minimal", "libpython3.11-stdlib", "libpython3.11-minimal", "initramfs-tools-core"),
-        *("keyboard-configuration", "console-setup", "console-setup-linux", "libisl23", "fonts-droid-fallback"),
-    }
+WITHOUT = (
+    *("libllvm[0-9]*", "libgl1-mesa-dri", "libz3-4", "fonts-urw-base35", "cpp", "cpp-[0-9]*", "perl", "perl-base"),
+    *("libperl5.*", "perl-modules-5.*", "systemd", "udev", "coreutils", "dpkg", "tar", "wget", "passwd"),
+    *("libgs10", "libgs10-common", "libaom3", "poppler-data", "xfonts-encodings", "libx265-*", "util-linux"),
+    *("python3.*", "libpython3.*", "initramfs-tools-core", "libisl[0-9]*", "fonts-droid-fallback"),
+    *("keyboard-configuration", "console-setup", "console-setup-linux"),
 )
-"""What those depend on and nothing here uses: not even downloaded."""
+"""What those depend on and nothing here uses, as patterns of names: not even downloaded."""
 _LIB = "usr/lib/x86_64-linux-gnu"
 _PROGRAMS = (
     *(f"usr/bin/{name}" for name in (
@@ -147,7 +147,7 @@ def wanted(path: str) -> bool:
     if any(fnmatch.fnmatchcase(path, pattern) for pattern in _NOT):
         return False
     if path.startswith(("usr/bin/", "usr/lib/", "usr/lib64/", "usr/libexec/")):
-        return "/modules/" not in path or path.endswith(".ko") or path.startswith("usr/lib/xorg")
+        return "/modules/" not in path or is_of_kernel_modules(path) or path.startswith("usr/lib/xorg")
     return path.startswith("boot/vmlinuz") or any(fnmatch.fnmatchcase(path, pattern) for pattern in _DATA)
 
 
@@ -157,13 +157,13 @@ def recipe() -> bytes:
     _add_system(tree)
     _add_home(tree)
     made = {path: [node.mode, node.data.decode()] for path, node in tree.nodes.items()}
-    return json.dumps([GUEST, PACKAGES, sorted(WITHOUT), _PROGRAMS, _DATA, _NOT, _MODULES, made]).encode()
+    return json.dumps([GUEST, PACKAGES, WITHOUT, _PROGRAMS, _DATA, _NOT, _MODULES, made]).encode()
 
 
 def furnish(tree: Tree) -> bytes:
     """Make of unpacked packages the guest's file system; returns the kernel, which is taken out of it."""
     kernel = _take_kernel(tree)
-    _keep_modules(tree)
+    keep_modules(tree, _MODULES)
     tree.keep_libraries(_PROGRAMS)
     tree.drop_empty_folders()
     _add_system(tree)
@@ -176,26 +176,6 @@ def _take_kernel(tree: Tree) -> bytes:
     if len(kernels) != 1:
         raise CannotDo(f"The packages hold {len(kernels)} kernels instead of one.")
     return tree.nodes.pop(kernels[0]).data
-
-
-def _keep_modules(tree: Tree) -> None:
-    """Remove all kernel modules but those needed, and list these in the order in which they must be loaded."""
-    found = {Path(path).stem.replace("-", "_"): path for path in tree.nodes if path.endswith(".ko")}
-    order: list[str] = []
-
-    def load(name: str) -> None:
-        depends = re.search(rb"\0depends=([^\0]*)\0", tree.nodes[found[name]].data)
-        for other in (depends[1].decode() if depends else "").split(","):
-            if other:
-                load(other.replace("-", "_"))
-        if found[name] not in order:
-            order.append(found[name])
-
-    for name in _MODULES:
-        load(name)
-    for path in set(found.values()) - set(order):
-        del tree.nodes[path]
-    tree.file("etc/modules", "".join(f"/{path}\n" for path in order))
 
 
 def _add_system(tree: Tree) -> None:
@@ -250,5 +230,5 @@ def _home_files() -> Mapping[str, bytes]:
     }
     with tempfile.TemporaryDirectory(prefix="footage-home-") as made:
         folder = Path(made)
-        home.fill(folder, [*_MENU], files)
+        home.fill(folder, [*_MENU], files, double_click=DOUBLE_CLICK)
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,13 @@ from footage.replay.machines.keyboard import Keyboard
 from footage.replay.machines.pointer import Pointer
 from footage.replay.machines.qemu.keymap import LEVEL3, SHIFT, SPARE, Stroke, strokes
 
+APART = 1.2
+"""
+Seconds from one click to the next: longer than the double click of a guest (0.8 s, on a host however busy).
+
+Wherever the next one is: where a click comes within that time at another place, GTK 3 does not count it
+(`GtkGestureMultiPress`), so that a double click there would be a single one.
+"""
 BURST = 20
 """Events after which the guest is waited for: its queues hold 64, two for each of ours, and lose what does not fit."""
 _MODIFIERS: Mapping[str, Key] = {SHIFT: keys.SHIFT, LEVEL3: Key(0xFE03, "ISO_Level3_Shift")}
@@ -55,6 +63,14 @@ class Inlet:
         self._give(events)
         self._sent += 1
 
+    def give_keys(self, act: Callable[[], object]) -> None:
+        """Have something give the keyboard events by another way, in its turn."""
+        if self._sent:
+            self.rest()
+        act()
+        self._from_keyboard = True
+        self._sent += 1
+
     def rest(self) -> None:
         """Wait until the guest has dealt with all it was given."""
         self._rest()
@@ -86,8 +102,7 @@ class QemuKeyboard(Keyboard):
         self._bound: dict[str, str] = {}
 
     def _put(self, key: Key, *, down: bool) -> None:
-        code = {"type": "qcode", "data": self._stroke(key).qcode}
-        self._inlet.send({"type": "key", "data": {"down": down, "key": code}})
+        self._inlet.send(key_event(self._stroke(key).qcode, down=down))
 
     def _modifiers(self, key: Key) -> Sequence[Key]:
         return [_MODIFIERS[name] for name in self._stroke(key).modifiers]
@@ -139,6 +154,9 @@ class QemuKeyboard(Keyboard):
 class QemuPointer(Pointer):
     """A guest's pointer: a tablet, which is told where to be."""
 
+    apart = APART
+    near = math.inf
+
     def __init__(self, log: InputLog, inlet: Inlet, at: tuple[int, int], screen: tuple[int, int]) -> None:
         super().__init__(log, at)
         self._inlet = inlet
@@ -174,6 +192,12 @@ def motion(x: int, y: int, screen: tuple[int, int]) -> list[Mapping[str, Any]]:
         {"type": "abs", "data": {"axis": axis, "value": _scaled(value, size)}}
         for axis, value, size in zip("xy", (x, y), screen, strict=True)
     ]
+
+
+def key_event(code: str | int, *, down: bool) -> Mapping[str, Any]:
+    """Return the input event of a key that goes down or up, by QEMU's name for it (qcode), or by its number."""
+    key = {"type": "qcode" if isinstance(code, str) else "number", "data": code}
+    return {"type": "key", "data": {"down": down, "key": key}}
 
 
 def press(number: int, *, down: bool) -> Mapping[str, Any]:

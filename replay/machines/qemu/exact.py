@@ -72,7 +72,7 @@ class ExactQemu(Qemu):
         snapshot = start or put_base(make_base(self._guest, tell))
         self._recorder = Recorder(self._guest, snapshot, budget=budget, interval=interval, remote=remote)
         self._end_recorder = weakref.finalize(self, self._recorder.close)
-        self._remote = Remote(self._recorder, self._guest.screen) if remote else None
+        self._remote = Remote(self._recorder, self._guest) if remote else None
         self._marked = MarkedScreen(self._recorder)
         self._use(self._recorder.process, self._marked, pointer or self._guest.pointer)
 

@@ -64,7 +64,7 @@ def put_base(base: Path) -> Callable[[Path], str]:
 
 
 def _make(guest: Guest, path: Path) -> None:
-    unfinished, log = path.with_suffix(".part"), path.with_suffix(".log")
+    unfinished, log = path.with_suffix(".making"), path.with_suffix(".log")  # no `.part`: a build removes those
     try:
         make_empty(unfinished)
         option = icount_option("record", log, "init")

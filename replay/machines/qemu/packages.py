@@ -14,11 +14,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote
 
 from footage.errors import CannotDo, MissingProgram
 
+_ELSEWHERE = "Build it on Debian 12 and copy the folder that `footage machine list` names."
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 
@@ -44,7 +46,7 @@ class Packages:
             if shutil.which(program) is None:
                 raise MissingProgram(
                     f"{program} is not installed: guests are made of the packages of Debian.",
-                    hint="Build it on Debian 12 and copy the folder that `footage machine list` names.",
+                    hint=_ELSEWHERE,
                 )
         self._folder = folder.absolute()
         self.files = self._folder / "files"
@@ -59,20 +61,21 @@ class Packages:
 
     def needed(self, names: Sequence[str], without: Collection[str] = ()) -> list[Package]:
         """
-        Return these packages and all they depend on, but not those in `without`.
+        Return these packages and all they depend on, but none that matches a pattern in `without`.
 
         Raises CannotDo where one is not to be had.
         """
         said = self._apt("install", "--yes", "--no-install-recommends", "--print-uris", *names)
         found = [package for line in said.splitlines() if (package := _read_uri(line)) is not None]
-        return sorted((p for p in found if p.name not in without), key=lambda package: package.name)
+        kept = (p for p in found if not any(fnmatchcase(p.name, pattern) for pattern in without))
+        return sorted(kept, key=lambda package: package.name)
 
     def only(self, name: str) -> Package:
         """Return one package, without what it depends on. Raises CannotDo where it is not to be had."""
         said = self._apt("download", "--print-uris", name)
         found = [package for line in said.splitlines() if (package := _read_uri(line)) is not None]
         if not found:
-            raise CannotDo(f"The distribution has no package {name}.", hint="Guests are made on Debian 12.")
+            raise CannotDo(f"The distribution has no package {name}.", hint=_ELSEWHERE)
         return found[0]
 
     def download(self, packages: Sequence[Package], progress: Progress) -> None:
@@ -114,10 +117,8 @@ class Packages:
         )
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if line.startswith("E:")] or [done.stderr.strip()]
-            raise CannotDo(
-                f"apt-get {words[0]} failed: {said[0]}",
-                hint="Guests are made of Debian's packages: see that its sources in /etc/apt can be reached.",
-            )
+            reach = "Guests are made of Debian's packages: see that its sources in /etc/apt can be reached."
+            raise CannotDo(f"apt-get {words[0]} failed: {said[0]}", hint=_ELSEWHERE if _lacks(said) else reach)
         return done.stdout
 
 
@@ -125,6 +126,11 @@ def _read_uri(line: str) -> Package | None:
     """Return the package in a line of `--print-uris`: 'uri' name_version_arch.deb size hash."""
     found = re.fullmatch(r"'[^']+' (([^_ ]+)_([^_ ]+)_[^_ ]+\.deb) (\d+)( \S*)?", line)
     return Package(found[2], unquote(found[3]), found[1], int(found[4])) if found else None
+
+
+def _lacks(said: Sequence[str]) -> bool:
+    """Tell whether apt-get says that the distribution has no such package."""
+    return any("Unable to locate package" in line or "has no installation candidate" in line for line in said)
 
 
 def _groups(packages: Sequence[Package], size: int = 20_000_000) -> Iterator[list[Package]]:

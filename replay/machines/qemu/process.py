@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 START = 20.0
 """Seconds QEMU gets until it answers."""
+PROMPT = "key-delay-ms=0"
+"""An option of QEMU's VNC server: it gives keys to the guest at once, where it would queue them behind all else."""
 _HARMLESS = "VNC server running on"  # said on stderr, and no reason why it ended
 
 
@@ -51,7 +53,7 @@ class Process:
             *arguments,
             *("-serial", f"unix:{self.serial},server=on,wait=off"),
             *("-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"),
-            *(("-vnc", f"unix:{self.display}") if display else ()),
+            *(("-vnc", f"unix:{self.display},{PROMPT}") if display else ()),
         )
         self._numbers = itertools.count()
         try:

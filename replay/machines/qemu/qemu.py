@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CATCH_UP = 2.0
 """Seconds a guest gets to deal with an action's input before the next one's; emulated programs are slow."""
-BREATH, BREATH_LOOK = 0.1, 0.008
+BREATH, BREATH_LOOK = 0.2, 0.008
 """Seconds it gets between the clicks of a double click, and seconds of a look at it."""
 
 
@@ -132,7 +132,8 @@ class Qemu:
         if self._process is None:
             return {}
         if self._remote is None:
-            self._remote = Remote(Unrecorded(_process_of(weakref.ref(self))), self._guest.screen)
+            alive = weakref.ref(self)
+            self._remote = Remote(Unrecorded(_process_of(alive), _rest_of(alive)), self._guest)
             weakref.finalize(self, self._remote.gate.close)
         return {"FOOTAGE_VNC": self._remote.gate.address}
 
@@ -236,6 +237,8 @@ class Qemu:
 
     def _begin(self, state: Path, pointer: tuple[int, int]) -> None:
         """Go on from a saved state, in a process of its own."""
+        if self._remote is not None:
+            self._remote.gate.disconnect()
         self._stop()
         process = states.load(self._guest, self._accelerator, state)
         self._use(process, Screen(process), pointer)
@@ -317,6 +320,16 @@ def _process_of(machine: weakref.ref[Qemu]) -> Callable[[], Process]:
         return owner.process
 
     return process
+
+
+def _rest_of(machine: weakref.ref[Qemu]) -> Callable[[float], object]:
+    """Return what waits until a machine's guest is idle, without keeping the machine alive."""
+
+    def rest(at_most: float) -> object:
+        owner = machine()
+        return owner.rest(at_most) if owner is not None else None
+
+    return rest
 
 
 def _new_keeper(machine: Qemu) -> Keeper:

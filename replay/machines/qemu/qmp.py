@@ -58,6 +58,8 @@ class Qmp:
         self._gone = gone
         self._events: list[QmpEvent] = []
         self._news = threading.Condition()
+        self._handing = threading.Lock()
+        self._closing = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="footage-qmp", daemon=True)
         self._thread.start()
@@ -118,10 +120,13 @@ class Qmp:
 
     def close(self) -> None:
         """Let go of the connection; the process goes on. Safe to call twice."""
-        if self._loop.is_closed():
-            return
+        with self._handing:
+            if self._closing:
+                return
+            self._closing = True
+            left = asyncio.run_coroutine_threadsafe(self._disconnect(), self._loop)
         with contextlib.suppress(Exception):
-            self._run(self._disconnect(), _CLOSING)
+            left.result(_CLOSING)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSING)
         if not self._thread.is_alive():
@@ -130,12 +135,15 @@ class Qmp:
     # --- in the loop's thread ---------------------------------------------------------------------------------------
 
     def _run(self, work: Coroutine[Any, Any, Any], timeout: float) -> Any:
-        if self._loop.is_closed():
-            work.close()
-            raise MachineError("The connection to QEMU is closed.")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._handing:  # what is handed over before the end is ended by it
+            if self._closing:
+                work.close()
+                raise MachineError("The connection to QEMU is closed.")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout)
+        except concurrent.futures.CancelledError:
+            raise MachineError("The connection to QEMU was closed meanwhile.") from None
         except concurrent.futures.TimeoutError:
             future.cancel()
             raise
@@ -178,5 +186,9 @@ class Qmp:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
         with contextlib.suppress(Exception):  # it raises what ended the connection, which was told before
             await self._client.disconnect()
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)

@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 from footage.errors import MachineError, MissingProgram
 from footage.replay.machines.desktop.keeper import Keeper
-from footage.replay.machines.qemu.activity import halted
+from footage.replay.machines.qemu.activity import Halts, halted
 from footage.replay.machines.qemu.checkpoints import Checkpoints
 from footage.replay.machines.qemu.guests import Guest, command
 from footage.replay.machines.qemu.packing import Packing
-from footage.replay.machines.qemu.process import Process
+from footage.replay.machines.qemu.process import PROMPT, Process
 
 if TYPE_CHECKING:
     from footage.trajectory import Pixels
@@ -116,7 +116,7 @@ class Recorder:
             if name == _FIRST:  # the start of another recording: the log needs a snapshot of its own beside it
                 self._first = "begin"
             option = icount_option("record", self._log, self._first)
-            extra = ("-loadvm", name, "-S", *(("-vnc", "127.0.0.1:0,to=999") if remote else ()))
+            extra = ("-loadvm", name, "-S", *(("-vnc", f"127.0.0.1:0,to=999,{PROMPT}") if remote else ()))
             self.process = Process(command(guest, icount=option, drives=[drive(start)], extra=extra), start=START)
             self.process.hmp(f"delvm {name}", timeout=_SAVE)
             self._checkpoints.start = self.icount()
@@ -147,6 +147,10 @@ class Recorder:
         with self._lock:
             return halted(self.process)
 
+    def rest(self, at_most: float) -> bool:
+        """Wait until the guest is idle; False if it is not within `at_most` seconds."""
+        return Halts(self.halted).rest(at_most)
+
     def send(self, events: Sequence[Mapping[str, Any]]) -> int:
         """Give the guest input events, never while it is stopped for a look; return the instruction count then."""
         with self._lock:
@@ -170,7 +174,9 @@ class Recorder:
         with self._lock:
             if checkpoint and self._due() and self._checkpoints.room():
                 return self._look_stopped(save=True)
-            return self._look_running() or self._look_stopped()
+        found = self._look_running()  # a guest that runs takes input meanwhile: a click is not held up by a look
+        with self._lock:
+            return found or self._look_stopped()
 
     def _due(self) -> bool:
         """Tell whether the last checkpoint is long enough ago: longer on a busy host, where each takes long."""
@@ -213,9 +219,11 @@ class Recorder:
 
     def _mark(self, count: int) -> int:
         """Note that the guest was looked at; return the count that the look goes by."""
-        self._reached = count + _AWAKE
-        self._timeline.append((self._reached, time.monotonic_ns()))
-        return self._reached
+        with self._lock:
+            reached = count + _AWAKE
+            self._reached = max(self._reached, reached)
+            self._timeline.append((reached, time.monotonic_ns()))
+            return reached
 
     def _turn(self, times: int = _TURNS) -> None:
         """Have QEMU's main loop turn; by default so often that no replay turns more often at this stop."""

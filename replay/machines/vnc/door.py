@@ -9,8 +9,7 @@ import struct
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -114,16 +113,15 @@ class VncDoor:
         with self._lock:
             self._links.add(link)
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Make the context in which a message that has begun to come is read and let in."""
+    def comes(self) -> None:
+        """Take note of a message that has begun to come; `is_in` is called once it was let in, or dropped."""
         with self._lock:
             self._letting_in += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._letting_in -= 1
+
+    def is_in(self) -> None:
+        """Take note that a message that had come was let in, or dropped."""
+        with self._lock:
+            self._letting_in -= 1
 
     def _tell(self, arrival: Arrival | Over) -> None:
         if self._told is not None:

@@ -9,6 +9,7 @@ through what its machine has behind it already. The protocol is RFC 6143, with Q
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import struct
 import threading
@@ -33,6 +34,7 @@ _LENGTHS = {**_LENGTHS, _UPDATES: 9, _FENCE: 8}
 """Bytes of a message after its kind, as far as they are always there."""
 _QEMU_LENGTHS = {0: 10, 1: 2}
 """The same for QEMU's own messages, by the kind within them: a key with its code, sound."""
+_QEMU_KEY = bytes([_QEMU, 0])
 _SOUND_FORMAT, _SOUND_FORMAT_LENGTH = 2, 6
 _INPUT = frozenset({_KEY, _POINTER, _TEXT, _QEMU})
 _DELIBERATE = 0.05
@@ -58,7 +60,9 @@ class Scene(Protocol):
 
 
 Admit = Callable[[Callable[[], object]], object]
-"""Carries out what gives the guest input, when it may have some."""
+"""Carries out what gives the guest input by way of the server, when it may have some."""
+Strike = Callable[[int, bool, int], bool]
+"""Presses or releases a key: its X symbol, whether it goes down, its number or 0. False where that is left undone."""
 
 
 class Gate:
@@ -68,6 +72,8 @@ class Gate:
     `server` is where the guest's own server is: host:port, or `unix:path`.
     Every client gets a connection of its own to that server. Open unless it is held. `point` moves the pointer to
     (x, y), with these buttons down (bit 0 is the left one), in the server's place; without it, the server does so.
+    `strike` does the same for a key, if it can: it gets the key's X symbol, whether it goes down, and its number on a
+    PC's keyboard where the client tells that, else 0.
     `door` looks at the screen before input is let in. Where the server asks for a `password`, so does the gate.
     """
 
@@ -76,6 +82,7 @@ class Gate:
         server: str,
         admit: Admit,
         point: Callable[[int, int, int], object] | None,
+        strike: Strike = lambda _symbol, _down, _number: False,
         *,
         door: VncDoor | None = None,
         password: str | None = None,
@@ -83,6 +90,7 @@ class Gate:
         self.server = server
         self.admit = admit
         self.point = point
+        self.strike = strike
         self.door = door
         self.password = password
         self.scene: Scene | None = None
@@ -114,8 +122,12 @@ class Gate:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """End the connections there are; what their clients did and was not carried out yet is dropped."""
         for client in self._present():
-            client.close()
+            client.drop()
 
     def _present(self) -> list[_Client]:
         with self._lock:
@@ -174,30 +186,63 @@ class _Client:
         self._sent: Pixels | None = None
         self._sent_at = 0.0
         self._asked_at = 0.0
+        self._dropped = False
+        self._messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     # --- its life ---
 
     def serve(self) -> None:
-        """Serve it to its end."""
+        """Serve it to its end. What it has sent is carried out, though it has gone meanwhile."""
         try:
             self._greet()
             if self._gate.scene is None:
                 self.let_through()
-            door = self._gate.door
-            if door is not None:
-                door.join(self._link)
+            threading.Thread(target=self._carry_out, name="footage-gate-input", daemon=True).start()
+            if self._gate.door is not None:
+                self._gate.door.join(self._link)
             while True:
-                kind = self._near.take(1)
-                with door.turn() if door is not None else contextlib.nullcontext():
-                    self._message(kind)
+                self._take()
         except (FootageError, OSError, struct.error):
             self.close()
+        finally:
+            self._messages.put(b"")
+
+    def _take(self) -> None:
+        """Read the next message, and have it carried out."""
+        kind, door = self._near.take(1), self._gate.door
+        if door is not None:
+            door.comes()
+        try:
+            self._messages.put(self._read(kind))
+        except BaseException:
+            self._done()
+            raise
+
+    def _carry_out(self) -> None:
+        """Do what messages say, in their order: the guest may be slower than the client."""
+        while whole := self._messages.get():
+            try:
+                if not self._dropped:
+                    self._message(whole)
+            except (FootageError, OSError, struct.error):
+                self.close()
+            finally:
+                self._done()
+
+    def _done(self) -> None:
+        if self._gate.door is not None:
+            self._gate.door.is_in()
 
     def close(self) -> None:
         """End both connections. Safe to call twice."""
         self._near.close()
         if self._far is not None:
             self._far.close()
+
+    def drop(self) -> None:
+        """End both connections, and carry out nothing more."""
+        self._dropped = True
+        self.close()
 
     def let_through(self) -> None:
         """Pass on what the server sends from now on; the screen that the client waits for comes whole."""
@@ -252,9 +297,7 @@ class _Client:
 
     # --- messages ---
 
-    def _message(self, first: bytes) -> None:
-        """Read the rest of a message that begins so, and do as it says."""
-        whole = self._read(first)
+    def _message(self, whole: bytes) -> None:
         kind = whole[0]
         if kind == _FORMAT:
             self._format = _Format.parsed(whole[4:20])
@@ -268,21 +311,36 @@ class _Client:
                 self.let_through()
             elif kind == _ASK:
                 self._show(scene, *struct.unpack(">xBHHHH", whole))
-        if scene is None and kind in _INPUT and self._gate.door is not None:
-            self._gate.door.let_in(whole, self)
         if scene is not None and kind in _INPUT:
             scene.touched()
             self._gate.refresh()
-        elif scene is None and kind == _POINTER and (point := self._gate.point) is not None:
-            buttons, x, y = struct.unpack(">xBHH", whole)
-            self._gate.admit(lambda: point(x, y, buttons))
         elif scene is None and kind in _INPUT:
-            self._gate.admit(lambda: far.send(whole))
+            self._let_in(whole, far)
         elif scene is None:
             far.send(whole)
 
+    def _let_in(self, message: bytes, far: Stream) -> None:
+        """Give the guest the input of a message: by the machine's own ways where it has some, else by the server."""
+        if self._gate.door is not None:
+            self._gate.door.let_in(message, self)
+        if message[0] == _POINTER and self._gate.point is not None:
+            buttons, x, y = struct.unpack(">xBHH", message)
+            self._gate.point(x, y, buttons)
+        elif not self._struck(message):
+            self._gate.admit(lambda: far.send(message))
+
+    def _struck(self, message: bytes) -> bool:
+        """Press or release the key that a message names; False where it names none, or the server has to do that."""
+        if message[0] == _KEY:
+            down, symbol = struct.unpack(">xBxxI", message)
+            return self._gate.strike(symbol, bool(down), 0)
+        if message[:2] == _QEMU_KEY:
+            down, symbol, number = struct.unpack(">xxHII", message)
+            return self._gate.strike(symbol, bool(down), number)
+        return False
+
     def _read(self, kind: bytes) -> bytes:
-        """Return a message, whole."""
+        """Return a message that begins so, whole."""
         take = self._near.take
         if kind[0] == _QEMU:
             inner = take(1)
