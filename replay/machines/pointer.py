@@ -13,18 +13,13 @@ WHEEL = {"up": 4, "down": 5, "left": 6, "right": 7}
 APART = 0.5
 """Seconds that keep two clicks from being taken for a double click by any common toolkit."""
 NEAR = 8
-"""Pixels within which common toolkits do so."""
+"""Pixels within which they could be."""
 DRAG_STEPS, DRAG_PAUSE = 12, 0.01
 """Moves of a drag, and seconds between them: programs must see that something is being dragged."""
 
 
 class Pointer(ABC):
     """A pointer."""
-
-    apart = APART
-    """Seconds that keep two clicks from being taken for a double click on this machine."""
-    near: float = NEAR
-    """Pixels within which they could be."""
 
     def __init__(self, log: InputLog, at: tuple[int, int]) -> None:
         self._log = log
@@ -50,7 +45,7 @@ class Pointer(ABC):
         """
         Click `times` times where the pointer is.
 
-        Waits for what is left of `apart` seconds where the last click was at the same place: two single clicks that a
+        Waits for what is left of half a second where the last click was at the same place: two single clicks that a
         model made seconds apart must not become a double click when they are replayed faster.
         """
         self._keep_apart()
@@ -103,7 +98,7 @@ class Pointer(ABC):
     def _keep_apart(self) -> None:
         if self._last_click is not None:
             moment, before = self._last_click
-            if all(abs(a - b) <= self.near for a, b in zip(self._at, before, strict=True)):
+            if all(abs(a - b) <= NEAR for a, b in zip(self._at, before, strict=True)):
                 self._flush()
-                time.sleep(max(0.0, moment + self.apart - time.monotonic()))
+                time.sleep(max(0.0, moment + APART - time.monotonic()))
         self._last_click = time.monotonic(), self._at

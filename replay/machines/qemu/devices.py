@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +21,8 @@ Seconds from one click to the next: longer than the double click of a guest (0.8
 Wherever the next one is: where a click comes within that time at another place, GTK 3 does not count it
 (`GtkGestureMultiPress`), so that a double click there would be a single one.
 """
+_BEHIND = 5.0
+"""Seconds after which a guest that was busy has gone on by a double click's time, by its own clock."""
 BURST = 20
 """Events after which the guest is waited for: its queues hold 64, two for each of ours, and lose what does not fit."""
 _MODIFIERS: Mapping[str, Key] = {SHIFT: keys.SHIFT, LEVEL3: Key(0xFE03, "ISO_Level3_Shift")}
@@ -41,8 +43,15 @@ class Inlet:
         give: Give,
         rest: Callable[[], object],
         breathe: Callable[[], object],
+        *,
+        lags: bool = False,
     ) -> None:
-        """`give` hands events on at once; `rest` waits until the guest has dealt with them, `breathe` a moment."""
+        """
+        `give` hands events on at once; `rest` waits until the guest has dealt with them, `breathe` a moment.
+
+        `lags` says that the guest's clock stands behind the host's while the guest is busy.
+        """
+        self._lags = lags
         self._give = give
         self._rest = rest
         self.breathe = breathe
@@ -70,6 +79,13 @@ class Inlet:
         act()
         self._from_keyboard = True
         self._sent += 1
+
+    def keep_apart(self, last: float) -> None:
+        """Wait until a click counts for itself, where the last one was at `last` (monotonic)."""
+        if self._lags and time.monotonic() - last < _BEHIND:
+            self.rest()
+            last = time.monotonic()
+        time.sleep(max(0.0, last + APART - time.monotonic()))
 
     def rest(self) -> None:
         """Wait until the guest has dealt with all it was given."""
@@ -154,9 +170,6 @@ class QemuKeyboard(Keyboard):
 class QemuPointer(Pointer):
     """A guest's pointer: a tablet, which is told where to be."""
 
-    apart = APART
-    near = math.inf
-
     def __init__(self, log: InputLog, inlet: Inlet, at: tuple[int, int], screen: tuple[int, int]) -> None:
         super().__init__(log, at)
         self._inlet = inlet
@@ -178,6 +191,11 @@ class QemuPointer(Pointer):
                 self._inlet.breathe()
             self.button(number, down=True)
             self.button(number, down=False)
+
+    def _keep_apart(self) -> None:
+        if self._last_click is not None:
+            self._inlet.keep_apart(self._last_click[0])
+        self._last_click = time.monotonic(), self._at
 
     def _put_button(self, number: int, *, down: bool) -> None:
         self._inlet.send(press(number, down=down))

@@ -149,6 +149,7 @@ class ExactQemu(Qemu):
         return Halts(self._recorder.halted)
 
     _pace = PACE
+    _lags = True
 
     def _giver(self, _process: Process) -> Give:
         """Return what hands input events to the guest, and notes when."""

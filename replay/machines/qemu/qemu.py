@@ -49,6 +49,9 @@ class Qemu:
     settling = 12.0
     """Seconds that a program may take to deal with an action: an emulated one takes five to start."""
 
+    _lags = False
+    """Whether the guest's clock stands behind the host's while the guest is busy."""
+
     def __init__(self, guest: str = "desktop", *, accelerator: str | None = None) -> None:
         """
         Start it: one to two seconds. `guest` is one that was built (`footage machine build`).
@@ -253,7 +256,12 @@ class Qemu:
         self._log = InputLog()
         self._serial: Agent | None = None
         rest = self._activity.rest
-        inlet = Inlet(self._giver(process), partial(rest, CATCH_UP), partial(rest, BREATH, look=BREATH_LOOK, calm=2))
+        inlet = Inlet(
+            self._giver(process),
+            partial(rest, CATCH_UP),
+            partial(rest, BREATH, look=BREATH_LOOK, calm=2),
+            lags=self._lags,
+        )
         self._pointer = QemuPointer(self._log, inlet, pointer, self._guest.screen)
         keyboard = QemuKeyboard(
             self._log,

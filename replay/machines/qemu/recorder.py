@@ -79,6 +79,8 @@ class Left:
 class Recorder:
     """A guest that runs under its record log. Thread-safe."""
 
+    lags = True
+
     def __init__(
         self,
         guest: Guest,

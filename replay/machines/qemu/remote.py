@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from footage.replay.machines.qemu.client_keys import ClientKeys
-from footage.replay.machines.qemu.devices import APART, Inlet, key_event, motion, press
+from footage.replay.machines.qemu.devices import Inlet, key_event, motion, press
 from footage.replay.machines.vnc.connection import UNIX
 from footage.replay.machines.vnc.door import VncDoor
 from footage.replay.machines.vnc.gate import Gate
@@ -35,6 +35,11 @@ class Host(Protocol):
     """What a guest runs in, as it is needed here; a `Recorder` is one. Thread-safe."""
 
     @property
+    def lags(self) -> bool:
+        """Whether its guest's clock stands behind the host's while the guest is busy."""
+        ...
+
+    @property
     def address(self) -> str:
         """Where its VNC server is."""
         ...
@@ -58,6 +63,8 @@ class Host(Protocol):
 
 class Unrecorded:
     """The host of a guest that does not record itself: input is taken at any time, and instants have no count."""
+
+    lags = False
 
     def __init__(self, process: Callable[[], Process], rest: Callable[[float], object]) -> None:
         """`process` returns the one that the guest runs in now, `rest` waits until that is idle."""
@@ -95,7 +102,7 @@ class Remote:
         self._host = host
         self._screen = guest.screen
         self._characters = guest.characters
-        self._inlet = Inlet(host.send, lambda: host.rest(CATCH_UP), lambda: host.rest(BREATH))
+        self._inlet = Inlet(host.send, lambda: host.rest(CATCH_UP), lambda: host.rest(BREATH), lags=host.lags)
         self._keys = ClientKeys(guest.characters)
         self._lock = threading.Lock()
         self._buttons = 0
@@ -116,7 +123,8 @@ class Remote:
         released, there = self._released
         again = time.monotonic() - released < _TOGETHER and (x, y) == there
         if buttons & ~self._buttons & _CLICKING and not again and (x, y) != there:
-            time.sleep(max(0.0, released + APART - time.monotonic()))
+            with self._lock:
+                self._inlet.keep_apart(released)
         with self._lock:
             if buttons & ~self._buttons & _CLICKING and again:
                 self._inlet.breathe()  # see `QemuPointer.click`; what had to wait comes without a pause
