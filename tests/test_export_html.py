@@ -86,7 +86,7 @@ def test_nothing_of_this_machine_is_in_it(store: Store, tmp_path: Path) -> None:
 def test_a_run_without_steps_is_a_page_too(store: Store, tmp_path: Path) -> None:
     writer = store.begin_run(task="nothing")
     writer.end()
-    assert "This run has no steps." in exported(store, writer.run_id, tmp_path)
+    assert "No steps are recorded." in exported(store, writer.run_id, tmp_path)
 
 
 def test_nothing_is_overwritten_unasked(store: Store, tmp_path: Path) -> None:

@@ -112,4 +112,5 @@ def test_the_proxy_with_the_stand_in_ends_quietly(tmp_path: Path) -> None:
     assert "scripted stand-in" in asked.stdout
     assert (proxy.returncode, "error" in told) == (0, False)
     with open_store(tmp_path / "footage.db") as store:
-        assert [(run.task, run.status, run.turns) for run in store.runs()] == [("first", "completed", 1)]
+        (run,) = store.runs()
+        assert (run.task, run.tags, run.status, run.turns) == ("What can you do?", ("first",), "completed", 1)

@@ -225,7 +225,7 @@ def test_each_agent_of_a_proxy_goes_on_in_its_own_run(tmp_path: Path) -> None:
         proxy.send_signal(signal.SIGINT)
         proxy.communicate(timeout=60)
     with open_store(store) as opened:
-        runs = {run.task: run for run in opened.runs()}
+        runs = {run.tags[0]: run for run in opened.runs()}
         assert {name: (run.turns, run.steps, run.status) for name, run in runs.items()} == dict.fromkeys(
             ("one", "two"), (2, 2, "completed")
         )

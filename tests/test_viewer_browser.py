@@ -103,6 +103,8 @@ class Watched:
 
     def open(self, path: str) -> Page:
         self.page.goto(self.base + path)
+        if path.startswith("/diff/"):  # it may be made first
+            self.page.locator(".stage-a, .alert").first.wait_for()
         return self.page
 
     def dismiss(self, dialog: Dialog) -> None:
