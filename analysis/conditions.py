@@ -13,7 +13,7 @@ from footage.analysis.volatile_text import scrubbed_task
 from footage.storage import Store
 from footage.trajectory import JSON
 
-__all__ = ["Condition", "conditions_of"]
+__all__ = ["Condition", "conditions_of", "told"]
 
 _SHOWN = 160
 _UNCOUNTED = frozenset({"model", "messages", "system", "tools", "metadata", "stream", "service_tier", "container"})
@@ -62,7 +62,7 @@ def _found(a: Side, b: Side, one: JSON | None, two: JSON | None) -> Iterator[Con
     if one is not None and two is not None:
         for key in sorted((one.keys() | two.keys()) - _UNCOUNTED):
             if changed_field(one, two, key) is not None:
-                yield Condition(key, _told(one.get(key)), _told(two.get(key)))
+                yield Condition(key, told(one.get(key)), told(two.get(key)))
     drivers = [str((side.run.machine or {}).get("driver") or "") for side in (a, b)]
     if all(drivers) and drivers[0] != drivers[1]:
         yield Condition("machine", *drivers)
@@ -88,7 +88,7 @@ def _condition(name: str, change: RequestChange, a: Any, b: Any) -> Condition:
         return Condition(name, *_from_where_they_part(*texts))
     names = [_names(value) for value in (a, b)]
     if names[0] != names[1]:
-        return Condition(name, *(_told(value) for value in names))
+        return Condition(name, *(told(value) for value in names))
     one, _, two = change.why.partition(" against ")
     return Condition(name, f"{change.path}: {one}", f"{change.path}: {two}")
 
@@ -106,13 +106,14 @@ def _names(tools: Any) -> str:
 
 def _from_where_they_part(a: str, b: str) -> tuple[str, str]:
     if max(len(a), len(b)) <= _SHOWN:
-        return _told(a), _told(b)
+        return told(a), told(b)
     same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     start = max(0, same - 40)
     one, two = (("…" if start else "") + text[start : start + _SHOWN] for text in (a, b))
     return one + ("…" if len(a) > start + _SHOWN else ""), two + ("…" if len(b) > start + _SHOWN else "")
 
 
-def _told(value: Any) -> str:
+def told(value: Any) -> str:
+    """Return a value as it is shown: "none" for nothing, long texts cut."""
     text = "none" if value in (None, "") else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

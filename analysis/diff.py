@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from footage.analysis.actions import compare_actions
 from footage.analysis.align import Pair, align, signature_costs
+from footage.analysis.answers import answered_otherwise
 from footage.analysis.causes import Judge
 from footage.analysis.conditions import Condition, conditions_of
 from footage.analysis.mattering import Mattering, Tolerated
@@ -35,7 +36,7 @@ class DiffVerdict(StrEnum):
 
     IDENTICAL = "identical"
     COSMETIC = "cosmetic"
-    """They differ in nothing that matters: clocks, carets, clicks a few pixels apart, waits and looks."""
+    """They did the same; clocks, carets, clicks a few pixels apart, waits, looks or answers differ."""
     DIVERGED = "diverged"
 
 
@@ -54,6 +55,8 @@ class RunDiff:
     """Differences after which both runs did the same all the same, those that show most first."""
     conditions: tuple[Condition, ...]
     """What was different about the runs, whatever they did."""
+    answers: tuple[Condition, ...]
+    """What the runs were answered and said otherwise, though they did the same: results, last words, outcomes."""
     left_out: tuple[Region, ...]
     """Places that differ in every pair of screens, as clocks of two times do; what is in them was not compared."""
     rejoined: tuple[tuple[int, int], ...]
@@ -67,6 +70,11 @@ class RunDiff:
         """Whether the runs ended on the same screen; None if unknown."""
         return None if self.end is None else not self.end.is_material
 
+    @property
+    def seen_whole(self) -> bool:
+        """Whether every screen of both runs is known."""
+        return self.end is not None and all(pair.screen is not None for pair in self.steps)
+
     def as_json(self) -> JSON:
         """Return the document of `footage diff --json`."""
         return {
@@ -76,6 +84,7 @@ class RunDiff:
             "mattered": self.mattered.as_json() if self.mattered else None,
             "tolerated": [each.as_json() for each in self.tolerated],
             "conditions": [each.as_json() for each in self.conditions],
+            "answers": [each.as_json() for each in self.answers],
             "left_out": [region.as_list() for region in self.left_out],
             "rejoined": [{"a": a, "b": b} for a, b in self.rejoined],
             "steps": [pair.as_json() for pair in self.steps],
@@ -108,14 +117,16 @@ def diff_runs(
         mattering.finish(end, walk)
     finally:
         screens.close()
+    answers = answered_otherwise(one, two, walk.steps)
     return RunDiff(
         one.run.id,
         two.run.id,
-        _verdict(walk, end),
+        _verdict(walk, end, answers),
         walk.divergence,
         mattering.mattered,
         mattering.tolerated,
         conditions_of(store, one, two),
+        answers,
         screens.left_out,
         tuple(walk.rejoined),
         tuple(walk.steps),
@@ -123,13 +134,13 @@ def diff_runs(
     )
 
 
-def _verdict(walk: Walk, end: ScreenDifference | None) -> DiffVerdict:
+def _verdict(walk: Walk, end: ScreenDifference | None, answers: Sequence[Condition]) -> DiffVerdict:
     if walk.divergence is not None:
         return DiffVerdict.DIVERGED
     seen = [*(pair.screen for pair in walk.steps), end]
     alike = all(screen is None or screen.kind is ScreenVerdict.IDENTICAL for screen in seen)
     exact = all(pair.action is not None and pair.action.exact for pair in walk.steps)
-    return DiffVerdict.IDENTICAL if alike and exact else DiffVerdict.COSMETIC
+    return DiffVerdict.IDENTICAL if alike and exact and not answers else DiffVerdict.COSMETIC
 
 
 class _Meter:

@@ -59,6 +59,7 @@ def test_equal_runs_are_identical(store: Store) -> None:
         "mattered": None,
         "tolerated": [],
         "conditions": [],
+        "answers": [],
         "left_out": [],
         "rejoined": [],
         "steps": [{"a": n, "b": n, "screen": "identical", "action": "same"} for n in range(5)],

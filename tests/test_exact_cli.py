@@ -108,16 +108,18 @@ def test_the_recording_has_screens_instants_and_checkpoints(session: Session) ->
         found = exact_recording(store, run.id)
         assert found is not None
         assert found.for_step(TYPED).step is not None
+        told = {gap.step for gap in store.gaps(run.id)}
         for step in steps:
             before, after = step.frame(FrameRole.BEFORE), step.frame(FrameRole.AFTER)
-            assert before is not None
+            assert before is not None or step.index in told, "a screen that could not be had in time is told"
             assert after is not None
-            assert (before.icount or 0) <= (after.icount or 0)
+            assert before is None or (before.icount or 0) <= (after.icount or 0)
         for earlier, later in pairwise(steps):
             after, before = earlier.frame(FrameRole.AFTER), later.frame(FrameRole.BEFORE)
             assert after is not None
-            assert before is not None
-            assert after.sha256 == before.sha256, f"step {later.index} began before its screen was taken"
+            assert before is None or after.sha256 == before.sha256, (
+                f"step {later.index} began before its screen was taken"
+            )
 
 
 def test_it_is_executed_again_byte_for_byte(session: Session, capsys: Capture) -> None:
@@ -173,7 +175,7 @@ def test_a_command_finds_its_machine_recorded_exactly_or_not(session: Session, w
 
 def test_the_family_is_a_tree(session: Session, fork: dict[str, Any], capsys: Capture) -> None:
     said = call(capsys, "runs", "--store", session.store)
-    lines = [line.split() for line in said.out.splitlines()]
+    lines = [line.removeprefix("@1").split() for line in said.out.splitlines()]
     marked = {line[0]: line[1:3] for line in lines if len(line) > 1}
     assert marked[session.run[:8]] == ["recorded,", "exact"]
     assert marked[fork["run"][:8]][0] in {"├", "└"}

@@ -74,8 +74,10 @@ def _print_head(found: RunDiff, a: Run, b: Run) -> None:
         out.print(f"Left out: {where}, which differs in every pair of screens, as clocks do.", style="dim")
     for name, run in (("A", a), ("B", b)):
         out.print(Text.assemble((f"{name} ", "dim"), (run.id, "bold"), f"  {run.kind}  {shortened(run.model, 60)}"))
-    for condition in found.conditions:
+    for condition in (*found.conditions, *found.answers[:MOST_TOLERATED]):
         out.print(_condition_text(condition))
+    if len(found.answers) > MOST_TOLERATED:
+        out.print(f"and {len(found.answers) - MOST_TOLERATED} other answers (--json)", style="dim")
     out.print()
 
 
@@ -83,10 +85,20 @@ def _head(found: RunDiff) -> Text:
     """Return the verdict; where the runs themselves differed, that of their steps alone."""
     if found.divergence is not None:
         return Text.assemble(styled(found.verdict), " ", divergence_text(found.divergence))
-    if not found.conditions:
-        return styled(found.verdict)
-    of_steps = {DiffVerdict.IDENTICAL: "same steps", DiffVerdict.COSMETIC: "same steps but for what does not matter"}
-    return Text.assemble((of_steps[found.verdict], "green"), ", of runs that were made otherwise")
+    said = Text(same_steps(found), style="green") if found.conditions or found.answers else styled(found.verdict)
+    besides = [
+        *([", of runs that were made otherwise"] if found.conditions else []),
+        *([", which were answered otherwise or ended in other words"] if found.answers else []),
+        *([" (not every screen was recorded)"] if not found.seen_whole else []),
+    ]
+    return Text.assemble(said, *besides)
+
+
+def same_steps(found: RunDiff) -> str:
+    """Return what is said of two runs that did the same, whatever else differs."""
+    screens = (pair.screen for pair in found.steps if pair.screen is not None)
+    exact = all(screen.kind is ScreenVerdict.IDENTICAL for screen in screens)
+    return "same steps" if exact else "same steps but for what does not matter"
 
 
 def _condition_text(condition: Condition) -> Text:
@@ -138,13 +150,15 @@ def _cells(step: Step | None) -> tuple[str, Text]:
 
 
 def _mark(pair: StepPair) -> Text:
-    """Return ✓ for equal, ≈ for what does not matter, ✗ for what does, - and + for a step that only A or B has."""
+    """Return ✓ for equal, ≈ for what does not matter, ✗ for what does, ? for unknown, - and + for one run's own."""
     if pair.a is None or pair.b is None:
         return Text("-" if pair.b is None else "+", style="yellow")
-    screen = pair.screen.kind if pair.screen else ScreenVerdict.IDENTICAL
     action = pair.action.kind if pair.action else ActionVerdict.SAME
+    screen = pair.screen.kind if pair.screen else None
     if screen is ScreenVerdict.MATERIAL or action is ActionVerdict.DIFFERENT:
         return verdict_mark(Verdict.DIVERGED)
+    if screen is None:
+        return Text("?", style="dim")
     same = screen is ScreenVerdict.IDENTICAL and action is ActionVerdict.SAME
     return verdict_mark(Verdict.REPRODUCED if same else Verdict.COSMETIC)
 
