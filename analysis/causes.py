@@ -143,7 +143,7 @@ class Judge:
             if _pruned_otherwise(*kept):
                 shown = [f"{held} of {earlier}" for held, earlier in kept]
                 return Cause.HARNESS, "history", f"its messages hold {' against '.join(shown)} earlier replies"
-            return self._of_replies(a, b, found)
+            return self._of_replies(a, b, found, tolerant=tolerant)
         return found.cause, found.kind, f"its request differs in {found.path}: {found.why}"
 
     @staticmethod
@@ -158,9 +158,12 @@ class Judge:
         held = sum(isinstance(message, dict) and message.get("role") == "assistant" for message in messages)
         return min(held, len(earlier)), len(earlier)
 
-    def _of_replies(self, a: Turn, b: Turn, found: RequestDifference | None) -> tuple[Cause, str, str]:
+    def _of_replies(
+        self, a: Turn, b: Turn, found: RequestDifference | None, *, tolerant: bool
+    ) -> tuple[Cause, str, str]:
         models = [turn.model or side.run.model for turn, side in ((a, self._a), (b, self._b))]
-        request = f"a request that differs only in its own words ({found.path})" if found else "an equal request"
+        equal = "a request that is equal but for what was tolerated" if tolerant else "an equal request"
+        request = f"a request that differs only in its own words ({found.path})" if found else equal
         if models[0] == models[1]:
             return Cause.MODEL, "sampling", f"the same model ({models[0]}) on {request}"
         return Cause.MODEL, "changed", f"{against(models[0], models[1])} on {request}"

@@ -10,14 +10,13 @@ from footage.recorder.blocks import content_of
 from footage.recorder.pictures import PictureQueue, QueuedFrame
 from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.uploads import Uploads
+from footage.toolcalls import says_not_executed
 from footage.trajectory import JSON, FrameRole, Instant, Region, StepStatus
 
 __all__ = ["ResultReader"]
 
 _LABEL = re.compile(r"\[(\d+)[:\]]")
 """How batch tools mark the result of each action: "[0:left_click] (ok)"."""
-
-_NOT_EXECUTED = "not executed"
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class ResultReader:
 
     def _finish(self, entry: StepEntry, part: _Part, *, failed: bool, skipped: bool) -> None:
         text = "\n".join(part.texts)
-        unsaid = skipped or (failed and text.lower().lstrip().startswith(_NOT_EXECUTED))
+        unsaid = skipped or (failed and says_not_executed(text))
         if unsaid and entry.status is StepStatus.INTENDED:
             self._steps.finish(entry, StepStatus.NOT_EXECUTED, error=text)
         elif failed:

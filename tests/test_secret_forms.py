@@ -66,6 +66,11 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "every character a reference in hexadecimal": lambda word: "".join(f"&#x{ord(one):x};" for one in word),
     "an address in mixed case": lambda word: mixed(quote(word, safe="")),
     "JSON in HTML in JSON": lambda word: json.dumps(html.escape(json.dumps(word))),
+    "every byte a percent escape": lambda word: "".join(f"%{byte:02X}" for byte in word.encode()),
+    "every character escaped for JSON": json_units,
+    "hexadecimal with colons": lambda word: word.encode().hex(":"),
+    "hexadecimal with blanks": lambda word: word.encode().hex(" "),
+    "bytes as Python writes them": lambda word: "".join(f"\\x{byte:02x}" for byte in word.encode()),
     "HTML in HTML": lambda word: html.escape(html.escape(word)),
     "hexadecimal": lambda word: word.encode().hex(),
     "HEXADECIMAL": lambda word: word.encode().hex().upper(),
@@ -82,6 +87,11 @@ NOT_ENCODED = {"x9Q4"}
 def lower(address: str) -> str:
     first, *escaped = address.split("%")
     return "%".join([first, *(part[:2].lower() + part[2:] for part in escaped)])
+
+
+def json_units(word: str) -> str:
+    units = word.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def capitals(escaped: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from footage.trajectory import JSON, Action, Space
 
-__all__ = ["CLICKS", "COMPUTER_ACTIONS", "PointerTracker", "actions_of", "point_of"]
+__all__ = ["CLICKS", "COMPUTER_ACTIONS", "PointerTracker", "actions_of", "point_of", "says_not_executed"]
 
 CLICKS = frozenset({"left_click", "right_click", "middle_click", "double_click", "triple_click"})
 _OTHERS = (
@@ -178,3 +178,8 @@ def _screen_region(region: list[float], space: Space | None) -> list[int]:
         return [int(v) for v in region]
     sx, sy = space.screen_width / space.width, space.screen_height / space.height
     return [round(region[0] * sx), round(region[1] * sy), round(region[2] * sx), round(region[3] * sy)]
+
+
+def says_not_executed(text: str) -> bool:
+    """Whether the text of a failed result says that its call was not tried, since an earlier one had failed."""
+    return text.lower().lstrip().startswith("not executed")

@@ -9,7 +9,7 @@ from typing import Any
 
 from footage.storage.importers.draft import DraftPicture, DraftRun, DraftStep
 from footage.storage.importers.messages import blocks_of, objects, picture_of
-from footage.toolcalls import PointerTracker, actions_of
+from footage.toolcalls import PointerTracker, actions_of, says_not_executed
 from footage.trajectory import JSON, Action, FrameRole, Region, Space, StepStatus
 
 __all__ = ["CallBook", "looks_at_screen"]
@@ -121,6 +121,8 @@ class CallBook:
             text = "\n".join(share.texts)
             if failed and label is not None and number > label:
                 step.status = StepStatus.NOT_EXECUTED
+            elif failed and label is None and says_not_executed(text):
+                step.status, step.error = StepStatus.NOT_EXECUTED, text
             elif failed and (label is None or number == label):
                 step.status, step.error = StepStatus.FAILED, text or "failed"
             else:

@@ -47,7 +47,14 @@ def encoded_forms(secret: str) -> list[str]:
     for encoding in ("utf-8", "utf-16-le"):
         data = secret.encode(encoding, "surrogatepass")
         found |= dict.fromkeys(_in_base64(data))
-        found |= dict.fromkeys((data.hex(), data.hex().upper()))
+        for digits in (data.hex, lambda *sep: data.hex(*sep).upper()):  # noqa: B023 - called at once
+            found |= dict.fromkeys((digits(), digits(":"), digits(" ")))
+        found["".join(f"\\x{byte:02x}" for byte in data)] = None
+    escaped = secret.encode("utf-8", "surrogatepass")
+    found |= dict.fromkeys("".join(f"%{byte:{digits}}" for byte in escaped) for digits in ("02x", "02X"))
+    units = secret.encode("utf-16-be", "surrogatepass").hex()
+    for code in (units, units.upper()):
+        found["".join(f"\\u{code[at : at + 4]}" for at in range(0, len(code), 4))] = None
     for each in (lambda c: f"&#{ord(c)};", lambda c: f"&#x{ord(c):x};", lambda c: f"&#x{ord(c):X};"):
         found["".join(map(each, secret))] = None
     return list(found)
