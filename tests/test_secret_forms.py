@@ -67,7 +67,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "an address in mixed case": lambda word: mixed(quote(word, safe="")),
     "JSON in HTML in JSON": lambda word: json.dumps(html.escape(json.dumps(word))),
     "every byte a percent escape": lambda word: "".join(f"%{byte:02X}" for byte in word.encode()),
-    "every character escaped for JSON": json_units,
+    "every character escaped for JSON": lambda word: json_units(word),  # noqa: PLW0108 - defined below
     "hexadecimal with colons": lambda word: word.encode().hex(":"),
     "hexadecimal with blanks": lambda word: word.encode().hex(" "),
     "bytes as Python writes them": lambda word: "".join(f"\\x{byte:02x}" for byte in word.encode()),
