@@ -110,8 +110,8 @@ class Screens:
         """The steps that were asked for, answered ones too."""
         self._waiting: list[_Waiting] = []
         self._strays: dict[int, Screenshot] = {}
-        self._begun: deque[tuple[int, Screenshot | None]] = deque(maxlen=16)
-        """When the latest things were begun, and the screens from before them, where they were seen."""
+        self._begun: deque[tuple[int, int | None, Screenshot | None]] = deque(maxlen=16)
+        """When the latest things were begun, which steps, and the screens from before them, where they were seen."""
         self._current: int | None = None
         self._input_ns = 0
         """When the latest input came that is known."""
@@ -211,7 +211,12 @@ class Screens:
             if not waiting.steps:
                 return
             self._waiting.append(waiting)
-            ahead = [shot for at_ns, shot in self._begun if at_ns > max(since_ns, input_ns)]
+            own = {step.asked.step for step in over}
+            ahead = [
+                shot if at_ns > input_ns else None  # where input of both is mixed, none is from between them
+                for at_ns, begun, shot in self._begun
+                if at_ns > since_ns and begun not in own and (at_ns > input_ns or begun is not None)
+            ]
             if ahead:  # the agent has begun something else already: the screen from before that is the one
                 self._settled(ahead[0])
                 return
@@ -267,12 +272,12 @@ class Screens:
             if shot is not None:
                 self._stray(found.number, shot, found.event.at_ns)
             elif (found.begins or found.look) and found.event.at_ns > earlier_ns:  # no late news of an earlier one
-                self._begun.append((found.event.at_ns, None))
+                self._begun.append((found.event.at_ns, None, None))
                 self._settled(None, until_ns=found.event.at_ns)
 
     def _stray(self, number: int, shot: Screenshot, at_ns: int) -> None:
         """Keep a screen from before input that may be another call's, of which the news is late."""
-        self._begun.append((at_ns, shot))
+        self._begun.append((at_ns, None, shot))
         self._strays[number] = shot
         while len(self._strays) > _STRAYS:
             del self._strays[next(iter(self._strays))]
@@ -281,7 +286,7 @@ class Screens:
     def _begin(self, step: _Step, shot: Screenshot | None, at_ns: int) -> None:
         """Take the screen before a step's first input for what it is: after those before it, and before this one."""
         seen = shot or step.shot  # either is from after all input before this
-        self._begun.append((at_ns, seen))
+        self._begun.append((at_ns, step.asked.step, seen))
         self._settled(seen, until_ns=at_ns)
         self._current = step.asked.step
         if shot is None:
