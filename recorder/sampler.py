@@ -33,8 +33,8 @@ class Eye(Protocol):
     def changed(self) -> bool:
         """Tell, cheaply, whether anything on the screen has changed since this was last asked."""
 
-    def look(self) -> Screenshot:
-        """Return the whole screen as it is now."""
+    def look(self) -> Screenshot | None:
+        """Return the whole screen as it is now; None where that takes too long."""
 
     def close(self) -> None:
         """Let go of the screen. Safe to call twice."""
@@ -110,7 +110,9 @@ class Sampler:
         while not self._stop.wait(1 / RATE):
             try:
                 if self._eye.changed():
-                    self._take(self._eye.look())
+                    shot = self._eye.look()
+                    if shot is not None:
+                        self._take(shot)
                 elif (waiting := self._waiting) and _age(waiting) > _LINGERS:
                     self._let_go()
             except MachineError as error:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from footage.recorder.door import Arrival, Door, Over, door_of
 from footage.recorder.inputs import Asked
@@ -26,12 +27,15 @@ __all__ = ["LATE", "SEVERAL", "UNSEEN", "Screens"]
 
 LATE = "No frame from before this call: it was passed on before the screen could be looked at."
 UNSEEN = "No frame from before this call: its input came before the screen was looked at for it."
+UNREST = "No frame from after this call: the screen was not seen between its input and the next."
 UNTOLD = "Input events are missing: more came than could be told."
 SEVERAL = "No frame from before this call: one reply asked for several, and the input of this machine is not seen."
 _QUIET, _LIMIT, _POLL = 0.25, 2.0, 0.04
 """Seconds without a change after which a screen is at rest, seconds it is waited for, and between two looks."""
 _DRAIN = 5.0
 """Seconds that a door gets, at the end, to tell what is still on its way."""
+_PASSING = 4
+"""Screens that are remembered while rest is waited for: the latest may turn out to show other input."""
 _STRAYS = 16
 """Frames from before input that nobody asked for, kept for calls that are told of late."""
 
@@ -44,6 +48,8 @@ class _Step:
     reply: _Reply
     shot: Screenshot | None
     """The screen from before the call was passed on, where it could be looked at in time."""
+    looked_ns: int
+    """When that look began."""
     passed_on_ns: int
     told_ns: int | None = None
     events: dict[int, InputEvent] = field(default_factory=dict)
@@ -70,8 +76,17 @@ class _Waiting:
     """Steps whose screen is to come to rest."""
 
     steps: list[int]
+    input_ns: int
+    """When the last of their input was let in: what was looked at before that is from before it."""
     over: threading.Event = field(default_factory=threading.Event)
-    latest: Screenshot | None = None
+    seen: deque[Screenshot] = field(default_factory=partial(deque, maxlen=_PASSING))
+    """The latest that differ from one another."""
+    rested_ns: int | None = None
+    """When it was at rest: that is so unless other input had come by then, of which the door has not told yet."""
+
+    def latest(self, until_ns: int | None = None) -> Screenshot | None:
+        """Return the latest screen that was captured by then."""
+        return next((s for s in reversed(self.seen) if until_ns is None or s.captured.monotonic_ns <= until_ns), None)
 
 
 class Screens:
@@ -95,9 +110,11 @@ class Screens:
         """The steps that were asked for, answered ones too."""
         self._waiting: list[_Waiting] = []
         self._strays: dict[int, Screenshot] = {}
-        self._begun: deque[Screenshot] = deque(maxlen=4)
-        """The latest screens from before something was begun."""
+        self._begun: deque[tuple[int, int | None, Screenshot | None]] = deque(maxlen=16)
+        """When the latest things were begun, which steps, and the screens from before them, where they were seen."""
         self._current: int | None = None
+        self._input_ns = 0
+        """When the latest input came that is known."""
         self._closed = False
         self._heard = threading.Event()
         """Set when all input from before the end is known."""
@@ -149,21 +166,22 @@ class Screens:
             calls = [call for call in calls if call.step not in self._known]
             self._known.update(call.step for call in calls)
             reply = next((s.reply for s in self._steps.values() if s.reply.since_ns == since_ns), _Reply(since_ns))
-            new = [_Step(call, reply, None, 0) for call in calls]
+            new = [_Step(call, reply, None, 0, 0) for call in calls]
             reply.steps += new
             self._steps |= {step.asked.step: step for step in new}
         if not new:
             return
         if self._door is not None:
             self._door.expect(calls, since_ns)
+        looked_ns = time.monotonic_ns()
         shot = self._look()
         in_time = shot is not None and (until_ns is None or shot.captured.monotonic_ns <= until_ns)
         if in_time:
-            self._settled(shot)
+            self._settled(shot, since_ns=looked_ns)
         with self._lock:
             self._current = self._current if any(s.begun for s in self._steps.values()) else new[0].asked.step
             for step in new:
-                step.shot = shot if in_time else None
+                step.shot, step.looked_ns = shot if in_time else None, looked_ns
                 step.passed_on_ns = time.monotonic_ns() if until_ns is None else min(time.monotonic_ns(), until_ns)
                 through = [*reply.before(step), step]
                 if self._door is None or all(each.asked.action.looks_only for each in through):
@@ -186,13 +204,19 @@ class Screens:
             over = [self._steps[step] for step in steps if step in self._steps]
             for step in over:
                 self._finish(step, since_ns)
-            waiting = _Waiting([step.asked.step for step in over if self._is_last(step)])
+            input_ns = max((event.at_ns for step in over for event in step.events.values()), default=0)
+            waiting = _Waiting([step.asked.step for step in over if self._is_last(step)], input_ns)
             for step in over:
                 del self._steps[step.asked.step]
             if not waiting.steps:
                 return
             self._waiting.append(waiting)
-            ahead = [shot for shot in self._begun if shot.captured.monotonic_ns >= since_ns]
+            own = {step.asked.step for step in over}
+            ahead = [
+                shot if at_ns > input_ns else None  # where input of both is mixed, none is from between them
+                for at_ns, begun, shot in self._begun
+                if at_ns > since_ns and begun not in own and (at_ns > input_ns or begun is not None)
+            ]
             if ahead:  # the agent has begun something else already: the screen from before that is the one
                 self._settled(ahead[0])
                 return
@@ -213,8 +237,10 @@ class Screens:
             self._recording.guard.attempt("an input", lambda: self._take(heard))
         elif heard.steps:
             self._recording.guard.attempt("the end of a step", lambda: self._end(heard))
-        elif self._closed:
-            self._heard.set()
+        else:
+            self._rested(heard.since_ns)
+            if self._closed:
+                self._heard.set()
 
     def _end(self, over: Over) -> None:
         with self._lock:
@@ -227,6 +253,7 @@ class Screens:
     def _take(self, arrival: Arrival) -> None:
         found = arrival.sorted
         with self._lock:
+            earlier_ns, self._input_ns = self._input_ns, max(self._input_ns, found.event.at_ns)
             step = None if found.step is None else self._steps.get(found.step)
             if (lost := arrival.lost - self._lost) > 0:
                 self._lost = arrival.lost
@@ -238,27 +265,33 @@ class Screens:
                 step.events[found.number] = found.event
                 if found.begins and not step.begun:
                     step.begun = True
-                    self._begin(step, shot)
+                    if step.looked_ns < earlier_ns:
+                        step.shot = None  # what was done before this call came to the machine only after that
+                    self._begin(step, shot, found.event.at_ns)
                     return
             if shot is not None:
-                self._stray(found.number, shot)
+                self._stray(found.number, shot, found.event.at_ns)
+            elif (found.begins or found.look) and found.event.at_ns > earlier_ns:  # no late news of an earlier one
+                self._begun.append((found.event.at_ns, None, None))
+                self._settled(None, until_ns=found.event.at_ns)
 
-    def _stray(self, number: int, shot: Screenshot) -> None:
+    def _stray(self, number: int, shot: Screenshot, at_ns: int) -> None:
         """Keep a screen from before input that may be another call's, of which the news is late."""
-        self._begun.append(shot)
+        self._begun.append((at_ns, None, shot))
         self._strays[number] = shot
         while len(self._strays) > _STRAYS:
             del self._strays[next(iter(self._strays))]
         self._settled(shot)
 
-    def _begin(self, step: _Step, shot: Screenshot | None) -> None:
+    def _begin(self, step: _Step, shot: Screenshot | None, at_ns: int) -> None:
         """Take the screen before a step's first input for what it is: after those before it, and before this one."""
-        self._settled(shot)
+        seen = shot or step.shot  # either is from after all input before this
+        self._begun.append((at_ns, step.asked.step, seen))
+        self._settled(seen, until_ns=at_ns)
         self._current = step.asked.step
         if shot is None:
             self._fall_back(step)
             return
-        self._begun.append(shot)
         roles = []
         for earlier in step.reply.before(step):
             if not earlier.has_after:
@@ -320,28 +353,58 @@ class Screens:
         """Look until the screen is at rest, or something else is done."""
         begun = calm = time.monotonic()
         while not waiting.over.is_set():
-            shot = self._look()
-            if shot is None:
+            looked = self._recording.guard.attempt("a frame", lambda: (self._eye.look(),))
+            if looked is None:
                 break
+            (shot,) = looked
             now = time.monotonic()
-            if waiting.latest is None or not same_pixels(shot, waiting.latest):
+            if shot is None:  # the machine does not show it in time
                 calm = now
-                waiting.latest = shot
+            elif not waiting.seen or not same_pixels(shot, waiting.seen[-1]):
+                calm = now
+                waiting.seen.append(shot)
             if now - calm >= _QUIET or now - begun >= _LIMIT:
                 break
             waiting.over.wait(_POLL)
-        self._settled(waiting.latest, waiting)
+        if self._door is None:
+            self._settled(waiting.latest(), waiting)
+            return
+        waiting.rested_ns = time.monotonic_ns()
+        self._door.answered([], waiting.rested_ns)
 
-    def _settled(self, shot: Screenshot | None, only: _Waiting | None = None) -> None:
-        """Keep a screen as the one after the steps that wait for it: it was captured before anything else was done."""
+    def _rested(self, at_ns: int) -> None:
+        """Keep the screen of steps that was at rest then: the door has told of all input that had come."""
+        with self._lock:
+            waiting = next((each for each in self._waiting if each.rested_ns == at_ns), None)
+        if waiting is not None:
+            self._settled(waiting.latest(), waiting)
+
+    def _settled(
+        self,
+        shot: Screenshot | None,
+        only: _Waiting | None = None,
+        *,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> None:
+        """
+        Keep a screen as the one after the steps that wait for it: it was captured before anything else was done.
+
+        It was looked at from `since_ns` on: whose input came after that goes on waiting. Without one, the latest of
+        each is kept that was captured at `until_ns` at the latest; where there is none, there is a gap.
+        """
         with self._lock:
             waiting = [each for each in self._waiting if only is None or each is only]
+            waiting = [each for each in waiting if since_ns is None or each.input_ns <= since_ns]
             self._waiting = [each for each in self._waiting if each not in waiting]
             found = list[tuple[Screenshot, list[tuple[int, FrameRole]]]]()
             for each in waiting:
                 each.over.set()
-                latest = shot or each.latest
-                if latest is not None:
+                latest = shot or each.latest(until_ns)
+                if latest is None:
+                    for step in each.steps:
+                        self._recording.gap(UNREST, step=step)
+                else:
                     found.append((latest, [(step, FrameRole.AFTER) for step in each.steps]))
         for latest, roles in found:
             self._put(latest, roles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -258,6 +259,90 @@ def test_the_screen_after_a_step_is_from_before_the_next_one_begins(tmp_path: Pa
     screens.close()
     seen = tape.read()
     assert [seen.shade(n, BEFORE) + seen.shade(n, AFTER) for n in range(2)] == [[1, 2], [2, 3]]
+
+
+class Busy(Door):
+    """A door whose news of input is late: it is told when the next thing is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[Arrival | Over] = []
+        self.looks = 0
+        self.at_the_third: Callable[[], None] = lambda: None
+
+    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
+        self.tell, self.hear = hear, self.late.append
+
+    def screenshot(self) -> Screenshot:
+        self.looks += 1
+        if self.looks == 3:
+            self.at_the_third()
+        return super().screenshot()
+
+    def answered(self, steps: Sequence[int], since_ns: int) -> None:
+        super().answered(steps, since_ns)
+        late, self.late[:] = [*self.late], []
+        for each in late:
+            self.tell(each)
+
+
+def test_a_screen_that_may_show_the_next_steps_input_is_not_the_one_after_a_step(tmp_path: Path) -> None:
+    """What comes while the screen is watched for rest is told of late: the screen from before it counts."""
+    tape, machine = Tape(tmp_path), Busy()
+    first, second = asked(tape, [click(1, 2), click(30, 40)])
+    screens = screens_of(tape, machine)
+    screens._sampler.close()  # whose looks would be counted
+    screens.asked([first], 1)
+    machine.click(1, 2, then=2)
+    machine.expect([second], 2)
+    over = threading.Event()
+
+    def click_meanwhile() -> None:
+        machine.click(30, 40, then=3)
+        over.set()
+
+    machine.at_the_third = click_meanwhile
+    screens.told([0], time.monotonic_ns())
+    assert over.wait(10)
+    screens.asked([second], 2, time.monotonic_ns() - 1)
+    deadline = time.monotonic() + 10
+    while any(each.rested_ns is None for each in screens._waiting) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    screens.told([1], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(n, AFTER) for n in range(2)] == [[2], [3]]
+
+
+def test_a_screen_from_before_a_steps_late_input_is_not_the_one_after_it(tmp_path: Path) -> None:
+    """Its input is let in after the agent has asked on: what was begun then is the step itself, not the next."""
+    tape, machine = Tape(tmp_path), Door()
+    (first,) = asked(tape, [click(1, 2)])
+    screens = screens_of(tape, machine)
+    screens.asked([first], 1)
+    since = time.monotonic_ns()
+    machine.click(1, 2, then=2)
+    screens.told([0], since)
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, BEFORE), seen.shade(0, AFTER)) == ([1], [2])
+
+
+def test_a_screen_from_before_the_input_of_the_call_before_is_not_before_a_call(tmp_path: Path) -> None:
+    """The news of the call came before the machine had that input, and when its own came the screen was not seen."""
+    tape, machine = Tape(tmp_path), Door()
+    first, second = asked(tape, [click(1, 2), click(30, 40)])
+    screens = screens_of(tape, machine)
+    screens.asked([first], 1)
+    screens.asked([second], 2)
+    machine.click(1, 2, then=2)
+    machine.blind = True
+    machine.click(30, 40, then=3)
+    screens.told([0, 1], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert (seen.shade(0, BEFORE), seen.shade(1, BEFORE)) == ([1], [])
+    assert [(gap.step, gap.reason) for gap in seen.gaps if gap.reason == UNSEEN] == [(1, UNSEEN)]
 
 
 def test_input_ahead_of_the_news_that_the_call_before_is_over_is_not_that_ones(tmp_path: Path) -> None:

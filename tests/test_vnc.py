@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -24,6 +26,7 @@ from footage.recorder.session import record
 from footage.replay.engine import replay_run
 from footage.replay.machines import open_machine, reopen
 from footage.replay.machines.check import check_machine
+from footage.replay.machines.vnc import client
 from footage.replay.machines.vnc.client import RfbClient
 from footage.replay.machines.vnc.connection import Stream, _answer
 from footage.replay.machines.vnc.encodings import ZRLE, Decoder
@@ -282,6 +285,92 @@ def test_a_password_is_asked_for_checked_and_never_stored(
             assert machine.screenshot().size == (1024, 700)
     assert store.run(run.id).replayable == "anchored"
     assert not any(PASSWORD.encode() in file.read_bytes() for file in tmp_path.glob("runs.db*") if file.is_file())
+
+
+@pytest.mark.desktop
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_server_that_does_not_show_its_screen_in_time_is_not_taken_for_one_that_shows_it(
+    tmp_path: Path, tells: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not tells:  # a server that knows no screens of several sizes
+        monkeypatch.setattr(client, "_SIZES", -1)
+    with tiger(tmp_path) as (address, display), closing(Vnc(address)) as machine, closing(machine.eye()) as eye:
+        pid = int(subprocess.run(["pgrep", "-f", f"rfbport {address[10:]} "], capture_output=True, check=True).stdout)
+        os.kill(pid, signal.SIGSTOP)
+        assert eye.look() is None
+        os.kill(pid, signal.SIGCONT)
+        assert (machine._running().tells, eye.look() is not None) == (tells, True)
+        at_display(display, "root.change_attributes(background_pixel=0x204060); root.clear_area()")
+        shot = eye.look()
+        assert shot is not None
+        assert shot.pixels[5, 5].tolist() == [0x20, 0x40, 0x60]
+
+
+@pytest.mark.desktop
+def test_a_button_that_a_client_of_the_gate_holds_is_released_when_it_goes(tmp_path: Path) -> None:
+    with tiger(tmp_path) as (address, display), closing(Vnc(address)) as machine:
+        machine.door()
+        with closing(RfbClient(machine.environment["FOOTAGE_VNC"])) as agent:
+            agent.pointer(40, 50, 1)
+            wait_until(lambda: left_button(display))
+        wait_until(lambda: not left_button(display))
+
+
+def at_display(display: str, code: str) -> str:
+    """Run code with the root window of a display, as a program of its own; return what it prints."""
+    begin = "import sys; from Xlib.display import Display; link = Display(sys.argv[1]); root = link.screen().root; "
+    command = [sys.executable, "-c", f"{begin}{code}; link.sync()", display]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def left_button(display: str) -> bool:
+    """Tell whether the left button is down."""
+    return bool(int(at_display(display, "print(root.query_pointer().mask)")) & 1 << 8)
+
+
+def wait_until(what: Callable[[], bool], limit: float = 20.0) -> None:
+    deadline = time.monotonic() + limit
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_update_that_was_on_its_way_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve_late, args=(listener,), daemon=True).start()
+        with closing(RfbClient(f"127.0.0.1:{listener.getsockname()[1]}")) as seen:
+            for _ in range(3):
+                assert seen.sync(10)
+                red = int(seen.picture()[0, 0, 0])
+                assert seen.sync(10)
+                assert int(seen.picture()[0, 0, 0]) == red + 1
+
+
+def serve_late(listener: socket.socket) -> None:
+    """Serve one client: when a pixel is asked anew, news from before that come first; the answer is brighter."""
+    link, _ = listener.accept()
+    with link, link.makefile("rb") as file:
+        link.sendall(b"RFB 003.008\n")
+        file.read(12)
+        link.sendall(b"\x01\x01")
+        file.read(1)
+        link.sendall(bytes(4))
+        file.read(1)
+        link.sendall(struct.pack(">HH16sI", 1, 1, b"", 4) + b"tiny")
+        file.read(20)
+        file.read(4 * struct.unpack(">BxH", file.read(4))[1])
+        shade, size = 0, struct.pack(">HHHHiBxxxIHHHHI", 0, 0, 1, 1, -308, 1, 1, 0, 0, 1, 1, 0)
+        with contextlib.suppress(OSError, struct.error):
+            while True:
+                _, incremental = struct.unpack(">BB8x", file.read(10))
+                if incremental:
+                    continue
+                if shade:
+                    link.sendall(struct.pack(">BxHHHHHi4B", 0, 1, 0, 0, 1, 1, 0, shade, 0, 0, 0))
+                    time.sleep(0.05)
+                shade += 1
+                link.sendall(struct.pack(">BxH", 0, 2) + size)
+                link.sendall(struct.pack(">HHHHi4B", 0, 0, 1, 1, 0, shade, 0, 0, 0))
 
 
 SCREEN = ["xterm", "-geometry", "80x24+100+80", "-xrm", "XTerm*cursorBlink: false", "-e", "bash --norc --noprofile"]

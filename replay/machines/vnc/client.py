@@ -2,13 +2,18 @@
 A client of an RFB server: a copy of its screen, kept up to date by a thread, and its keyboard and pointer.
 
 The server sends what has changed as soon as it is asked; the thread asks again each time. `sync` asks for one pixel
-anew, so that what was on the screen when it was called is in the copy when it returns.
+anew. An update alone does not tell which request it answers: it may have been on its way. But a server that knows
+screens of several sizes answers each request for something anew with its size (ExtendedDesktopSize), and no other: what
+comes with that, or after it, is from when everything that was sent before had been handled. A server that does not is
+asked for its whole screen anew each time, and for nothing else meanwhile, so that an answer is that of its question.
+Input that is given by the same connection is therefore handled before a picture that is asked for after it.
 """
 
 from __future__ import annotations
 
 import struct
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +24,16 @@ from footage.replay.machines.vnc.encodings import COPY, RAW, ZRLE, Canvas, Decod
 from footage.trajectory import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from footage.trajectory import Pixels
 
 __all__ = ["RfbClient"]
 
-_CURSOR, _SIZE, _LAST, _SIZES = -239, -223, -224, -308
+_CURSOR, _SIZE, _LAST, _SIZES, _QEMU_KEYS = -239, -223, -224, -308, -258
+_POINTER = 5
 SYNC_PATIENCE = 4.0
 """Seconds until a server that sends nothing new is believed: QEMU looks at an idle screen every three seconds."""
 _LARGEST = 1 << 26
@@ -50,9 +58,20 @@ class RfbClient:
         self._pointer = (0, 0)
         self._updates = 0
         self._answered = 0
+        """How many answers have come to requests for something anew."""
+        self._owes = True
+        """Whether one is still to come: no more is asked anew meanwhile."""
+        self._marked = False
+        """Whether the size has come that is told with it."""
+        self._marks: bool | None = None
+        """Whether the server tells it; None until its first picture has come."""
+        self._covered = 0
+        """Pixels that have come of the whole screen, from a server that does not."""
+        self._doubts = 0
+        """How many answers may come more than were waited for."""
         self._failed: FootageError | None = None
         self._decoder = Decoder()
-        encodings = [*([ZRLE] if compressed else []), COPY, RAW, _CURSOR, _SIZE, _SIZES, _LAST]
+        encodings = [*([ZRLE] if compressed else []), COPY, RAW, _CURSOR, _SIZE, _SIZES, _LAST, _QEMU_KEYS]
         self._send(struct.pack(f">BxH{len(encodings)}i", 2, len(encodings), *encodings))
         self._ask(incremental=False)
         self._thread = threading.Thread(target=self._listen, name="footage-vnc", daemon=True)
@@ -71,16 +90,42 @@ class RfbClient:
         """How many updates have changed the screen so far."""
         return self._updates
 
-    def sync(self, patience: float | None = None) -> None:
-        """Wait until the copy shows what the screen showed at the call, for `patience` s. Raises MachineError."""
+    @property
+    def tells(self) -> bool:
+        """Whether the server tells of changes by itself: `updates` counts them as they come, else at each `sync`."""
+        return self._marks is not False
+
+    def sync(self, patience: float | None = None) -> bool:
+        """
+        Wait until the copy shows what the screen showed at the call, for `patience` s; False where that took longer.
+
+        What was sent before the call had been handled by the server then. Raises MachineError.
+        """
+        deadline = time.monotonic() + (patience or SYNC_PATIENCE)
         with self._state:
-            wanted = self._answered + 1
-        self._send(struct.pack(">BBHHHH", 3, 0, 0, 0, 1, 1))
-        with self._state:
-            self._state.wait_for(
-                lambda: self._answered >= wanted or self._failed is not None, patience or SYNC_PATIENCE
-            )
-            self._check()
+            rounds = 1 + self._doubts
+            while rounds and self._await(lambda: not self._owes, deadline):
+                wanted, rounds = self._answered + 1, rounds - 1
+                self._ask_anew()
+                if not self._await(lambda: self._answered >= wanted, deadline):  # noqa: B023 - called at once
+                    return False
+            return not rounds
+
+    def _await(self, what: Callable[[], bool], deadline: float) -> bool:
+        """Wait for something; False where that took longer. The lock is held. Raises MachineError."""
+        came = self._state.wait_for(lambda: self._failed is not None or what(), max(0.0, deadline - time.monotonic()))
+        self._check()
+        return came
+
+    def _ask_anew(self) -> None:
+        """Ask for what has changed and for a pixel anew, or for the whole screen. The lock is held."""
+        self._owes, self._marked, self._covered = True, False, 0
+        height, width = self._canvas.shape[:2]
+        if self.tells:
+            changes = struct.pack(">BBHHHH", 3, 1, 0, 0, width, height)
+            self._send(changes + struct.pack(">BBHHHH", 3, 0, 0, 0, 1, 1))
+        else:
+            self._ask(incremental=False)
 
     def picture(self) -> Pixels:
         """Return the copy, the pointer drawn in where the server leaves that to its clients."""
@@ -107,7 +152,15 @@ class RfbClient:
             if (x, y) != self._pointer:
                 self._pointer = (x, y)
                 self._updates += self._cursor is not None
-        self._send(struct.pack(">BBHH", 5, buttons, x, y))
+        self._send(struct.pack(">BBHH", _POINTER, buttons, x, y))
+
+    def give(self, message: bytes) -> None:
+        """Give the server a message of input, as it is: the pointer's, or a key's."""
+        if message[0] == _POINTER:
+            buttons, x, y = struct.unpack(">xBHH", message)
+            self.pointer(x, y, buttons)
+        else:
+            self._send(message)
 
     def close(self) -> None:
         """End the connection. Safe to call twice."""
@@ -152,7 +205,7 @@ class RfbClient:
 
     def _update(self) -> None:
         (count,) = self._stream.numbers("xH")
-        synced, changed, resized = False, False, False
+        synced, changed, resized, marked, area = False, False, False, False, 0
         while count > 0:
             x, y, width, height, encoding = self._stream.numbers("HHHHi")
             count -= count != 0xFFFF
@@ -162,24 +215,42 @@ class RfbClient:
             if encoding == _CURSOR:
                 self._new_cursor(place)
             elif encoding in {_SIZE, _SIZES}:
+                marked = marked or encoding == _SIZES
                 resized = self._resized(place, encoding) or resized
-            else:
+            elif encoding != _QEMU_KEYS:  # which says that the server takes them, and has no pixels
                 self._decoder.paint(self._stream, encoding, place, self._canvas)
                 changed, synced = True, synced or (x, y) == (0, 0)
-        self._publish(changed=changed or resized, synced=synced)
-        self._ask(incremental=not resized)
+                area += width * height
+        with self._state:  # who waits for an answer finds it shown
+            self._publish(changed=changed or resized)
+            self._answers(marked=marked, synced=synced, area=area, resized=resized)
+        if resized or self.tells:
+            self._ask(incremental=not resized)
 
-    def _publish(self, *, changed: bool, synced: bool) -> None:
-        """Show what one update changed, all at once."""
-        with self._state:
-            if changed and self._shown.shape != self._canvas.shape:
-                self._shown = self._canvas.copy()
-                self._updates += 1
-            elif changed and not np.array_equal(self._shown, self._canvas):
-                np.copyto(self._shown, self._canvas)
-                self._updates += 1
-            self._answered += synced
-            self._state.notify_all()
+    def _publish(self, *, changed: bool) -> None:
+        """Show what one update changed, all at once. The lock is held."""
+        if changed and self._shown.shape != self._canvas.shape:
+            self._shown = self._canvas.copy()
+            self._updates += 1
+        elif changed and not np.array_equal(self._shown, self._canvas):
+            np.copyto(self._shown, self._canvas)
+            self._updates += 1
+
+    def _answers(self, *, marked: bool, synced: bool, area: int, resized: bool) -> None:
+        """Take note of what an update may answer. The lock is held."""
+        height, width = self._canvas.shape[:2]
+        self._marked = self._marked or marked
+        self._covered += area
+        if self._marks is None and (marked or synced):
+            self._marks = marked
+        whole = self._marked and synced if self.tells else self._covered >= width * height
+        if resized:  # the whole screen is asked for anew
+            self._doubts += self._owes
+            self._owes, self._marked, self._covered = True, False, 0
+        elif self._owes and whole:
+            self._owes = False
+            self._answered += 1
+        self._state.notify_all()
 
     def _resized(self, place: Region, encoding: int) -> bool:
         if encoding == _SIZES:

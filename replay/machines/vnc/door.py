@@ -38,12 +38,13 @@ _Queue: TypeAlias = "queue.SimpleQueue[Arrival | Over | _Answered | None]"
 
 class VncDoor:
     """
-    Implements `Door`. `look` returns the screen as it is now; what it takes is how long input is held.
+    Implements `Door`.
 
-    A gate calls `let_in` with each message of a client that is input, before it passes that on.
+    `look` returns the screen from after all input that was given before, or None where that cannot be had; what it
+    takes is how long input is held. A gate calls `let_in` with each message of a client that is input.
     """
 
-    def __init__(self, look: Callable[[], Screenshot]) -> None:
+    def __init__(self, look: Callable[[], Screenshot | None]) -> None:
         self._look = look
         self._lock = threading.Lock()
         self._sorter = InputSorter()
@@ -79,8 +80,12 @@ class VncDoor:
         if told is not None:
             told.put(None)
 
-    def let_in(self, message: bytes, client: object) -> None:
-        """Look at the screen where a client's message begins something, and tell of it."""
+    def let_in(self, message: bytes, client: object, give: Callable[[], object]) -> None:
+        """
+        Look at the screen where a client's message begins something, tell of it, and have it given.
+
+        Nobody else's is looked at or given meanwhile.
+        """
         with self._lock:
             for event in self._events(message):
                 if self._told is None:
@@ -88,6 +93,7 @@ class VncDoor:
                 found = self._sorter.sort(event, client, self._pointer)
                 shot = self._seen() if found.look else None
                 self._tell(Arrival(self._sorter.let_in(found, time.monotonic_ns()), shot))
+            give()
 
     def _work(self, told: _Queue, hear: Callable[[Arrival | Over], None]) -> None:
         while (said := told.get()) is not None:
@@ -99,7 +105,7 @@ class VncDoor:
             while self._is_behind() and time.monotonic() < deadline:
                 time.sleep(_LOOK)
             with self._lock:
-                moved = self._sorter.answered(said.steps, said.since_ns)
+                moved = self._sorter.answered(said.steps, said.since_ns) if said.steps else []
                 self._tell(Over(said.steps, said.since_ns, tuple(moved)))
 
     def _is_behind(self) -> bool:

@@ -74,6 +74,7 @@ class Gate:
     (x, y), with these buttons down (bit 0 is the left one), in the server's place; without it, the server does so.
     `strike` does the same for a key, if it can: it gets the key's X symbol, whether it goes down, and its number on a
     PC's keyboard where the client tells that, else 0.
+    `give` gives the server a message of input, the pointer's or a key's, by a connection of the machine's own.
     `door` looks at the screen before input is let in. Where the server asks for a `password`, so does the gate.
     """
 
@@ -84,6 +85,7 @@ class Gate:
         point: Callable[[int, int, int], object] | None,
         strike: Strike = lambda _symbol, _down, _number: False,
         *,
+        give: Callable[[bytes], object] | None = None,
         door: VncDoor | None = None,
         password: str | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class Gate:
         self.admit = admit
         self.point = point
         self.strike = strike
+        self.give = give
         self.door = door
         self.password = password
         self.scene: Scene | None = None
@@ -187,6 +190,8 @@ class _Client:
         self._sent_at = 0.0
         self._asked_at = 0.0
         self._dropped = False
+        self._held: dict[bytes, bytes] = {}
+        """What releases the keys and buttons that it holds down: a server does so when a client goes."""
         self._messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     # --- its life ---
@@ -228,6 +233,15 @@ class _Client:
                 self.close()
             finally:
                 self._done()
+        self._release()
+
+    def _release(self) -> None:
+        """Release what the client holds down, where its input went by the machine's own connection."""
+        far, held = self._far, [*self._held.values()]
+        with contextlib.suppress(FootageError):
+            for message in held:
+                assert far is not None  # something was let in
+                self._let_in(message, far)
 
     def _done(self) -> None:
         if self._gate.door is not None:
@@ -320,14 +334,37 @@ class _Client:
             far.send(whole)
 
     def _let_in(self, message: bytes, far: Stream) -> None:
-        """Give the guest the input of a message: by the machine's own ways where it has some, else by the server."""
+        """Give the guest the input of a message, and have the door look first."""
         if self._gate.door is not None:
-            self._gate.door.let_in(message, self)
-        if message[0] == _POINTER and self._gate.point is not None:
+            self._gate.door.let_in(message, self, lambda: self._give(message, far))
+        else:
+            self._give(message, far)
+
+    def _give(self, message: bytes, far: Stream) -> None:
+        """Give the guest the input of a message: by the machine's own ways where it has some, else by the server."""
+        if self._gate.give is not None and message[0] != _TEXT:
+            self._gate.give(message)
+            self._hold(message)
+        elif message[0] == _POINTER and self._gate.point is not None:
             buttons, x, y = struct.unpack(">xBHH", message)
             self._gate.point(x, y, buttons)
         elif not self._struck(message):
             self._gate.admit(lambda: far.send(message))
+
+    def _hold(self, message: bytes) -> None:
+        """Take note of what a message holds down, or releases."""
+        if message[0] == _POINTER:
+            buttons, x, y = struct.unpack(">xBHH", message)
+            what, down, release = message[:1], bool(buttons), struct.pack(">BBHH", _POINTER, 0, x, y)
+        elif message[0] == _KEY:
+            what, down, release = message[4:], bool(message[1]), message[:1] + b"\0" + message[2:]
+        elif message[:2] == _QEMU_KEY:
+            what, down, release = message[4:], message[2:4] != b"\0\0", message[:2] + b"\0\0" + message[4:]
+        else:
+            return
+        self._held.pop(what, None)
+        if down:
+            self._held[what] = release
 
     def _struck(self, message: bytes) -> bool:
         """Press or release the key that a message names; False where it names none, or the server has to do that."""

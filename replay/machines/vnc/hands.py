@@ -65,12 +65,13 @@ class VncScreen:
     def take(self) -> Screenshot:
         """Return the whole screen as it is now, the pointer drawn in where the server leaves that to its clients."""
         self._client.sync()
-        return self.last()
+        return self._last()
 
-    def last(self, patience: float = 0.0) -> Screenshot:
-        """Return the screen as the server last told of it; it is given `patience` seconds to tell what is new."""
-        if patience:
-            self._client.sync(patience)
+    def seen(self, patience: float) -> Screenshot | None:
+        """Return the same, from after all input that was given before; None where that takes longer, in seconds."""
+        return self._last() if self._client.sync(patience) else None
+
+    def _last(self) -> Screenshot:
         return Screenshot(self._client.picture(), Instant.now(), self._name)
 
 

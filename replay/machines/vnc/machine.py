@@ -27,8 +27,8 @@ __all__ = ["PASSWORD", "Vnc"]
 
 PASSWORD = "FOOTAGE_VNC_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-_HOLD = 0.05
-"""Seconds that a server gets to tell what is new on its screen, before input is let in or a look is over."""
+_HOLD, _LOOK = 0.25, 1.0
+"""Seconds that a server gets to show its screen, before input is let in and for any other look."""
 _RESET_PATIENCE = 120.0
 """Seconds that a reset command may take."""
 _BACK_PATIENCE = 60.0
@@ -146,9 +146,12 @@ class Vnc:
             from footage.replay.machines.vnc.door import VncDoor
             from footage.replay.machines.vnc.gate import Gate
 
-            self._door = VncDoor(lambda: self._screen.last(_HOLD))
+            self._door = VncDoor(lambda: self._screen.seen(_HOLD))
             password = self._password() if client.welcome.secured else None
-            self._gate = Gate(self._address, lambda act: act(), None, door=self._door, password=password)
+            # Input goes the way on which the screen is asked for: so a picture is from after what was given before it.
+            self._gate = Gate(
+                self._address, lambda act: act(), None, give=client.give, door=self._door, password=password
+            )
         return self._door
 
     def perform(self, action: Action) -> Performed:
@@ -252,12 +255,14 @@ class VncEye:
 
     def changed(self) -> bool:
         """Tell whether anything on the screen has changed since this was last asked."""
+        if not self._client.tells:
+            self._client.sync(_LOOK)
         seen, self._seen = self._seen, self._client.updates
         return seen != self._seen
 
-    def look(self) -> Screenshot:
-        """Return the screen as it is now, as far as the server tells in time."""
-        return self._screen.last(_HOLD)
+    def look(self) -> Screenshot | None:
+        """Return the screen as it is now; None where the server does not show it in time."""
+        return self._screen.seen(_LOOK)
 
     def close(self) -> None:
         """Let go: the connection is the machine's."""

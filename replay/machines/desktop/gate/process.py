@@ -241,7 +241,7 @@ class _Gate:
                 break
             self._serve_clients(dict.fromkeys(ready, selectors.EVENT_READ))
         for said in answered:
-            moved = self._sorter.answered(said["answered"], said["since"])
+            moved = self._sorter.answered(said["answered"], said["since"]) if said["answered"] else []
             if self._recorder is not None:
                 self._teller.tell(self._recorder, said | {"moved": moved})
 
