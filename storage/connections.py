@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from footage import stopping
 from footage.errors import StoreError
 from footage.storage.forks import before_a_fork, close_before_forks, keep_for_ever, watch_forks
 from footage.storage.locks import WriterLock
@@ -97,7 +98,8 @@ class Connections:
         with reader.in_use:
             if reader.closed:
                 self._check_open()
-            yield reader.connection
+            with stopping.interrupting(reader.connection.interrupt):
+                yield reader.connection
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._local, "reader", None)
@@ -170,7 +172,8 @@ class Connections:
         with self.locked():
             writer = self._writing()
             writer.execute("PRAGMA synchronous=FULL")
-            yield writer
+            with stopping.interrupting(writer.interrupt):
+                yield writer
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -190,7 +193,8 @@ class Connections:
                 self._inside = True
                 try:
                     writer.execute("BEGIN IMMEDIATE")
-                    yield writer
+                    with stopping.interrupting(writer.interrupt):
+                        yield writer
                     writer.execute("COMMIT")
                 except BaseException:
                     self._waiting.clear()
@@ -212,14 +216,16 @@ class Connections:
         """Write the file anew, so that from now on free room can be given back piece by piece; under the lock."""
         writer = self._writing()
         writer.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        writer.execute("VACUUM")
-        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with stopping.interrupting(writer.interrupt):
+            writer.execute("VACUUM")
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def shrink(self, pages: int) -> None:
         """Give up to so many free pages back to the disk, in a transaction of its own; under the lock."""
         writer = self._writing()
         # Not `execute`: that takes the first step of a statement without rows, and this one takes a step a page.
-        writer.executescript(f"PRAGMA incremental_vacuum({pages})")
+        with stopping.interrupting(writer.interrupt):
+            writer.executescript(f"PRAGMA incremental_vacuum({pages})")
         self._checkpoint_if_due(writer)
 
     def after_commit(self, callback: Callable[[], None]) -> None:

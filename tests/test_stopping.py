@@ -100,6 +100,20 @@ def test_signals_that_come_together_are_one_stop_and_cleaning_up_goes_on(
     assert cleaned == [True]
 
 
+def test_the_first_signal_gives_the_exit_code_also_where_a_later_one_ends_the_cleaning_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object, **__: object) -> None:
+        try:
+            come(signal.SIGINT)
+        finally:
+            monkeypatch.setattr(stopping, "_ONE_STOP_SECONDS", 0.0)
+            come(signal.SIGTERM)
+
+    monkeypatch.setattr(OPEN, slow)
+    assert main(["runs", "--store", str(tmp_path / "s.db")]) == 130
+
+
 def test_a_stop_waits_for_what_must_not_be_left_half_done() -> None:
     done = []
 
