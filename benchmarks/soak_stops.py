@@ -272,6 +272,7 @@ def undisturbed(name: str, base: Path) -> float:
 
 def main(count: int, names: Sequence[str]) -> int:
     """Stop so many commands, print each fault as it comes and the table at the end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has its commands ignore it
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     chosen = [name for name in COMMANDS if not names or name in names]
     numbers = random.Random(int(os.environ.get("FOOTAGE_SEED", "0")))

@@ -25,6 +25,8 @@ __all__ = ["Connections", "read_application_id"]
 CHECKPOINT_BYTES = 4 << 20  # of growth of the WAL; a reader never waits for a checkpoint
 WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it has been moved into the file
 
+LARGE_WAL_BYTES = 64 << 20  # takes a second or more to be moved
+
 # What SQLite says where it cannot make its own files beside a database: in a read-only folder, on a full disk. Without
 # a WAL they are not needed to read.
 _NO_ROOM_BESIDE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
@@ -272,7 +274,14 @@ class Connections:
         self._readers, self._writer, self._local = {}, None, threading.local()
 
     def _close_writer(self, writer: sqlite3.Connection) -> None:
-        """Close it under the writers' lock; one that another process keeps is no reason to wait at the end for ever."""
+        """
+        Close it under the writers' lock; one that another process keeps is no reason to wait at the end for ever.
+
+        Nor is a large WAL where somebody stopped this process: the next one to open the store moves it into the file.
+        """
+        if stopping.asked() and self._wal_size() > LARGE_WAL_BYTES:
+            keep_for_ever(writer)
+            return
         try:
             with self._lock.held():
                 writer.close()
