@@ -88,12 +88,14 @@ class Trial:
     out: str = ""
     err: str = ""
     first: int = 0
+    second: int = 0
+    """0 for none. Python hears of two that come at once by their numbers: either may be the one."""
     faults: list[str] = field(default_factory=list)
 
     @property
     def stopped(self) -> bool:
         """Whether it ended because of the signal, and not by itself before."""
-        return self.code in {128 + self.first, -self.first}
+        return any(self.code in {128 + number, -number} for number in (self.first, self.second) if number)
 
 
 def prepare(folder: Path) -> None:
@@ -138,11 +140,11 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def run(words: Sequence[str], folder: Path, stop: Callable[[subprocess.Popen[str]], int]) -> Trial:
-    """Run one command in a folder; `stop` sends the signals and returns the first."""
+def run(words: Sequence[str], folder: Path, stop: Callable[[subprocess.Popen[str]], int], *, second: int = 0) -> Trial:
+    """Run one command in a folder; `stop` sends the signals and returns the first, which a `second` may follow."""
     environment = {**os.environ, "FOOTAGE_STORE": str(folder / "runs.db"), "PYTHONPATH": str(ROOT / "src")}
     environment.pop("ANTHROPIC_BASE_URL", None)
-    trial = Trial()
+    trial = Trial(second=second)
     with (folder / "secret").open() as secret, (folder / ".out").open("w+") as out, (folder / ".err").open("w+") as err:
         process = subprocess.Popen(
             [*FOOTAGE, *words], cwd=folder, env=environment, stdin=secret, stdout=out, stderr=err, text=True
@@ -243,7 +245,7 @@ def attempt(name: str, base: Path, numbers: random.Random, instant: float) -> Tr
     with tempfile.TemporaryDirectory(prefix="footage-stops-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch) / "work"
         shutil.copytree(base, folder)
-        trial = run(COMMANDS[name], folder, stop)
+        trial = run(COMMANDS[name], folder, stop, second=second or 0)
         judge(name, folder, trial)
         if name in {"import", "seal", "redact"} and trial.stopped:
             again = ["redact", "--finish"] if name == "redact" else COMMANDS[name]
@@ -295,7 +297,13 @@ def main(count: int, names: Sequence[str]) -> int:
             for fault in trial.faults:
                 print(f"{name}, {part * takes[name]:.2f} s: {fault}", flush=True)
             wrong += bool(trial.faults)
-            outcome = "wrong" if trial.faults else f"{trial.first.real + 128}" if trial.stopped else "done before"
+            outcome = (
+                "wrong"
+                if trial.faults
+                else str(trial.code if trial.code > 0 else 128 - trial.code)
+                if trial.stopped
+                else "done before"
+            )
             outcomes[name][outcome] += 1
             if trial.stopped:
                 times[name].append(trial.seconds)

@@ -146,6 +146,22 @@ def test_a_signal_while_modules_are_loaded_gives_no_traceback(tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
+def test_a_signal_before_anybody_sees_to_signals_gives_no_traceback() -> None:
+    code = (
+        "import os, signal, sys, time\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'footage.stopping':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "            time.sleep(60)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "import footage.cli\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert not done.stderr
+
+
 def test_a_signal_after_the_stop_leaves_the_exit_code_as_it_is(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, footage.cli.runs as runs\n"

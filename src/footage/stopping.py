@@ -9,8 +9,8 @@ nothing was set up, in a program that only uses the package, signals are that pr
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -180,9 +180,9 @@ class _Interrupter:
         """Whether it interrupted something in the block that is under way."""
         self._lock = threading.Lock()
         self._under_way: list[Callable[[], object]] = []
-        self._heard, self._told = socket.socketpair()
-        self._told.setblocking(False)
-        self._before = signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
+        self._heard, self._told = os.pipe()
+        os.set_blocking(self._told, False)
+        self._before = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._watch, name="footage-stops", daemon=True)
         self._thread.start()
 
@@ -202,12 +202,12 @@ class _Interrupter:
     def close(self) -> None:
         """Hear no more."""
         signal.set_wakeup_fd(self._before)
-        self._told.close()
+        os.close(self._told)
         self._thread.join()
-        self._heard.close()
+        os.close(self._heard)
 
     def _watch(self) -> None:
-        while numbers := self._heard.recv(64):
+        while numbers := os.read(self._heard, 64):
             while any(map(self._is_due, numbers)) and self._interrupt():
                 time.sleep(_ONCE_MORE_SECONDS)
 
