@@ -46,7 +46,7 @@ FOOTAGE = (sys.executable, "-c", "import sys; from footage.cli import main; sys.
 _LIMIT = float(os.environ.get("FOOTAGE_LIMIT", "5"))
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: whoever is orphaned becomes a child of this process
 _RUNS, _STEPS = 12, 8
-_SEALED = 10
+_SEALED = 4
 """Imported runs with pictures of many colours, for `seal` to compress."""
 
 COMMANDS: dict[str, list[str]] = {
