@@ -30,6 +30,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
@@ -38,11 +40,14 @@ from footage.sample import sample_path  # noqa: E402 - as above
 from footage.storage import open_store  # noqa: E402 - as above
 from footage.storage.upkeep.verify import verify_store  # noqa: E402 - as above
 from recordings import screen  # noqa: E402 - the folder of the tests is put on the path above
+from samples import encoded  # noqa: E402 - as above
 
 FOOTAGE = (sys.executable, "-c", "import sys; from footage.cli import main; sys.exit(main())")
 _LIMIT = float(os.environ.get("FOOTAGE_LIMIT", "5"))
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: whoever is orphaned becomes a child of this process
 _RUNS, _STEPS = 12, 8
+_SEALED = 4
+"""Imported runs with pictures of many colours, for `seal` to compress."""
 
 COMMANDS: dict[str, list[str]] = {
     "import": ["import", "recordings", "--json"],
@@ -55,7 +60,7 @@ COMMANDS: dict[str, list[str]] = {
     "export of a page": ["export", "@1", "-o", "out.html"],
     "export of a document": ["export", "@1", "-o", "out.json", "--json"],
     "verify": ["verify", "--json"],
-    "seal": ["seal", "--all"],
+    "seal": ["seal", "--all", "--store", "pictures.db"],
     "redact": ["redact", "@1", "--text", "--json"],
 }
 AGENT = """
@@ -78,15 +83,19 @@ class Trial:
 
     code: int = 0
     seconds: float = 0.0
+    """From the signal to its end."""
+    lasted: float = 0.0
     out: str = ""
     err: str = ""
     first: int = 0
+    second: int = 0
+    """0 for none. Python hears of two that come at once by their numbers: either may be the one."""
     faults: list[str] = field(default_factory=list)
 
     @property
     def stopped(self) -> bool:
         """Whether it ended because of the signal, and not by itself before."""
-        return self.code in {128 + self.first, -self.first}
+        return any(self.code in {128 + number, -number} for number in (self.first, self.second) if number)
 
 
 def prepare(folder: Path) -> None:
@@ -95,19 +104,34 @@ def prepare(folder: Path) -> None:
     (folder / "secret").write_text("calculator\n")
     (folder / "agent.py").write_text(AGENT)
     for run in range(_RUNS):
-        made = folder / "recordings" / f"run-{run}"
-        made.mkdir(parents=True)
-        messages: list[object] = [{"role": "user", "content": f"Task {run}"}]
-        for step in range(_STEPS):
-            call = {"type": "tool_use", "id": f"c{step}", "name": "computer"}
-            call["input"] = {"action": "left_click", "coordinate": [step, step]}  # type: ignore[assignment]
-            messages.append({"role": "assistant", "content": [call]})
-            picture = {"type": "base64", "media_type": "image/png", "data": _base64(screen(run * _STEPS + step))}
-            shown = [{"type": "image", "source": picture}]
-            result = {"type": "tool_result", "tool_use_id": f"c{step}", "content": shown}
-            messages.append({"role": "user", "content": [result]})
-        (made / "messages.json").write_text(json.dumps(messages))
+        _write_recording(folder / "recordings" / f"run-{run}", [screen(run * _STEPS + step) for step in range(_STEPS)])
+    for run in range(_SEALED):
+        _write_recording(folder / "pictures" / f"run-{run}", [_photo(run * _STEPS + step) for step in range(_STEPS)])
+    imported = ["import", "pictures", "--store", "pictures.db"]
+    subprocess.run([*FOOTAGE, *imported], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(folder / "pictures")
     subprocess.run([*FOOTAGE, "export", "@1", "-o", "family.footage", "--store", "runs.db"], cwd=folder, check=True)
+
+
+def _write_recording(folder: Path, pictures: Sequence[bytes]) -> None:
+    """Write messages whose calls are clicks, each with a picture as its result."""
+    folder.mkdir(parents=True)
+    messages: list[object] = [{"role": "user", "content": f"Task {folder.name}"}]
+    for step, picture in enumerate(pictures):
+        call = {"type": "tool_use", "id": f"c{step}", "name": "computer"}
+        call["input"] = {"action": "left_click", "coordinate": [step, step]}  # type: ignore[assignment]
+        messages.append({"role": "assistant", "content": [call]})
+        source = {"type": "base64", "media_type": "image/png", "data": _base64(picture)}
+        result = {"type": "tool_result", "tool_use_id": f"c{step}", "content": [{"type": "image", "source": source}]}
+        messages.append({"role": "user", "content": [result]})
+    (folder / "messages.json").write_text(json.dumps(messages))
+
+
+def _photo(number: int) -> bytes:
+    """Return a picture with as many colours as a photograph has."""
+    wave = np.add.outer(np.arange(300) * (number + 3), np.arange(400) * 7) // 5
+    noise = np.random.default_rng(number).integers(0, 8, (300, 400, 3))
+    return encoded((np.stack([wave, wave // 2, wave // 3], 2) + noise).astype(np.uint8))
 
 
 def _base64(data: bytes) -> str:
@@ -116,15 +140,16 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def run(words: Sequence[str], folder: Path, stop: Callable[[subprocess.Popen[str]], int]) -> Trial:
-    """Run one command in a folder; `stop` sends the signals and returns the first."""
+def run(words: Sequence[str], folder: Path, stop: Callable[[subprocess.Popen[str]], int], *, second: int = 0) -> Trial:
+    """Run one command in a folder; `stop` sends the signals and returns the first, which a `second` may follow."""
     environment = {**os.environ, "FOOTAGE_STORE": str(folder / "runs.db"), "PYTHONPATH": str(ROOT / "src")}
     environment.pop("ANTHROPIC_BASE_URL", None)
-    trial = Trial()
+    trial = Trial(second=second)
     with (folder / "secret").open() as secret, (folder / ".out").open("w+") as out, (folder / ".err").open("w+") as err:
         process = subprocess.Popen(
             [*FOOTAGE, *words], cwd=folder, env=environment, stdin=secret, stdout=out, stderr=err, text=True
         )
+        started = time.monotonic()
         trial.first = stop(process)
         begun = time.monotonic()
         try:
@@ -133,7 +158,7 @@ def run(words: Sequence[str], folder: Path, stop: Callable[[subprocess.Popen[str
             process.kill()
             trial.code = process.wait()
             trial.faults.append("it did not end within a minute")
-        trial.seconds = time.monotonic() - begun
+        trial.seconds, trial.lasted = time.monotonic() - begun, time.monotonic() - started
         out.seek(0)
         err.seek(0)
         trial.out, trial.err = out.read(), err.read()
@@ -173,7 +198,11 @@ def judge(name: str, folder: Path, trial: Trial) -> None:
             faults.append(f"half a document: {trial.out[:80]!r}")
     faults += [f"a process is left: {left}" for left in left_over()]
     faults += [f"a file is left: {each.name}" for each in folder.glob(".footage-*")]
-    for each in [path for path in (folder / "runs.db", folder / "other.db", folder / "out.footage") if path.exists()]:
+    for each in [
+        path
+        for path in (folder / "runs.db", folder / "pictures.db", folder / "other.db", folder / "out.footage")
+        if path.exists()
+    ]:
         faults += unsound(each, imported=name.startswith("import"))
     if (page := folder / "out.html").exists() and "</html>" not in page.read_text()[-200:]:
         faults.append("half a page")
@@ -197,11 +226,11 @@ def unsound(path: Path, *, imported: bool) -> list[str]:
         return [f"{path.name}: {error.message}"]
 
 
-def attempt(name: str, base: Path, numbers: random.Random, seconds: float) -> Trial:
-    """Stop a command once, at an instant that lies anywhere in what it takes undisturbed."""
+def attempt(name: str, base: Path, numbers: random.Random, instant: float) -> Trial:
+    """Stop a command once, so many seconds after its start."""
     first = numbers.choice([signal.SIGINT, signal.SIGTERM])
     second = numbers.choice([signal.SIGINT, signal.SIGTERM]) if numbers.random() < 0.25 else None
-    instant, between = numbers.uniform(0.03, seconds), numbers.uniform(0, 0.1)
+    between = numbers.uniform(0, 0.1)
 
     def stop(process: subprocess.Popen[str]) -> int:
         try:
@@ -216,7 +245,7 @@ def attempt(name: str, base: Path, numbers: random.Random, seconds: float) -> Tr
     with tempfile.TemporaryDirectory(prefix="footage-stops-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch) / "work"
         shutil.copytree(base, folder)
-        trial = run(COMMANDS[name], folder, stop)
+        trial = run(COMMANDS[name], folder, stop, second=second or 0)
         judge(name, folder, trial)
         if name in {"import", "seal", "redact"} and trial.stopped:
             again = ["redact", "--finish"] if name == "redact" else COMMANDS[name]
@@ -224,7 +253,9 @@ def attempt(name: str, base: Path, numbers: random.Random, seconds: float) -> Tr
             left_over()
             if after.code:
                 trial.faults.append(f"it does not go on: {after.code} {after.err[-300:]}")
-            trial.faults += unsound(folder / "runs.db", imported=name == "import")
+            trial.faults += unsound(
+                folder / ("pictures.db" if name == "seal" else "runs.db"), imported=name == "import"
+            )
     return trial
 
 
@@ -243,6 +274,7 @@ def undisturbed(name: str, base: Path) -> float:
 
 def main(count: int, names: Sequence[str]) -> int:
     """Stop so many commands, print each fault as it comes and the table at the end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has its commands ignore it
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     chosen = [name for name in COMMANDS if not names or name in names]
     numbers = random.Random(int(os.environ.get("FOOTAGE_SEED", "0")))
@@ -253,13 +285,25 @@ def main(count: int, names: Sequence[str]) -> int:
         base = Path(scratch)
         prepare(base)
         takes = {name: undisturbed(name, base) for name in chosen}
+        strata = range(-(-count // len(chosen)))
+        spread = {name: numbers.sample(strata, len(strata)) for name in chosen}
         for number in range(count):
             name = chosen[number % len(chosen)]
-            trial = attempt(name, base, numbers, takes[name])
+            # Spread over its whole length, the start of the interpreter included.
+            part = (numbers.random() + spread[name].pop()) / len(strata)
+            trial = attempt(name, base, numbers, part * takes[name])
+            if not trial.stopped:
+                takes[name] = min(takes[name], trial.lasted)
             for fault in trial.faults:
-                print(f"{name}: {fault}", flush=True)
+                print(f"{name}, {part * takes[name]:.2f} s: {fault}", flush=True)
             wrong += bool(trial.faults)
-            outcome = "wrong" if trial.faults else f"{trial.first.real + 128}" if trial.stopped else "done before"
+            outcome = (
+                "wrong"
+                if trial.faults
+                else str(trial.code if trial.code > 0 else 128 - trial.code)
+                if trial.stopped
+                else "done before"
+            )
             outcomes[name][outcome] += 1
             if trial.stopped:
                 times[name].append(trial.seconds)

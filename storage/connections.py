@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from footage import stopping
 from footage.errors import StoreError
 from footage.storage.forks import before_a_fork, close_before_forks, keep_for_ever, watch_forks
 from footage.storage.locks import WriterLock
@@ -23,6 +24,8 @@ __all__ = ["Connections", "read_application_id"]
 
 CHECKPOINT_BYTES = 4 << 20  # of growth of the WAL; a reader never waits for a checkpoint
 WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it has been moved into the file
+
+LARGE_WAL_BYTES = 64 << 20  # takes a second or more to be moved
 
 # What SQLite says where it cannot make its own files beside a database: in a read-only folder, on a full disk. Without
 # a WAL they are not needed to read.
@@ -97,7 +100,8 @@ class Connections:
         with reader.in_use:
             if reader.closed:
                 self._check_open()
-            yield reader.connection
+            with stopping.interrupting(reader.connection.interrupt):
+                yield reader.connection
 
     def _reader(self) -> _Reader:
         reader: _Reader | None = getattr(self._local, "reader", None)
@@ -170,7 +174,8 @@ class Connections:
         with self.locked():
             writer = self._writing()
             writer.execute("PRAGMA synchronous=FULL")
-            yield writer
+            with stopping.interrupting(writer.interrupt):
+                yield writer
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -190,7 +195,8 @@ class Connections:
                 self._inside = True
                 try:
                     writer.execute("BEGIN IMMEDIATE")
-                    yield writer
+                    with stopping.interrupting(writer.interrupt):
+                        yield writer
                     writer.execute("COMMIT")
                 except BaseException:
                     self._waiting.clear()
@@ -212,14 +218,16 @@ class Connections:
         """Write the file anew, so that from now on free room can be given back piece by piece; under the lock."""
         writer = self._writing()
         writer.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        writer.execute("VACUUM")
-        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with stopping.interrupting(writer.interrupt):
+            writer.execute("VACUUM")
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def shrink(self, pages: int) -> None:
         """Give up to so many free pages back to the disk, in a transaction of its own; under the lock."""
         writer = self._writing()
         # Not `execute`: that takes the first step of a statement without rows, and this one takes a step a page.
-        writer.executescript(f"PRAGMA incremental_vacuum({pages})")
+        with stopping.interrupting(writer.interrupt):
+            writer.executescript(f"PRAGMA incremental_vacuum({pages})")
         self._checkpoint_if_due(writer)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
@@ -266,7 +274,14 @@ class Connections:
         self._readers, self._writer, self._local = {}, None, threading.local()
 
     def _close_writer(self, writer: sqlite3.Connection) -> None:
-        """Close it under the writers' lock; one that another process keeps is no reason to wait at the end for ever."""
+        """
+        Close it under the writers' lock; one that another process keeps is no reason to wait at the end for ever.
+
+        Nor is a large WAL where somebody stopped this process: the next one to open the store moves it into the file.
+        """
+        if stopping.asked() and self._wal_size() > LARGE_WAL_BYTES:
+            keep_for_ever(writer)
+            return
         try:
             with self._lock.held():
                 writer.close()

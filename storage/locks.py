@@ -14,9 +14,11 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from footage import stopping
 from footage.errors import StoreError
 from footage.storage.forks import watch_forks
 
@@ -24,8 +26,12 @@ __all__ = ["PATIENCE", "RunLock", "WriterLock", "files_folder", "live_runs", "ru
 
 PATIENCE = 60.0
 """Seconds that a writer waits for another one."""
+PATIENCE_OF_THE_STOPPED = 1.0
+"""Seconds that it waits, or has waited, once somebody stops the command."""
 PATIENCE_AFTERWARDS = 0.5
 """Seconds that it waits once that was in vain: nobody's agent is to stand still for every step."""
+
+_LOOK_SECONDS = 0.1
 
 
 def files_folder(store: Path) -> Path:
@@ -137,8 +143,11 @@ def _locked_within(file: _LockFile, seconds: float) -> bool:
             locked.set()
 
     threading.Thread(target=stand, name="footage-lock", daemon=True).start()
-    if locked.wait(seconds):
-        return True
+    begun = time.monotonic()
+    while not locked.wait(_LOOK_SECONDS):
+        patience = min(seconds, PATIENCE_OF_THE_STOPPED) if stopping.asked() else seconds
+        if time.monotonic() - begun > patience:
+            break
     with turn:
         if not locked.is_set():
             too_late.set()

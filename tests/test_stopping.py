@@ -100,6 +100,20 @@ def test_signals_that_come_together_are_one_stop_and_cleaning_up_goes_on(
     assert cleaned == [True]
 
 
+def test_the_first_signal_gives_the_exit_code_also_where_a_later_one_ends_the_cleaning_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object, **__: object) -> None:
+        try:
+            come(signal.SIGINT)
+        finally:
+            monkeypatch.setattr(stopping, "_ONE_STOP_SECONDS", 0.0)
+            come(signal.SIGTERM)
+
+    monkeypatch.setattr(OPEN, slow)
+    assert main(["runs", "--store", str(tmp_path / "s.db")]) == 130
+
+
 def test_a_stop_waits_for_what_must_not_be_left_half_done() -> None:
     done = []
 
@@ -130,6 +144,22 @@ def test_a_signal_while_modules_are_loaded_gives_no_traceback(tmp_path: Path) ->
     done = subprocess.run([sys.executable, "-c", code, "runs"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
+
+
+def test_a_signal_before_anybody_sees_to_signals_gives_no_traceback() -> None:
+    code = (
+        "import os, signal, sys, time\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'footage.stopping':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "            time.sleep(60)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "import footage.cli\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert not done.stderr
 
 
 def test_a_signal_after_the_stop_leaves_the_exit_code_as_it_is(tmp_path: Path) -> None:

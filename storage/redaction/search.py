@@ -10,6 +10,7 @@ come by standard input, so that no list of processes shows them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from footage import stopping
 from footage.errors import StoreError
 
 __all__ = ["count_in", "search_files"]
@@ -34,7 +36,11 @@ def search_files(
     asked = {"files": [str(file) for file in files], "patterns": [pattern.hex() for pattern in patterns]}
     command = [sys.executable, "-m", "footage.storage.redaction.search"]
     size = found = done = 0
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with contextlib.ExitStack() as stack:
+        with stopping.held():
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+            stack.enter_context(child)
+            stack.callback(child.kill)  # one that nobody listens to any more would read on; one that has ended stays so
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.write(json.dumps(asked).encode("ascii"))
@@ -43,6 +49,7 @@ def search_files(
             said = json.loads(line)
             size, found, done = size + said["bytes"], found + said["found"], done + 1
             on_progress(done, len(files))
+        child.wait()
     if child.returncode or done != len(files):
         raise StoreError("The files of the store could not be searched.", hint="Try again: footage redact --finish")
     return size, found

@@ -11,7 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from footage.stopping import Stops
+try:
+    from footage.stopping import Stops
+except KeyboardInterrupt:  # nobody sees to signals yet, and nothing was begun
+    sys.exit(130)
 
 __all__ = ["main"]
 

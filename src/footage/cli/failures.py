@@ -64,12 +64,11 @@ def end(error: BaseException, given: Sequence[str], *, stop: Stopped | None) -> 
     """
     Tell why a command ended with an exception, and return the exit code; let go of what was half made.
 
-    `stop`: that somebody asked it to stop counts, whatever was raised of it.
+    `stop`: that somebody asked it to stop counts, whatever was raised of it, and whatever signals came afterwards.
     """
     ours = given[: given.index("--")] if "--" in given else given  # what follows belongs to another command
     command = next((word for word in ours if not word.startswith("-")), "")
-    stopped = stop if stop is not None and not isinstance(error, Stopped) else None
-    code = report(error, stopped, command=command, as_json="--json" in ours)
+    code = report(error, stop, command=command, as_json="--json" in ours)
     _let_go(error)
     return code
 
