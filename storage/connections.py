@@ -25,7 +25,7 @@ __all__ = ["Connections", "read_application_id"]
 CHECKPOINT_BYTES = 4 << 20  # of growth of the WAL; a reader never waits for a checkpoint
 WAL_LIMIT_BYTES = 1 << 20  # what the WAL is cut back to once everything in it has been moved into the file
 
-LARGE_WAL_BYTES = 64 << 20  # takes a second or more to be moved
+LARGE_WAL_BYTES = 64 << 20  # is left to the next one that opens the store, where this process was stopped
 
 # What SQLite says where it cannot make its own files beside a database: in a read-only folder, on a full disk. Without
 # a WAL they are not needed to read.
