@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -175,7 +176,7 @@ def test_a_command_finds_its_machine_recorded_exactly_or_not(session: Session, w
 
 def test_the_family_is_a_tree(session: Session, fork: dict[str, Any], capsys: Capture) -> None:
     said = call(capsys, "runs", "--store", session.store)
-    lines = [line.removeprefix("@1").split() for line in said.out.splitlines()]
+    lines = [re.sub(r"^@\d+", "", line).split() for line in said.out.splitlines()]
     marked = {line[0]: line[1:3] for line in lines if len(line) > 1}
     assert marked[session.run[:8]] == ["recorded,", "exact"]
     assert marked[fork["run"][:8]][0] in {"├", "└"}
