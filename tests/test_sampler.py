@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from footage.errors import MachineError
-from footage.recorder.sampler import Sampler
+from footage.recorder.sampler import Eye, Sampler
 from footage.recorder.settle import same_pixels
 from footage.replay.machines.desktop.desktop import Desktop
 from footage.trajectory import Action, FrameRole, Instant, Screenshot
@@ -137,16 +137,41 @@ def test_what_flashes_up_between_two_actions_is_on_record(tmp_path: Path) -> Non
     assert {frame.sha256 for frame in between} - {f.sha256 for step in seen.steps for f in step.frames[FrameRole.AFTER]}
 
 
+class Counted:
+    """An eye that counts: how often its screen was asked for changes, how often its picture was read."""
+
+    def __init__(self, eye: Eye) -> None:
+        self._eye = eye
+        self.asked = threading.Semaphore(0)
+        self.read = 0
+
+    def changed(self) -> bool:
+        changed = self._eye.changed()
+        self.asked.release()
+        return changed
+
+    def look(self) -> Screenshot | None:
+        self.read += 1
+        return self._eye.look()
+
+    def close(self) -> None:
+        self._eye.close()
+
+    def wait(self, times: int) -> None:
+        for _ in range(times):
+            assert self.asked.acquire(timeout=30)
+
+
 @pytest.mark.desktop
-def test_an_idle_desktop_costs_next_to_nothing(tmp_path: Path) -> None:
+def test_the_picture_of_an_idle_desktop_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Desktop() as desktop:
+        eye = Counted(desktop.eye())
+        monkeypatch.setattr(desktop, "eye", lambda: eye)
         tape = Tape(tmp_path)
         watched = tape.run.watch(desktop)
-        time.sleep(1.5)
-        begun, cpu = time.monotonic(), time.process_time()
-        time.sleep(2)
-        share = (time.process_time() - cpu) / (time.monotonic() - begun)
+        eye.wait(15)
+        read = eye.read
+        eye.wait(20)
+        assert eye.read == read
         watched.stop()
-        frames = len(tape.read().shades)
-    assert share < 0.05
-    assert frames <= 2
+        assert len(tape.read().shades) <= 2
