@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from footage.cli.exactness import budget_option, exact_option, kept, started_machine
 from footage.cli.losses import tell_losses
 from footage.cli.options import store_option, with_examples
+from footage.stopping import Stopped
 
 if TYPE_CHECKING:
     from footage.recorder.supervisor import Supervisor
@@ -255,11 +257,18 @@ def _machine(name: str | None, *, exact: bool, budget: float) -> Iterator[Machin
 
 
 def _drain(proxy: Supervisor) -> None:
-    """Wait for replies that are still on their way to a command which has ended: they belong to the recording."""
+    """
+    Wait for replies that are still on their way to a command which has ended: they belong to the recording.
+
+    A Ctrl-C ends the wait alone; what another signal stops is the recording.
+    """
     if not proxy.drain(0.2):
-        with suppress(KeyboardInterrupt):
+        try:
             click.echo("footage: waiting for a reply that is on its way (Ctrl-C: do not wait)", err=True)
             proxy.drain(_DRAIN_SECONDS)
+        except KeyboardInterrupt as stop:
+            if isinstance(stop, Stopped) and stop.number != signal.SIGINT:
+                raise
 
 
 def services(providers: Sequence[str], *, stand_in: bool = False) -> dict[str, Upstream]:
