@@ -44,6 +44,8 @@ _RETRY_SECONDS = 1.0
 _GOODBYE_SECONDS = 10.0
 _CONFIRM_SECONDS = 120.0
 """How long, at the end, nothing need be confirmed as stored before what is left is given up."""
+_END_SECONDS = 120.0
+"""How long the process that records may take for the end of its runs, once it was told to end them."""
 _STOPPED_SECONDS = 3.0
 """How long the end is waited for once this process itself is asked to stop."""
 
@@ -311,7 +313,7 @@ class Supervisor:
         self.stop()
         self._end = {"end": str(status), "error": error, "unconfirmed": self._unconfirmed}
         self._scribe.tell(self._end)
-        self._overdue = not self._await(self._ended, _CONFIRM_SECONDS)
+        self._overdue = not self._await(self._ended, _END_SECONDS)
         if self._overdue:
             self._last_failure = "the process that records did not end, and was killed"
             self._scribe.kill()

@@ -318,7 +318,7 @@ def test_a_recording_process_that_hangs_does_not_keep_the_end_waiting_for_ever(
         os.kill(scribe, signal.SIGSTOP)
         if stopped:
             monkeypatch.setattr(supervisor, "asked", lambda: True)
-        monkeypatch.setattr(supervisor, "_STOPPED_SECONDS" if stopped else "_CONFIRM_SECONDS", 0.3)
+        monkeypatch.setattr(supervisor, "_STOPPED_SECONDS" if stopped else "_END_SECONDS", 0.3)
         running.end(RunStatus.COMPLETED)
         assert not is_alive(scribe)
     lost = [said for said in told if "incomplete" in said]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from footage.cli.exactness import budget_option, exact_option, kept, started_machine
+from footage.cli.hints import command_line
 from footage.cli.losses import tell_losses
 from footage.cli.options import store_option, with_examples
 from footage.stopping import Stopped
@@ -182,8 +182,7 @@ def _tell_end(run: str, store: Path | None, path: Path, *, nothing: bool, watche
         click.echo(_NOTHING, err=True)
     if watched:
         _tell_misses(path, run)
-    named = f" --store {shlex.quote(str(store))}" if store else ""
-    click.echo(f"recorded: footage show {run}{named}", err=True)
+    click.echo(f"recorded: {command_line(f'show {run}', store)}", err=True)
 
 
 def _tell_misses(path: Path, run: str) -> None:
