@@ -42,6 +42,7 @@ for bodies in json.loads(sys.argv[1]):
 FIRST = request(user("press it"))
 SECOND = request(user("press it"), said(click("a", 1, 2)), user([result("a", text("ok"))]))
 REPLIES = ([click("a", 1, 2)], [text("Done.")])
+HISTORIES = [request(user(f"Task: press it\nHistory:\n{'went well; ' * n}")) for n in range(3)]
 OTHERS = [request(user(f"question {n}")) for n in range(3)]
 
 Told = Sequence[Sequence[JSON] | JSON]
@@ -77,8 +78,17 @@ def played(store: Store, before: Told, now: Told) -> TapeReport:
         [[FIRST, FIRST]],
         [[FIRST], [SECOND, SECOND]],
         [OTHERS],
+        [[body] for body in HISTORIES],
     ],
-    ids=["plain", "twice in the middle", "opened twice", "two at once", "two at once in the middle", "three at once"],
+    ids=[
+        "plain",
+        "twice in the middle",
+        "opened twice",
+        "two at once",
+        "two at once in the middle",
+        "three at once",
+        "told anew",
+    ],
 )
 def test_an_agent_that_asks_as_often_as_recorded_is_reproduced(store: Store, told: Told) -> None:
     report = played(store, told, told)

@@ -87,7 +87,7 @@ def command(limit: int, store: Path | None, sample: bool, counts: bool, as_json:
         _print_table(page, places, numbers)
         if following:
             more = command_line(f"runs --before {following[:SHORT]}", store)
-            console().print(f"More: {more}", style="dim")
+            console().print(f"More: {more}", style="dim", soft_wrap=True)
     else:
         none_yet = spelled("No runs yet. `footage demo` records some.", store)
         click.echo("No run fits." if any(only.values()) else none_yet)

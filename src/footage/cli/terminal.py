@@ -168,7 +168,7 @@ def divergence_text(divergence: Divergence) -> Text:
 def print_next(store: Path | None, *commands: str, error: bool = False) -> None:
     """Print what can be looked at next, ready to be pasted: `footage show …`, with the store where one was named."""
     for words in commands:
-        console(error=error).print(f"  {command_line(words, store)}", style="dim")
+        console(error=error).print(f"  {command_line(words, store)}", style="dim", soft_wrap=True)
 
 
 @contextmanager

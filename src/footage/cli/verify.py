@@ -35,7 +35,7 @@ def command(store: Path | None, sample: bool, as_json: bool) -> int:
         _print(report, store)
         if unproved:
             told = "A redaction was interrupted: old bytes may be in the file. Finish it: footage redact --finish"
-            console().print(spelled(told, store), style="yellow")
+            console().print(spelled(told, store), style="yellow", soft_wrap=True)
     return 0 if report.ok else 1
 
 
@@ -58,4 +58,4 @@ def _print(report: VerifyReport, store: Path | None) -> None:
     out.print(f"ok: {said}" if report.ok else f"damaged: {said}", style="green" if report.ok else "red")
     if not report.ok:
         told = "Copy the file aside first. What is whole can be saved: footage export RUN -o run.footage"
-        out.print(spelled(told, store), style="dim")
+        out.print(spelled(told, store), style="dim", soft_wrap=True)
