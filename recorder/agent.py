@@ -98,7 +98,9 @@ def run_agent(
     loop = _Loop(
         watched, recording.attach(client), model, system, tool_version, history, max_steps, on_event, why_stopped
     )
-    return loop.run()
+    result = loop.run()
+    recording.steps.abandon_all("Not executed: the agent had ended.")
+    return result
 
 
 class _Loop:

@@ -3,7 +3,8 @@ Which conversation a request belongs to.
 
 One run may hold several: the agent's own, subagents, one-off questions such as a title. A request belongs to the
 conversation whose reply it names (message threads), else whose tool calls it answers, else whose messages it repeats
-from the first on. Pruned pictures, moved cache marks and compaction do not break it.
+from the first on. Pruned pictures, moved cache marks and compaction do not break it. Agents that keep no replies tell
+their history anew in each request: it belongs to the last one of the same model, system prompt, tools and task.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from footage.recorder.actions import TOOLSET, tool_version
 from footage.recorder.blocks import content_of, objects, tool_results
+from footage.recorder.shown import Showing
 from footage.storage.messages import is_as_stored
 from footage.tasks import task_of_messages
 from footage.trajectory import JSON, Space
@@ -34,6 +36,22 @@ class Left:
     """The number of the last one."""
     failed: bool
     """Whether that did not bring the reply to the agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A request without replies in it: what it asks, and of whom."""
+
+    asked_of: tuple[str, int, int]
+    """The model, and fingerprints of the system prompt and of the tools."""
+    task: str
+    words: str
+
+    def goes_on(self, earlier: Telling) -> bool:
+        """Tell whether it tells the history of an earlier one anew: of the same task, or in words that grew."""
+        same_task = bool(self.task) and self.task == earlier.task
+        grew = bool(earlier.words) and self.words.startswith(earlier.words)
+        return self.asked_of == earlier.asked_of and (same_task or grew)
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +77,10 @@ class Talk:
     """Size of the last picture the model was sent."""
     left: Left | None = None
     """Of an earlier recorder, until a request is seen."""
+    telling: Telling | None = None
+    """Of the last request, where it tells all of its history itself."""
+    showing: Showing = field(default_factory=Showing)
+    """The screens that its requests show outside of results."""
 
     def asks_again(self, body: JSON, fingerprint: int, *, retry: bool) -> bool:
         """
@@ -78,6 +100,7 @@ class Talk:
 
         `zooms` are calls that show a part; `size_of` returns an image block's (width, height).
         """
+        self.telling = telling_of(body)
         tools = objects(body.get("tools"))
         if tools:
             self.version = tool_version(tools)
@@ -123,7 +146,17 @@ class Conversations:
             asked = self._by_call.get(str(block.get("tool_use_id")))
             if asked is not None:
                 return asked
-        return self._by_prefix([text_print(message) for message in messages])
+        return self._by_prefix([text_print(message) for message in messages]) or self._by_telling(body)
+
+    def _by_telling(self, body: JSON) -> Talk | None:
+        """Return the one, answered by now, whose history a request without replies tells anew; not the same again."""
+        telling = telling_of(body)
+        if telling is None:
+            return None
+        for talk in reversed(self._talks):
+            if talk.outcome and talk.telling is not None and telling.goes_on(talk.telling):
+                return None if talk.request == full_print(body) else talk
+        return None
 
     def _by_prefix(self, prints: list[int]) -> Talk | None:
         """Return the one whose last request is the longest beginning of this, or is this and failed (a retry)."""
@@ -166,6 +199,16 @@ class Conversations:
         """Remember that a reply was given in a conversation."""
         if response_id:
             self._by_response[response_id] = talk
+
+
+def telling_of(body: JSON) -> Telling | None:
+    """Return what a request without replies and results tells; None for others."""
+    messages = objects(body.get("messages"))
+    if not messages or any(message.get("role") == "assistant" for message in messages) or any(tool_results(messages)):
+        return None
+    texts = [block["text"] for m in messages for block in content_of(m) if isinstance(block.get("text"), str)]
+    asked_of = (str(body.get("model") or ""), text_print(body.get("system")), text_print(body.get("tools")))
+    return Telling(asked_of, task_of_messages(messages), "\n".join(texts).rstrip())
 
 
 _PLAIN = (str, int, float, type(None))

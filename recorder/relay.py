@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
-from footage.recorder.upstream import HOP_BY_HOP, Upstream, is_idle
+from footage.recorder.upstream import HOP_BY_HOP, Connecting, Upstream, is_idle
 
 if TYPE_CHECKING:
     from footage.recorder.proxy import Proxy
@@ -58,6 +58,8 @@ class Relay(BaseHTTPRequestHandler):
         self._tee: Tee | None = None
         self._turn = threading.Lock()
         self._asked = self._begun = self._ending = self._over = self._given_up = False
+        self._gone: Callable[[], object] = bool
+        """What ends the connecting that is under way."""
         self.hung_up = False
         """Whether the agent of the exchange under way is gone."""
 
@@ -70,6 +72,7 @@ class Relay(BaseHTTPRequestHandler):
     def give_up(self) -> None:
         """End the wait for a reply that is under way, from another thread."""
         self._given_up = True
+        self._gone()
         for connection in tuple(self._connections.values()):
             with contextlib.suppress(OSError, AttributeError):  # it has just ended by itself
                 connection.sock.shutdown(socket.SHUT_RDWR)
@@ -94,6 +97,7 @@ class Relay(BaseHTTPRequestHandler):
             if self.hung_up or self._ending or self._tee is None:
                 return
             self.hung_up = True
+            self._gone()
             if self._asked:  # else it is seen once the request has been passed on
                 self._leave(self._tee)
 
@@ -141,10 +145,10 @@ class Relay(BaseHTTPRequestHandler):
         try:
             connection = self._connected(upstream)
         except _Broken as error:
-            if self._listen(tee):
-                self._gave_up(upstream, tee, error)
-            else:
+            if not self._hear_out(tee):
                 tee.drop()
+            elif not self._left_before_connected(tee):
+                self._gave_up(upstream, tee, error)
             return
         try:
             if not self._send(connection, upstream, path, tee):
@@ -166,6 +170,23 @@ class Relay(BaseHTTPRequestHandler):
             self._begun = True
         tee.answered(response.status, response.getheaders())
         self._answer(upstream, response, tee)
+
+    def _hear_out(self, tee: Tee) -> bool:
+        """Receive a request that is passed on to nobody; False where it did not come as a whole."""
+        try:
+            return self._listen(tee)
+        except OSError:
+            self.close_connection = True
+            return False
+
+    def _left_before_connected(self, tee: Tee) -> bool:
+        """Tell of a request whose agent hung up before there was a service to pass it on to."""
+        with self._turn:
+            if self.hung_up:
+                self.close_connection = self._asked = True
+                tee.asked()
+                self._leave(tee)
+            return self.hung_up
 
     def _gave_up(self, upstream: Upstream, tee: Tee, error: Exception) -> None:
         """End the connection without a reply, which is what the agent would see of a service that is not there."""
@@ -194,8 +215,21 @@ class Relay(BaseHTTPRequestHandler):
         if connection is None or not is_idle(connection):
             if connection is not None:
                 connection.close()
-            connection = self._connections[upstream.url] = upstream.connect()
+            connection = self._connections[upstream.url] = self._connect(upstream)
         return connection
+
+    def _connect(self, upstream: Upstream) -> http.client.HTTPConnection:
+        """Connect to a service for as long as the agent waits. Raises OSError."""
+        connecting = Connecting(upstream)
+        with self._turn:
+            self._gone, gone = connecting.give_up, self.hung_up
+        try:
+            if gone:
+                connecting.give_up()
+            return connecting.wait()
+        finally:
+            with self._turn:
+                self._gone = bool
 
     def _forget(self, upstream: Upstream) -> None:
         connection = self._connections.pop(upstream.url, None)

@@ -170,8 +170,15 @@ class StepBook:
 
     def abandon(self, turn: int | None, why: str) -> None:
         """Say of a turn's steps that nobody performed that nobody will."""
+        self._abandon(lambda entry: turn is not None and entry.turn == turn, why)
+
+    def abandon_all(self, why: str) -> None:
+        """Say so of all steps: whoever performs them has ended."""
+        self._abandon(lambda _: True, why)
+
+    def _abandon(self, is_left: Callable[[StepEntry], bool], why: str) -> None:
         with self._lock:
-            left = [entry for entry in self._open if turn is not None and entry.turn == turn]
+            left = [entry for entry in self._open if not entry.claimed and is_left(entry)]
             self._open = [entry for entry in self._open if entry not in left]
         for entry in left:
             entry.claimed = True

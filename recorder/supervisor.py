@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ from footage import errors
 from footage.errors import CannotDo, FootageError, StoreError
 from footage.recorder.proxy import address_of, listen
 from footage.recorder.upstream import Upstream
+from footage.stopping import asked
 from footage.trajectory import JSON, RunStatus
 
 __all__ = ["Supervisor"]
@@ -42,6 +44,10 @@ _RETRY_SECONDS = 1.0
 _GOODBYE_SECONDS = 10.0
 _CONFIRM_SECONDS = 120.0
 """How long, at the end, nothing need be confirmed as stored before what is left is given up."""
+_END_SECONDS = 120.0
+"""How long the process that records may take for the end of its runs, once it was told to end them."""
+_STOPPED_SECONDS = 3.0
+"""How long the end is waited for once this process itself is asked to stop."""
 
 
 class _Child:
@@ -194,7 +200,7 @@ class Supervisor:
         self._last_failure = ""
         self._unconfirmed = 0
         self._begun, self._heard, self._ended = threading.Event(), threading.Event(), threading.Event()
-        self._stopped = self._watched = False
+        self._stopped = self._watched = self._overdue = False
         self._end: JSON = {}
         self._listener = listen(port)
         self._folder = Path(tempfile.mkdtemp(prefix="footage-"))
@@ -206,7 +212,7 @@ class Supervisor:
             self._post.fileno(),
             self._scribes_orders,
             self._said,
-            lambda: not self._ended.is_set() and self._failure is None,
+            lambda: not self._ended.is_set() and self._failure is None and not self._overdue,
         )
         try:
             self._front = _Child(  # loads meanwhile, and passes nothing on before somebody records
@@ -296,8 +302,7 @@ class Supervisor:
         self._stopped = True
         self._front.tell({"stop": True})
         try:
-            while not self._front.given_up.wait(0.1) and not self._scribe.given_up.is_set():
-                pass
+            self._await(self._front.given_up)
         finally:  # also where somebody does not want to wait any longer
             self._front.close(1)
 
@@ -308,13 +313,26 @@ class Supervisor:
         self.stop()
         self._end = {"end": str(status), "error": error, "unconfirmed": self._unconfirmed}
         self._scribe.tell(self._end)
-        while not self._ended.wait(0.1) and not self._scribe.given_up.is_set():
-            pass
+        self._overdue = not self._await(self._ended, _END_SECONDS)
+        if self._overdue:
+            self._last_failure = "the process that records did not end, and was killed"
+            self._scribe.kill()
         self._scribe.close(_GOODBYE_SECONDS)
         if not self._ended.is_set():  # nobody was there to say so
             for run in filter(None, self._runs.values()):
                 self._on_said({"incomplete": run, "lost": None, "ended": False, "why": self._last_failure})
         self._let_go()
+
+    def _await(self, done: threading.Event, seconds: float = math.inf) -> bool:
+        """Wait until it is done, or nobody is there any more to do it; False where that took too long."""
+        until = time.monotonic() + seconds
+        hurried = False
+        while not done.wait(0.1) and not self._scribe.given_up.is_set():
+            if asked() and not hurried:
+                hurried, until = True, min(until, time.monotonic() + _STOPPED_SECONDS)
+            if time.monotonic() > until:
+                return False
+        return True
 
     def __enter__(self) -> Self:
         return self

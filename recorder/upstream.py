@@ -8,6 +8,7 @@ import io
 import select
 import socket
 import ssl
+import threading
 import urllib.request
 from collections.abc import Iterable
 from functools import cached_property
@@ -16,7 +17,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from footage.errors import UsageError
 
-__all__ = ["HOP_BY_HOP", "PROVIDERS", "Upstream", "is_idle"]
+__all__ = ["HOP_BY_HOP", "PROVIDERS", "Connecting", "Upstream", "is_idle"]
 
 PROVIDERS = {
     "anthropic": ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
@@ -148,6 +149,44 @@ class Upstream:
             return None
         found = urlsplit(named if "://" in named else f"http://{named}")
         return found if found.scheme == "http" and found.hostname else None
+
+
+class Connecting:
+    """A connection that another thread opens: whoever waits for it can be told, from any thread, to wait no more."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._connection: http.client.HTTPConnection | None = None
+        self._error: Exception | None = None
+        threading.Thread(target=self._connect, args=(upstream,), name="footage-connecting", daemon=True).start()
+
+    def wait(self) -> http.client.HTTPConnection:
+        """Return the connection. Raises what `Upstream.connect` raises, ConnectionAbortedError once it is given up."""
+        self._over.wait()
+        if self._connection is None:
+            raise self._error or ConnectionAbortedError("nobody waits for it any more")
+        return self._connection
+
+    def give_up(self) -> None:
+        """Wait no more; a connection that comes later is closed. One that is there stays."""
+        with self._lock:
+            self._over.set()
+
+    def _connect(self, upstream: Upstream) -> None:
+        connection: http.client.HTTPConnection | None = None
+        error: Exception | None = None
+        try:
+            connection = upstream.connect()
+        except Exception as problem:  # noqa: BLE001 - raised where it is waited for
+            error = problem
+        with self._lock:
+            late = self._over.is_set()
+            if not late:
+                self._connection, self._error = connection, error
+            self._over.set()
+        if late and connection is not None:
+            connection.close()
 
 
 def is_idle(connection: http.client.HTTPConnection) -> bool:

@@ -21,6 +21,7 @@ from footage.recorder.conversations import Conversations, Talk, full_print, labe
 from footage.recorder.guard import Guard
 from footage.recorder.pictures import PictureQueue
 from footage.recorder.results import ResultReader
+from footage.recorder.shown import ShownScreens
 from footage.recorder.steps import StepBook, StepEntry
 from footage.recorder.stream import EventReader, MessageBuilder
 from footage.recorder.worker import Done, Worker
@@ -70,6 +71,7 @@ class Wire:
         self.pointer = PointerTracker()
         self.lock = threading.RLock()
         self.results = ResultReader(steps, pictures, screen)
+        self.shown = ShownScreens(pictures, self.results.uploads, screen)
         self.requests = Worker(guard)
         """Stores the requests, while the agent waits for the reply."""
         self._others_record = True
@@ -118,7 +120,10 @@ class Wire:
             talk.prints = talk.prints if retried else self._prints(talk, body)
             talk.request, talk.outcome = fingerprint, ""
             talk.learn(body, self.conversations.zooms, self.results.uploads.size_of)
-            self._take_results(exchange, objects(body.get("messages")))
+            messages = objects(body.get("messages"))
+            self._take_results(exchange, messages)
+            known = retried or begun is not None
+            self.shown.ask(talk.showing, messages, exchange.started, declared=talk.declared, again=known)
             if retried:
                 talk.attempts += 1
                 self.steps.abandon(talk.turn, _CUT)
@@ -397,6 +402,9 @@ class Exchange:
                 told += entries
         if told:
             wire.on_calls(told, self.started, until_ns)
+            with wire.lock:
+                if self.talk is not None:
+                    wire.shown.reply(self.talk.showing, told)
         for block in new:
             if block.get("type") not in _CALLS:
                 wire.guard.attempt("a result", functools.partial(wire.results.take, block, self.started))
@@ -458,6 +466,9 @@ class Exchange:
                 writes.append(self._ended(turn, ended, message, content, status))
                 self._wire.name_stand_in(str(message.get("model") or ""))
         self._take(blocks, writes)
+        with self._wire.lock:
+            if talk is not None and not late and not self.elsewhere:
+                self._wire.shown.end(talk.showing)
 
     def _attempt(self, turn: int, ended: Instant, error: str) -> Callable[[RunWriter], None]:
         """Return what stores the attempt."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +43,7 @@ from footage.trajectory import (
     RunKind,
     RunStatus,
     Step,
+    StepStatus,
     Turn,
 )
 
@@ -221,20 +223,29 @@ class Store:
             return many.turns_of(self.database, row["id"], row["name"], attempts)
 
     def steps(self, run: str) -> list[Step]:
-        """Return a run's steps in their order, with their frames."""
+        """Return a run's steps in their order, with their frames; none is `intended` once the run is over."""
         row = self._row(run)
-        return self._steps(row["name"], "step.run = ?", row["id"])
+        return self._as_left(row, self._steps(row["name"], "step.run = ?", row["id"]))
 
     def step(self, run: str, index: int) -> Step:
         """Return one step. Raises UsageError where the run has no such step."""
         row = self._row(run)
-        found = self._steps(row["name"], "step.run = ? AND step.number = ?", row["id"], index)
+        found = self._as_left(row, self._steps(row["name"], "step.run = ? AND step.number = ?", row["id"], index))
         if not found:
             raise UsageError(
                 f"Run {row['name']} has no step {index}.",
                 hint=f"Its steps are 0 to {row['steps'] - 1}." if row["steps"] else "It has no steps.",
             )
         return found[0]
+
+    def _as_left(self, run: sqlite3.Row, steps: list[Step]) -> list[Step]:
+        """Return steps as a run leaves them: once it is over, nobody will tell any more what became of a call."""
+        if not any(step.status is StepStatus.INTENDED for step in steps):
+            return steps
+        if run["status"] == RunStatus.RECORDING and run_is_live(self.path, run["name"]):
+            return steps
+        unknown = StepStatus.UNKNOWN
+        return [replace(step, status=unknown) if step.status is StepStatus.INTENDED else step for step in steps]
 
     def _steps(self, run: str, condition: str, *values: object) -> list[Step]:
         held: dict[int, list[tuple[FrameRole, Frame]]] = defaultdict(list)

@@ -53,7 +53,7 @@ def test_an_attached_client_answers_as_before_and_is_recorded(tmp_path: Path, se
     assert turn.response_id == message.id
     assert [block["type"] for block in turn.content] == [block.type for block in message.content]
     assert (turn.model, turn.stop_reason) == ("stand-in/careful", "tool_use")
-    assert (step.action.title, step.status) == ("screenshot", StepStatus.INTENDED)
+    assert (step.action.title, step.status) == ("screenshot", StepStatus.UNKNOWN)
     assert seen.requests == [ASK]
 
 

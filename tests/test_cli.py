@@ -130,7 +130,7 @@ def test_the_list_says_what_runs_came_to(capsys: Capture, store: Path) -> None:
 def test_an_empty_list_says_so(capsys: Capture, tmp_path: Path) -> None:
     open_store(tmp_path / "empty.db").close()
     said = call(capsys, "runs", "--store", tmp_path / "empty.db")
-    assert said.out == "No runs yet. `footage demo` records some.\n"
+    assert said.out == f"No runs yet. `footage demo --store {tmp_path / 'empty.db'}` records some.\n"
     assert call(capsys, "runs", "--store", tmp_path / "empty.db", "--tag", "x").out == "No run fits.\n"
 
 
@@ -242,7 +242,7 @@ def test_verify_finds_a_damaged_picture(capsys: Capture, store: Path) -> None:
     assert [(bad["kind"], bad["id"]) for bad in damaged.document["bad"]][:1] == [("picture", picture)]
     told = call(capsys, "verify", "--store", store).out
     assert "damaged" in told
-    assert "footage export RUN" in told
+    assert f"footage export --store {store} RUN" in told
 
 
 def test_verify_does_not_send_those_to_itself_whose_store_cannot_be_opened(capsys: Capture, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_wrong_run_is_one_sentence_and_a_hint(capsys: Capture, store: Path, wo
     assert said.out == ""
     error, hint = said.err.splitlines()
     assert error.startswith("footage: error: There is no run ")
-    assert hint.startswith("hint: `footage runs` lists the runs")
+    assert hint.startswith(f"hint: `footage runs --store {store}` lists the runs")
 
 
 def test_with_json_an_error_is_a_document(capsys: Capture, store: Path) -> None:
@@ -103,7 +103,7 @@ def test_with_json_an_error_is_a_document(capsys: Capture, store: Path) -> None:
     assert said.document["error"] == {
         "code": "run_not_found",
         "message": f"There is no run 'zzz' in {store}.",
-        "hint": "`footage runs` lists the runs.",
+        "hint": f"`footage runs --store {store}` lists the runs.",
     }
 
 

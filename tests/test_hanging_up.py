@@ -8,13 +8,14 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from anthropic import APITimeoutError
+from anthropic import APIConnectionError, APITimeoutError
 
 from service import Service, asked
 from test_proxy import CLICKS, FIRST, Taped
@@ -157,3 +158,42 @@ def _request(tape: Taped, headers: str = "") -> bytes:
     path = tape.address.removeprefix(tape.proxy.url) + "/v1/messages"
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{headers}"
     return f"{head}Content-Length: {len(BODY)}\r\n\r\n{BODY}".encode()
+
+
+@contextmanager
+def nobody_accepts() -> Iterator[str]:
+    """Yield the address of a service whose queue of connections is full: connecting to it does not come to an end."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_an_agent_that_gives_up_while_its_service_is_connected_to_is_noticed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("footage.recorder.upstream._CONNECT_SECONDS", 600.0)
+    with nobody_accepts() as url:
+        service: Any = SimpleNamespace(url=url)
+        tape = Taped(tmp_path, service)
+        with tape.client(timeout=0.5) as client, pytest.raises(APITimeoutError):
+            client.messages.create(**asked(FIRST))
+        assert tape.proxy.drain(60)
+        assert said(tape) == [(0, "errored", [HUNG_UP])]
+
+
+def test_a_service_that_cannot_be_connected_to_shows_as_a_connection_that_ends(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        service: Any = SimpleNamespace(url=f"http://127.0.0.1:{unused.getsockname()[1]}")
+        tape = Taped(tmp_path, service)
+        with tape.client() as client, pytest.raises(APIConnectionError):
+            client.messages.create(**asked(FIRST))
+        ((_, status, errors),) = said(tape)
+    assert status == "errored"
+    assert "ConnectionRefusedError" in errors[0]

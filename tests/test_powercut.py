@@ -110,7 +110,8 @@ def lost(store: Store, acknowledged: list[Acked]) -> list[Acked]:
 
 def is_there(store: Store, found: Step, acked: Acked) -> bool:
     if acked.status:
-        return found.status in {acked.status, StepStatus.EXECUTED}
+        left = StepStatus.UNKNOWN if acked.status is StepStatus.INTENDED else acked.status  # the run is over
+        return found.status in {left, StepStatus.EXECUTED}
     before = found.frame(FrameRole.BEFORE)
     return before is not None and fingerprint(store.pixels(before.picture)) == acked.pixels
 

@@ -280,7 +280,12 @@ LEFT_BEHIND = """
 """
 
 
-def test_ctrl_c_ends_the_wait_for_a_reply_that_does_not_come(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "status"), [(signal.SIGINT, 0, "completed"), (signal.SIGTERM, 143, "interrupted")]
+)
+def test_ctrl_c_ends_the_wait_for_a_reply_that_does_not_come_and_another_signal_the_recording(
+    tmp_path: Path, number: signal.Signals, code: int, status: str
+) -> None:
     path, agent = tmp_path / "footage.db", tmp_path / "agent.py"
     agent.write_text(textwrap.dedent(LEFT_BEHIND))
     argv = [*FOOTAGE, "record", "--store", str(path), "--", sys.executable, str(agent)]
@@ -294,13 +299,13 @@ def test_ctrl_c_ends_the_wait_for_a_reply_that_does_not_come(tmp_path: Path) -> 
                 time.sleep(0.01)
             recorder.stdin.close()
             assert "waiting for a reply" in recorder.stderr.readline()
-            recorder.send_signal(signal.SIGINT)
+            recorder.send_signal(number)
             said = recorder.stderr.read()
-            assert recorder.wait(60) == 0, said
+            assert recorder.wait(60) == code, said
     with open_store(path) as store:
         (run,) = store.runs()
         (turn,) = store.turns(run.id)
-        assert (run.status, [attempt.error for attempt in turn.attempts]) == ("completed", [ENDED])
+        assert (run.status, [attempt.error for attempt in turn.attempts]) == (status, [ENDED])
         assert not store.gaps(run.id)
 
 

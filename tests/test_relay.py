@@ -231,15 +231,21 @@ def waiting_for_a_reply(address: str) -> Iterator[None]:
 def test_a_service_that_cannot_be_reached_is_not_waited_for_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reached = threading.Event()
+    tried, reached = threading.Event(), threading.Event()
+
+    def connect(_: Upstream) -> http.client.HTTPConnection:
+        tried.set()
+        reached.wait(30)
+        return http.client.HTTPConnection("127.0.0.1")
+
     monkeypatch.setattr(proxy, "_END_SECONDS", 0.05)
-    monkeypatch.setattr(Upstream, "connect", lambda _: reached.wait(30))
+    monkeypatch.setattr(Upstream, "connect", connect)
     with Scripted(b"") as service:
         relayed = Relayed(tmp_path, service)
-        with pytest.raises(TimeoutError):
-            got(relayed.address, "POST", "/v1/messages", json.dumps(asked(user("Add"))).encode(), timeout=0.5)
-        relayed.proxy.close()
-        (turn,) = relayed.read().turns
+        with waiting_for_a_reply(relayed.address):
+            assert tried.wait(30)
+            relayed.proxy.close()
+            (turn,) = relayed.read().turns
         reached.set()
     assert [attempt.error for attempt in turn.attempts] == [ENDED]
 

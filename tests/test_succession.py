@@ -276,7 +276,7 @@ def test_an_agent_that_asks_again_since_a_reply_did_not_reach_it_makes_another_a
     tell(running.lanes.tee(again), dumped(ASKED), dumped(reply(call("b", action="left_click", coordinate=[3, 4]))))
     seen = running.read()
     assert [[each.status for each in turn.attempts] for turn in seen.turns] == [[200, 200]]
-    assert [(step.call_id, step.status) for step in seen.steps] == [("a", "not_executed"), ("b", "intended")]
+    assert [(step.call_id, step.status) for step in seen.steps] == [("a", "not_executed"), ("b", "unknown")]
 
 
 def test_another_picture_with_the_same_words_is_another_request(running: Succession) -> None:

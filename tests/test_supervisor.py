@@ -304,3 +304,25 @@ def test_a_run_does_not_end_before_what_passed_is_stored_and_says_so_where_it_do
         (run,) = store.runs()
         steps, gaps = [step.call_id for step in store.steps(run.id)], [gap.reason for gap in store.gaps(run.id)]
     assert (steps, UNCONFIRMED in gaps) == ((["a"], False) if patience > 1 else ([], True))
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["left alone", "asked to stop"])
+def test_a_recording_process_that_hangs_does_not_keep_the_end_waiting_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stopped: bool
+) -> None:
+    told: list[JSON] = []
+    with Service([click("a", 1, 2)]) as service:
+        upstream, path = {"anthropic": Upstream(service.url)}, tmp_path / "footage.db"
+        running = Supervisor(upstream, path, {"task": "x"}, on_said=told.append)
+        run, scribe = running.run, running.processes["scribe"]
+        os.kill(scribe, signal.SIGSTOP)
+        if stopped:
+            monkeypatch.setattr(supervisor, "asked", lambda: True)
+        monkeypatch.setattr(supervisor, "_STOPPED_SECONDS" if stopped else "_END_SECONDS", 0.3)
+        running.end(RunStatus.COMPLETED)
+        assert not is_alive(scribe)
+    lost = [said for said in told if "incomplete" in said]
+    assert [(said["incomplete"], said["lost"], said["ended"]) for said in lost] == [(run, None, False)]
+    assert "did not end" in lost[0]["why"]
+    with open_store(path) as store:
+        assert store.run(run).status is RunStatus.INTERRUPTED

@@ -301,7 +301,9 @@ def test_an_agent_that_ends_early_leaves_the_rest_unreached(tapes: tuple[Store, 
 
 def test_the_same_request_again_gets_the_same_answer(tapes: tuple[Store, dict[str, str]]) -> None:
     report = again(tapes, "twice", policy=Policy.STOP)
-    assert (report.verdict, [asked.times for asked in report.asked]) == (Verdict.REPRODUCED, [1, 2, 1, 1])
+    assert [asked.times for asked in report.asked] == [1, 2, 1, 1]
+    assert [step.verdict for step in report.steps] == [Verdict.REPRODUCED] * 4
+    assert (report.verdict, [(e.turn.number, e.times) for e in report.extra]) == (Verdict.DIVERGED, [(1, 1)])
 
 
 def test_several_conversations_and_endpoints_are_served_each_from_its_own_place(

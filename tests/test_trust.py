@@ -57,7 +57,7 @@ def test_nobody_to_ask_is_no_yes(foreign: tuple[Path, str], capsys: pytest.Captu
     path, run = foreign
     said = call(capsys, "trust", run, "--store", path)
     assert said.code == 2
-    assert f"footage trust {run} --yes" in said.err
+    assert f"footage trust --store {path} {run} --yes" in said.err
     assert not trusted(path, run)
 
 

@@ -32,7 +32,7 @@ def test_an_exchange_becomes_a_turn_and_its_tool_calls_become_intended_steps(tmp
     assert [(a.number, a.status, a.error) for a in turn.attempts] == [(0, 200, "")]
     assert seen.requests == [request(FIRST, system="Be brief.")]
     assert (step.status, step.turn, step.call_id, step.action.point) == (
-        StepStatus.INTENDED,
+        StepStatus.UNKNOWN,  # the run is over, and nobody told
         turn.number,
         "toolu_1",
         (10, 20),

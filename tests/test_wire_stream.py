@@ -69,7 +69,7 @@ def test_a_cut_stream_keeps_what_came_and_intends_only_what_was_complete(tmp_pat
     assert [a.error for a in turn.attempts] == ["The reply was cut off before its end.", ""]
     assert [(s.call_id, s.status) for s in seen.steps] == [
         ("toolu_1", StepStatus.NOT_EXECUTED),
-        ("toolu_3", StepStatus.INTENDED),
+        ("toolu_3", StepStatus.UNKNOWN),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -26,7 +28,23 @@ from footage.trajectory import (
     Verdict,
 )
 
-__all__ = ["TapeReport", "judge_requests", "judge_steps"]
+__all__ = ["Extra", "TapeReport", "judge_requests", "judge_steps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Requests that got a reply, and were made again all the same."""
+
+    turn: Turn
+    """The recorded turn whose reply they got."""
+    times: int
+    """How often, beyond the recording; an attempt whose reply did not reach the agent does not count."""
+
+    @property
+    def why(self) -> str:
+        """What is told of it."""
+        often = "once" if self.times == 1 else f"{self.times} times"
+        return f"the request of turn {self.turn.number} was made {often} more than recorded"
 
 
 @dataclass(slots=True)
@@ -43,6 +61,8 @@ class TapeReport:
     refused: list[Refused] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     """What asked no model of the tape, and was answered otherwise than by the recording; it decides nothing."""
+    extra: list[Extra] = field(default_factory=list)
+    """What was asked for more often than it was recorded."""
     steps: list[StepVerdict] = field(default_factory=list)
     """One for every recorded step that belongs to a turn on the tape."""
     numbers: list[int] = field(default_factory=list)
@@ -79,6 +99,7 @@ class TapeReport:
             "divergence": self.divergence.as_json() if self.divergence else None,
             "turns": [_turn_json(turn, by_number.get(turn.number)) for turn in self.turns],
             "refused": [{"kind": r.kind, "what": r.what, "why": r.why, "after": r.after} for r in self.refused],
+            "extra": [{"turn": extra.turn.number, "times": extra.times, "why": extra.why} for extra in self.extra],
             "remarks": [{"what": remark.what, "why": remark.why} for remark in self.remarks],
             "steps": steps,
         }
@@ -101,6 +122,7 @@ def judge_steps(store: Store, source: Run, report: TapeReport) -> dict[int, int]
     """
     on_tape = {turn.number for turn in report.turns}
     recorded = [step for step in store.steps(source.id) if step.turn in on_tape]
+    report.extra = _extra(store.turns(report.run), report.asked)
     made = store.run(report.run)
     steps = store.steps(made.id)
     by_call = {(step.call_id, step.call_index): step for step in steps if step.call_id}
@@ -143,11 +165,32 @@ def _of_requests(report: TapeReport, recorded: Sequence[Step], matched: dict[int
         if each.counts and each.first is not None:
             why = f"the request of turn {each.turn.number} differs in {each.first.path}: {each.first.why}"
             part(each.turn.number, each.first.cause, each.first.grade, why)
+    for extra in report.extra:
+        part(extra.turn.number + 1, Cause.HARNESS, "structure", extra.why)
     for refused in report.refused:
         if refused.kind != "stopped":
             after = -1 if refused.after is None else refused.after
             part(after + 1, Cause.HARNESS, "structure", refused.why)
     return found
+
+
+def _extra(made: Sequence[Turn], asked: Sequence[Asked]) -> list[Extra]:
+    """
+    Return what was asked for more often than recorded.
+
+    A reply carries the recorded id and words, and what the recorder takes for another attempt is no turn of its own.
+    """
+    left = Counter(map(_reply_of, (turn for turn in made if turn.content)))
+    left.subtract(_reply_of(each.turn) for each in asked if each.served)
+    found: list[Extra] = []
+    for each in reversed(asked):  # of equal replies the last is given again
+        if (times := left.pop(_reply_of(each.turn), 0)) > 0:
+            found.insert(0, Extra(each.turn, times))
+    return found
+
+
+def _reply_of(turn: Turn) -> tuple[str, str]:
+    return turn.response_id, json.dumps(turn.content)
 
 
 class _Judge:

@@ -58,6 +58,8 @@ class _Entry:
     """How many times it is still to be given: once, or as often as the service failed."""
     asked: set[int] = field(default_factory=set)
     """Fingerprints of the requests that it answered."""
+    messages: int = 0
+    """Fingerprint of the recorded request's messages, pictures aside."""
 
 
 class Tape:
@@ -86,7 +88,8 @@ class Tape:
             before = self._before(body, turn.conversation)
             failed = sum(1 for attempt in turn.attempts if (attempt.status or 0) >= 400)
             left = max(1, failed) if turn.status == "errored" else 1
-            self._after[before].append(_Entry(turn, body if before == _OPENING else None, left))
+            opening, messages = body if before == _OPENING else None, text_print(body.get("messages"))
+            self._after[before].append(_Entry(turn, opening, left, messages=messages))
             self._learn(turn)
         if not found:
             raise UsageError(
@@ -136,7 +139,7 @@ class Tape:
             again = next((e for e in reversed(entries) if fingerprint in e.asked and e.left <= 0), None)
             fresh = [entry for entry in entries if entry.left > 0]
             entry = _likest(fresh, body) if before == _OPENING else next(iter(fresh), None)
-            if again is not None and (entry is None or before != _OPENING or not _is_recorded_as(entry, body)):
+            if again is not None and (entry is None or entry.messages != text_print(body.get("messages"))):
                 return self._beyond(again) or Place(again.turn, again=True)
             if entry is None:
                 return self._missed(before, entries)
@@ -209,8 +212,3 @@ def _words_print(blocks: Sequence[JSON]) -> int:
     """Return a fingerprint of what a reply says in texts; it is not one of any list of blocks."""
     words = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
     return text_print(["words", *words])
-
-
-def _is_recorded_as(entry: _Entry, body: JSON) -> bool:
-    """Tell whether a conversation that is still to be opened began with this very text."""
-    return text_print((entry.opening or {}).get("messages")) == text_print(body.get("messages"))

@@ -77,11 +77,12 @@ class StepStatus(StrEnum):
     """What became of a tool call."""
 
     INTENDED = "intended"
-    """Asked for; whether it was carried out is not known (yet)."""
+    """Asked for, in a run that goes on: whether it was carried out is not known yet."""
     EXECUTED = "executed"
     FAILED = "failed"
     NOT_EXECUTED = "not_executed"
     UNKNOWN = "unknown"
+    """Asked for, or begun: nobody told what became of it, and nobody will."""
 
 
 class FrameRole(StrEnum):

@@ -15,10 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from footage.errors import MachineError
+from footage.stopping import held
 
 PATIENCE = 10.0
 """Seconds the supervisor gets for an answer, or for ending everything."""
@@ -29,13 +31,25 @@ class Keeper:
 
     def __init__(self, name: str = "desktop", *, within: Path | None = None) -> None:
         """`name` is part of the folders' names, for people; `within` is where large files may lie."""
-        self.folder = Path(tempfile.mkdtemp(prefix=f"footage-{name}-", dir=within))
-        """Private to the user; for anything a machine needs on a disk."""
-        self.memory = Path(tempfile.mkdtemp(prefix="footage-screen-", dir=_memory_folder()))
-        """Private to the user; in memory where the system has such a place."""
         self._owner = os.getpid()
+        undo: Callable[[], object] = bool
+        try:
+            with held():  # what is made is known by then, and can be undone
+                self.folder = Path(tempfile.mkdtemp(prefix=f"footage-{name}-", dir=within))
+                """Private to the user; for anything a machine needs on a disk."""
+                undo = partial(_remove, self.folder)
+                self.memory = Path(tempfile.mkdtemp(prefix="footage-screen-", dir=_memory_folder()))
+                """Private to the user; in memory where the system has such a place."""
+                undo = partial(_remove, self.folder, self.memory)
+                self._process = self._supervisor()
+                undo = self.stop
+        except BaseException:
+            undo()
+            raise
+
+    def _supervisor(self) -> subprocess.Popen[bytes]:
         script = str(Path(__file__).with_name("supervisor.py"))
-        self._process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-I", "-S", script, str(self._owner), str(self.folder), str(self.memory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -86,8 +100,7 @@ class Keeper:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        for folder in (self.folder, self.memory):
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove(self.folder, self.memory)
 
     def _ask(self, request: dict[str, object]) -> dict[str, str | int]:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -101,6 +114,11 @@ class Keeper:
             return dict(json.loads(stdout.readline() or b"{}"))
         except (BrokenPipeError, ValueError):
             return {"error": "the supervisor is gone"}
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _memory_folder() -> str | None:

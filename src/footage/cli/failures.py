@@ -7,10 +7,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
+from footage.cli.hints import spelled, store_in
 from footage.cli.text import clean
 from footage.errors import FootageError
 from footage.stopping import Stopped
@@ -68,18 +69,26 @@ def end(error: BaseException, given: Sequence[str], *, stop: Stopped | None) -> 
     """
     ours = given[: given.index("--")] if "--" in given else given  # what follows belongs to another command
     command = next((word for word in ours if not word.startswith("-")), "")
-    code = report(error, stop, command=command, as_json="--json" in ours)
+    code = report(error, stop, command=command, as_json="--json" in ours, store=store_in(given))
     _let_go(error)
     return code
 
 
-def report(error: BaseException, stopped: Stopped | None = None, *, command: str = "", as_json: bool = False) -> int:
+def report(
+    error: BaseException,
+    stopped: Stopped | None = None,
+    *,
+    command: str = "",
+    as_json: bool = False,
+    store: str = "",
+) -> int:
     """
-    Tell of an exception (of the stop that it hides) and return the exit code.
+    Tell of an exception (of the stop that it hides) and return the exit code; `store` is the one that was named.
 
     With FOOTAGE_DEBUG set, its traceback comes first.
     """
     failure = failure_of(stopped or error, command)
+    failure = replace(failure, hint=spelled(failure.hint, store))
     if os.environ.get("FOOTAGE_DEBUG"):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from footage.cli.exactness import budget_option, exact_option, kept, started_machine
+from footage.cli.hints import command_line
 from footage.cli.losses import tell_losses
 from footage.cli.options import store_option, with_examples
+from footage.stopping import Stopped
 
 if TYPE_CHECKING:
     from footage.recorder.supervisor import Supervisor
@@ -180,8 +182,7 @@ def _tell_end(run: str, store: Path | None, path: Path, *, nothing: bool, watche
         click.echo(_NOTHING, err=True)
     if watched:
         _tell_misses(path, run)
-    named = f" --store {shlex.quote(str(store))}" if store else ""
-    click.echo(f"recorded: footage show {run}{named}", err=True)
+    click.echo(f"recorded: {command_line(f'show {run}', store)}", err=True)
 
 
 def _tell_misses(path: Path, run: str) -> None:
@@ -255,11 +256,18 @@ def _machine(name: str | None, *, exact: bool, budget: float) -> Iterator[Machin
 
 
 def _drain(proxy: Supervisor) -> None:
-    """Wait for replies that are still on their way to a command which has ended: they belong to the recording."""
+    """
+    Wait for replies that are still on their way to a command which has ended: they belong to the recording.
+
+    A Ctrl-C ends the wait alone; what another signal stops is the recording.
+    """
     if not proxy.drain(0.2):
-        with suppress(KeyboardInterrupt):
+        try:
             click.echo("footage: waiting for a reply that is on its way (Ctrl-C: do not wait)", err=True)
             proxy.drain(_DRAIN_SECONDS)
+        except KeyboardInterrupt as stop:
+            if isinstance(stop, Stopped) and stop.number != signal.SIGINT:
+                raise
 
 
 def services(providers: Sequence[str], *, stand_in: bool = False) -> dict[str, Upstream]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from footage.cli.given import read_secrets
+from footage.cli.hints import command_line
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, store_option, with_examples
 from footage.cli.terminal import counting
@@ -110,7 +111,7 @@ def command(
     if as_json:
         print_json(done.as_json())
     else:
-        _print(done, dry_run=dry_run, typed=wants_text)
+        _print(done, store, dry_run=dry_run, typed=wants_text)
     return 1 if done.proof is not None and not done.proof.ok else 0
 
 
@@ -140,7 +141,7 @@ def _ranges(steps: Sequence[int]) -> str:
     return ", ".join("-".join(map(str, part)) for part in parts)
 
 
-def _print(done: Redaction, *, dry_run: bool, typed: bool) -> None:
+def _print(done: Redaction, store: Path | None, *, dry_run: bool, typed: bool) -> None:
     places = sum(done.places.values())
     verb = "would be changed" if dry_run else "were changed"
     click.echo(f"{places} places in the family of {done.family} {verb}{':' if places else '.'}")
@@ -160,6 +161,6 @@ def _print(done: Redaction, *, dry_run: bool, typed: bool) -> None:
     elif proof.elsewhere:
         click.echo(f"Searched for {looked}: found {proof.found} times, since other families hold it too, untouched:")
         for run in proof.elsewhere:
-            click.echo(f"  footage redact {run} …")
+            click.echo(f"  {command_line(f'redact {run} …', store)}")
     else:
         click.echo(f"Searched for {looked}: still found {proof.found} times, perhaps by chance: is it very short?")

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from footage.analysis.families import in_families
 from footage.cli.documents import runs_json
+from footage.cli.hints import command_line, spelled
 from footage.cli.moments import MOMENT
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
@@ -83,9 +84,13 @@ def command(limit: int, store: Path | None, sample: bool, counts: bool, as_json:
     if as_json:
         print_json(runs_json(page, following, places, numbers))
     elif page:
-        _print_table(page, following, places, numbers)
+        _print_table(page, places, numbers)
+        if following:
+            more = command_line(f"runs --before {following[:SHORT]}", store)
+            console().print(f"More: {more}", style="dim", soft_wrap=True)
     else:
-        click.echo("No run fits." if any(only.values()) else "No runs yet. `footage demo` records some.")
+        none_yet = spelled("No runs yet. `footage demo` records some.", store)
+        click.echo("No run fits." if any(only.values()) else none_yet)
 
 
 def _print_counts(counts: Mapping[str, Sequence[tuple[str, int]]], *, as_json: bool) -> None:
@@ -103,9 +108,7 @@ def _print_counts(counts: Mapping[str, Sequence[tuple[str, int]]], *, as_json: b
     console().print(table)
 
 
-def _print_table(
-    runs: Sequence[Run], following: str | None, places: Mapping[str, Sequence[Place]], numbers: Mapping[str, int]
-) -> None:
+def _print_table(runs: Sequence[Run], places: Mapping[str, Sequence[Place]], numbers: Mapping[str, int]) -> None:
     out, known = console(), {run.id: run for run in runs}
     model, age = out.width >= 90, out.width >= 70
     table = plain_table(expand=True)
@@ -135,8 +138,6 @@ def _print_table(
             *([ago(run.started).removesuffix(" ago")] if age else []),
         )
     out.print(table)
-    if following:
-        out.print(f"More: footage runs --before {following[:SHORT]}", style="dim")
 
 
 def _found_in(places: Sequence[Place]) -> Text:

@@ -210,6 +210,8 @@ def _print_end(report: TapeReport) -> None:
     out = console(error=True)
     same = sum(not asked.counts for asked in report.asked)
     said = f": {same} of {counted(len(report.turns), 'turn')} asked for as recorded"
+    if more := sum(extra.times for extra in report.extra):
+        said += f", and {counted(more, 'request')} more"
     if not report.asked and not report.refused:
         said += "; the command asked for none: does it send its requests to ANTHROPIC_BASE_URL?"
     out.print(Text.assemble("\n", styled(report.verdict), said))

@@ -7,7 +7,6 @@ Whatever was recorded goes through `clean` or `shortened` first, and is never re
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
+from footage.cli.hints import command_line
 from footage.cli.text import clean, counted, shortened
 from footage.trajectory import Action, Divergence, Gap, Verdict, gaps_by_reason
 
@@ -167,9 +167,8 @@ def divergence_text(divergence: Divergence) -> Text:
 
 def print_next(store: Path | None, *commands: str, error: bool = False) -> None:
     """Print what can be looked at next, ready to be pasted: `footage show …`, with the store where one was named."""
-    named = f" --store {shlex.quote(str(store))}" if store else ""
     for words in commands:
-        console(error=error).print(f"  footage {words}{named}", style="dim")
+        console(error=error).print(f"  {command_line(words, store)}", style="dim", soft_wrap=True)
 
 
 @contextmanager

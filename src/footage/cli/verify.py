@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from footage.cli.hints import spelled
 from footage.cli.opening import open_for, print_json
 from footage.cli.options import json_option, sample_option, store_option, with_examples
 from footage.cli.terminal import console, counting
@@ -31,10 +32,10 @@ def command(store: Path | None, sample: bool, as_json: bool) -> int:
     if as_json:
         print_json(report.as_json())
     else:
-        _print(report)
+        _print(report, store)
         if unproved:
             told = "A redaction was interrupted: old bytes may be in the file. Finish it: footage redact --finish"
-            console().print(told, style="yellow")
+            console().print(spelled(told, store), style="yellow", soft_wrap=True)
     return 0 if report.ok else 1
 
 
@@ -46,7 +47,7 @@ def _opened(store: Path | None, *, sample: bool) -> Store:
         raise StoreCorrupt(error.message, hint="It cannot be read at all: take a copy of it, or a backup.") from error
 
 
-def _print(report: VerifyReport) -> None:
+def _print(report: VerifyReport, store: Path | None) -> None:
     out = console()
     for bad in report.bad:
         out.print(clean(f"✗ {bad.kind} {bad.id}: {bad.why}"), style="red")
@@ -56,6 +57,5 @@ def _print(report: VerifyReport) -> None:
     said = f"{counted(report.pictures, 'picture')} and {counted(report.requests, 'request')} checked"
     out.print(f"ok: {said}" if report.ok else f"damaged: {said}", style="green" if report.ok else "red")
     if not report.ok:
-        out.print(
-            "Copy the file aside first. What is whole can be saved: footage export RUN -o run.footage", style="dim"
-        )
+        told = "Copy the file aside first. What is whole can be saved: footage export RUN -o run.footage"
+        out.print(spelled(told, store), style="dim", soft_wrap=True)
