@@ -19,6 +19,7 @@ from footage.storage.database import Database
 from footage.storage.families import TABLES, columns_of, rows_of
 from footage.storage.locks import files_folder
 from footage.storage.redaction.search import search_files
+from footage.storage.rewriting import rewrite
 from footage.trajectory import JSON
 
 __all__ = ["Proof", "check_room", "prove", "purge"]
@@ -72,9 +73,7 @@ def purge(database: Database) -> None:
             connection.execute("DELETE FROM facet WHERE runs <= 0")
         if columns_of(connection, "search"):  # words of deleted texts stay in it until its parts are merged
             connection.execute("INSERT INTO search (search) VALUES ('optimize')")
-        connection.execute("VACUUM")
-        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
+    if not rewrite(database.path):
         raise StoreError(
             f"Somebody is reading {database.path}, so old bytes are left in its WAL.",
             hint="Close viewers and other readers, then: footage redact --finish",

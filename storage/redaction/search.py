@@ -10,17 +10,15 @@ come by standard input, so that no list of processes shows them.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import mmap
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from footage import stopping
 from footage.errors import StoreError
+from footage.storage.children import at_work
 
 __all__ = ["count_in", "search_files"]
 
@@ -34,13 +32,8 @@ def search_files(
     `on_progress` is called with (done, total) files. Raises StoreError where they cannot be read.
     """
     asked = {"files": [str(file) for file in files], "patterns": [pattern.hex() for pattern in patterns]}
-    command = [sys.executable, "-m", "footage.storage.redaction.search"]
     size = found = done = 0
-    with contextlib.ExitStack() as stack:
-        with stopping.held():
-            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-            stack.enter_context(child)
-            stack.callback(child.kill)  # one that nobody listens to any more would read on; one that has ended stays so
+    with at_work("footage.storage.redaction.search") as child:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.write(json.dumps(asked).encode("ascii"))
@@ -49,7 +42,6 @@ def search_files(
             said = json.loads(line)
             size, found, done = size + said["bytes"], found + said["found"], done + 1
             on_progress(done, len(files))
-        child.wait()
     if child.returncode or done != len(files):
         raise StoreError("The files of the store could not be searched.", hint="Try again: footage redact --finish")
     return size, found
