@@ -109,6 +109,7 @@ SPELLINGS |= {
     "base64 in lines, in JSON in JSON": lambda word: json.dumps(json.dumps(in_lines(f"{'x' * 51}{word}", 76, "\n"))),
     "base64 in lines, in an address": lambda word: quote(in_lines(f"{'x' * 52}{word}{'y' * 99}", 76, "\r\n")),
     "base64 in an address": lambda word: quote(base64.b64encode(f"??{word}>>".encode()).decode(), safe=""),
+    "base64 in an address that keeps slashes": lambda word: quote(base64.b64encode(f"??{word}>>".encode()).decode()),
     "base64 in JSON that escapes slashes": lambda word: base64.b64encode(word.encode()).decode().replace("/", "\\/"),
     "base64 of base64": lambda word: base64.b64encode(base64.b64encode(f"me:{word}".encode())).decode(),
     "base64 of base64 amid": lambda word: base64.b64encode(b'{"a":"' + base64.b64encode(word.encode())).decode(),

@@ -57,4 +57,5 @@ def _in_base64(data: bytes) -> Iterator[str]:
         same = whole[first : (before + len(data)) * 8 // 6]
         if len(same) >= _LEAST_ENCODED:
             yield from (same, same.replace("+", "-").replace("/", "_"), same.replace("/", "\\/"))
-            yield from (same.replace("+", f"%2{b}").replace("/", f"%2{f}") for b, f in ("BF", "bf"))
+            for plus, slash in (("%2B", "/"), ("%2B", "%2F"), ("%2b", "/"), ("%2b", "%2f")):
+                yield same.replace("+", plus).replace("/", slash)
