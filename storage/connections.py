@@ -214,14 +214,6 @@ class Connections:
             with self.locked():
                 self._writing().execute("SELECT 1 FROM sqlite_master")
 
-    def vacuum(self) -> None:
-        """Write the file anew, so that from now on free room can be given back piece by piece; under the lock."""
-        writer = self._writing()
-        writer.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        with stopping.interrupting(writer.interrupt):
-            writer.execute("VACUUM")
-            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
     def shrink(self, pages: int) -> None:
         """Give up to so many free pages back to the disk, in a transaction of its own; under the lock."""
         writer = self._writing()

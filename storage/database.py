@@ -266,11 +266,6 @@ class Database:
         with translated(self.path), self._connections.locked():
             self._connections.shrink(pages)
 
-    def vacuum(self) -> None:
-        """Write the file anew without free room; other writers wait. Raises StoreFull or StoreError."""
-        with translated(self.path), self._connections.locked():
-            self._connections.vacuum()
-
     def close(self) -> None:
         """Close all connections. Safe to call twice."""
         self._finalizer()

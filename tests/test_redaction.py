@@ -130,8 +130,7 @@ def test_forty_secrets_are_gone_from_every_byte(store: Store) -> None:
     assert redact_texts(store, run, SECRETS, dry_run=True).places.total() == 0
     found = raw_bytes(store)
     for secret in SECRETS:
-        for form in Hider([secret], [1]).forms:
-            assert form not in found, (secret, form)
+        assert not Hider([secret], [1]).found_in(found), secret
 
 
 def test_half_of_a_surrogate_pair_beside_a_secret_is_no_trouble(store: Store) -> None:

@@ -14,6 +14,7 @@ from cli import call
 from footage.errors import RunNotFound, StoreCorrupt, UsageError
 from footage.storage import Store, open_store, verify_store
 from footage.storage.artefacts import Artefacts
+from footage.storage.rewriting import rewrite
 from footage.storage.upkeep.removal import collect, remove_runs, with_descendants
 from footage.storage.upkeep.retention import Outdated, outdated
 from footage.storage.upkeep.space import free_bytes, store_bytes
@@ -174,7 +175,7 @@ def test_a_dry_run_counts_and_removes_nothing(store: Store) -> None:
 
 def test_the_room_is_given_back_to_the_disk(store: Store) -> None:
     fill(store, 1)
-    store.database.vacuum()
+    rewrite(store.path)
     small = store.path.stat().st_size
     remove_runs(store, [fill(store, 2, steps=60)])
     asked: list[str] = []

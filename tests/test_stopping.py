@@ -146,20 +146,45 @@ def test_a_signal_while_modules_are_loaded_gives_no_traceback(tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
-def test_a_signal_before_anybody_sees_to_signals_gives_no_traceback() -> None:
+@pytest.mark.parametrize("module", ["footage.cli", "footage.stopping", "typing", "signal", "enum"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_first_modules_are_loaded_gives_no_traceback(module: str, number: int) -> None:
     code = (
-        "import os, signal, sys, time\n"
+        "import os, sys, time\n"
+        f"for loaded in [{module!r}, 'typing', 'signal', 're', 'enum']: sys.modules.pop(loaded, None)\n"
         "class Finder:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'footage.stopping':\n"
-        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        f"        if name == {module!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
         "            time.sleep(60)\n"
         "sys.meta_path.insert(0, Finder())\n"
-        "import footage.cli\n"
+        "from footage.__main__ import main\n"
+        "print('nothing came')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 130
-    assert not done.stderr
+    assert (done.returncode, done.stderr, done.stdout) == (-number, "", "")
+
+
+def test_the_command_sees_to_signals_before_anything_else_is_loaded() -> None:
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'footage.cli':\n"
+        "            print(*sorted(set(sys.modules) - before))\n"
+        "            raise SystemExit\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "import footage.__main__\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"_signal", "footage", "footage.__main__"}
+
+
+def test_a_signal_that_somebody_ignores_stays_ignored() -> None:
+    code = "import signal, footage.__main__\nprint(signal.getsignal(signal.SIGINT).name)\n"
+    script = ["sh", "-c", 'trap "" INT; exec "$0" -c "$1"', sys.executable, code]
+    assert subprocess.run(script, capture_output=True, text=True, check=True).stdout == "SIG_IGN\n"
 
 
 def test_a_signal_after_the_stop_leaves_the_exit_code_as_it_is(tmp_path: Path) -> None:

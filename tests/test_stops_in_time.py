@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from footage import stopping
-from footage.errors import StoreError
+from footage.errors import NotAStore, StoreError
 from footage.stopping import Stopped, Stops
 from footage.storage import Store, open_store
 from footage.storage.locks import files_folder
 from footage.storage.redaction.search import search_files
+from footage.storage.rewriting import rewrite
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
@@ -152,6 +153,22 @@ def test_a_search_of_bytes_that_is_stopped_leaves_no_process(tmp_path: Path) -> 
 def children() -> set[str]:
     """Return the ids of this process's children, those that ended and nobody waited for included."""
     return {child for task in Path("/proc/self/task").glob("*/children") for child in task.read_text("ascii").split()}
+
+
+def test_writing_a_store_anew_is_stopped_and_leaves_no_process(store: Store) -> None:
+    def children() -> set[int]:
+        return {int(found) for path in Path("/proc/self/task").glob("*/children") for found in path.read_text().split()}
+
+    before = children()
+    with locked(store.path), coming(), Stops() as stops, pytest.raises(Stopped), stops.raising():
+        rewrite(store.path)
+    assert children() == before
+    assert rewrite(store.path)
+
+
+def test_what_keeps_a_store_from_being_written_anew_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotAStore, match="no store at"):
+        rewrite(tmp_path / "none.db")
 
 
 def test_an_error_of_sqlite_that_is_none_of_a_stop_stays_one(store: Store) -> None:

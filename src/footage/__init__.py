@@ -9,11 +9,10 @@ A flight recorder and time-travel debugger for computer-use agents.
         ...
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers know it; nothing is imported here before the command sees to signals
 if TYPE_CHECKING:
+    from typing import Any
+
     from footage.errors import FootageError
     from footage.recorder.session import Recording, record
     from footage.storage import Store, open_store
@@ -32,7 +31,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Load a public name where it is first used, so that `import footage` stays cheap."""
     import importlib
 

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footage.errors import StoreError, StoreFull
+from footage.secrets import Replacer
 from footage.storage.database import Database
 from footage.storage.families import TABLES, columns_of, rows_of
 from footage.storage.locks import files_folder
 from footage.storage.redaction.search import search_files
+from footage.storage.rewriting import rewrite
 from footage.trajectory import JSON
 
-__all__ = ["Proof", "check_room", "prove", "purge"]
+__all__ = ["Proof", "Traces", "check_room", "prove", "purge"]
 
 _SPARE = 32 << 20  # bytes of room beyond what the file takes
 
@@ -52,6 +54,21 @@ class Proof:
         return {"ok": self.ok, **counts, "elsewhere": list(self.elsewhere)}
 
 
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What must not be left of what was redacted."""
+
+    secrets: Sequence[str] = ()
+    """Texts, which are looked for in every form that redaction finds."""
+    pieces: Sequence[bytes] = ()
+    """Bytes of old pictures."""
+
+    @property
+    def forms(self) -> int:
+        """How many patterns, encodings and pieces that are."""
+        return Replacer(dict.fromkeys(self.secrets, "-")).forms + len(self.pieces)
+
+
 def check_room(path: Path) -> None:
     """Raise StoreFull where there is no room to write the store anew: twice its size beside it, once for SQLite."""
     size = path.stat().st_size
@@ -72,25 +89,23 @@ def purge(database: Database) -> None:
             connection.execute("DELETE FROM facet WHERE runs <= 0")
         if columns_of(connection, "search"):  # words of deleted texts stay in it until its parts are merged
             connection.execute("INSERT INTO search (search) VALUES ('optimize')")
-        connection.execute("VACUUM")
-        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
+    if not rewrite(database.path):
         raise StoreError(
             f"Somebody is reading {database.path}, so old bytes are left in its WAL.",
             hint="Close viewers and other readers, then: footage redact --finish",
         )
 
 
-def prove(database: Database, patterns: Sequence[bytes], family: int, on_progress: Callable[[int, int], None]) -> Proof:
+def prove(database: Database, traces: Traces, family: int, on_progress: Callable[[int, int], None]) -> Proof:
     """
-    Look for byte patterns in every file of the store; where they are found, in the rows of the other families too.
+    Look for traces in every file of the store; where some are found, in the rows of the other families too.
 
     `on_progress` is called with (done, total) files.
     """
     files = list(_files(database.path))
-    size, found = search_files(files, patterns, on_progress)
-    elsewhere = tuple(_elsewhere(database, patterns, family)) if found else ()
-    return Proof(len(files), size, len(patterns), found, elsewhere)
+    size, found = search_files(files, traces.pieces, on_progress, secrets=traces.secrets)
+    elsewhere = tuple(_elsewhere(database, traces, family)) if found else ()
+    return Proof(len(files), size, traces.forms, found, elsewhere)
 
 
 def _files(store: Path) -> Iterator[Path]:
@@ -101,20 +116,22 @@ def _files(store: Path) -> Iterator[Path]:
     yield from (path for path in sorted(files_folder(store).rglob("*")) if path.is_file())
 
 
-def _elsewhere(database: Database, patterns: Sequence[bytes], own: int) -> Iterator[str]:
-    """Yield the first run of each other family that has a row with one of the patterns in it."""
+def _elsewhere(database: Database, traces: Traces, own: int) -> Iterator[str]:
+    """Yield the first run of each other family that has a row with one of the traces in it."""
     for row in database.rows("SELECT id, name FROM family WHERE id != ?", own):
         with database.snapshot() as connection:
-            if _holds(connection, row["id"], patterns):
+            if _holds(connection, row["id"], traces):
                 yield row["name"]
 
 
-def _holds(connection: sqlite3.Connection, family: int, patterns: Sequence[bytes]) -> bool:
-    rows = rows_of(connection, [family])
+def _holds(connection: sqlite3.Connection, family: int, traces: Traces) -> bool:
+    rows, secrets = rows_of(connection, [family]), Replacer(dict.fromkeys(traces.secrets, "-"))
     for table in TABLES:
         for row in rows(table):
             for value in row.values():
                 data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-                if isinstance(data, bytes) and any(pattern in data for pattern in patterns):
+                if isinstance(data, bytes) and (
+                    any(piece in data for piece in traces.pieces) or secrets.found_in(data)
+                ):
                     return True
     return False

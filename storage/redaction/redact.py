@@ -20,7 +20,7 @@ from footage.storage.artefacts import Artefacts
 from footage.storage.families import FILES, rows_of
 from footage.storage.locks import live_runs
 from footage.storage.redaction.pictures import find_pictures, hide_pictures, repainted
-from footage.storage.redaction.proof import Proof, check_room, prove, purge
+from footage.storage.redaction.proof import Proof, Traces, check_room, prove, purge
 from footage.storage.redaction.secrets import Hider
 from footage.storage.redaction.texts import count_texts, hide_texts
 from footage.storage.requests import dump_json
@@ -88,7 +88,7 @@ def redact_texts(
         if changes.places:
             for number in range(first, first + len(unique)):
                 _note(connection, family, number, "text", {"places": dict(changes.places)})
-    report.proof = _purge_and_prove(store, family, hider.forms, on_progress)
+    report.proof = _purge_and_prove(store, family, Traces(secrets=hider.secrets), on_progress)
     return report
 
 
@@ -125,7 +125,7 @@ def redact_region(
         _leave_files(connection, family, report.places)
         about = {"places": dict(found.places), "region": region.as_list()}
         _note(connection, family, number, "region", about)
-    report.proof = _purge_and_prove(store, family, painted.samples, on_progress)
+    report.proof = _purge_and_prove(store, family, Traces(pieces=painted.samples), on_progress)
     return report
 
 
@@ -204,10 +204,10 @@ def _marked(
     return tuple((row[0], row[1]) for row in connection.execute(sql, (json.dumps(ids),)))
 
 
-def _purge_and_prove(store: Store, family: int, patterns: Sequence[bytes], on_progress: Progress) -> Proof:
+def _purge_and_prove(store: Store, family: int, traces: Traces, on_progress: Progress) -> Proof:
     Artefacts(store.database).remove_unused()
     purge(store.database)
-    proof = prove(store.database, patterns, family, on_progress)
+    proof = prove(store.database, traces, family, on_progress)
     if proof.ok or proof.elsewhere:
         with store.database.transaction() as connection:
             connection.execute("UPDATE redaction SET state = 'proved' WHERE family = ?", (family,))

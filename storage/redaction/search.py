@@ -1,46 +1,47 @@
 """
 The process that looks at every byte of a store's files.
 
-    python -m footage.storage.redaction.search   < {"files": […], "patterns": [hexadecimal, …]}
+    python -m footage.storage.redaction.search   < {"files": […], "pieces": [hexadecimal, …], "secrets": […]}
 
 A process of its own: one that has a store open must not open its file by another way, or it loses its locks
-(https://sqlite.org/howtocorrupt.html, section 2.2). Its output is a line for each file, {"bytes", "found"}. Patterns
-come by standard input, so that no list of processes shows them.
+(https://sqlite.org/howtocorrupt.html, section 2.2). Its output is a line for each file, {"bytes", "found"}. What is
+looked for comes by standard input, so that no list of processes shows it. Secrets are looked for in every form that
+recording and redaction know, by the same means.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import mmap
-import os
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from footage import stopping
 from footage.errors import StoreError
+from footage.secrets import Replacer
+from footage.storage.children import at_work
 
 __all__ = ["count_in", "search_files"]
 
+_CHUNK = 16 << 20
+_OVERLAP = 1 << 20
+"""Bytes of the longest spelling of a secret that is found where two chunks meet."""
+
 
 def search_files(
-    files: Sequence[Path], patterns: Sequence[bytes], on_progress: Callable[[int, int], None]
+    files: Sequence[Path],
+    pieces: Sequence[bytes],
+    on_progress: Callable[[int, int], None],
+    *,
+    secrets: Sequence[str] = (),
 ) -> tuple[int, int]:
     """
-    Return (bytes read, patterns found) of some files.
+    Return (bytes read, how often something was found) of some files: pieces as they are, secrets in any form.
 
     `on_progress` is called with (done, total) files. Raises StoreError where they cannot be read.
     """
-    asked = {"files": [str(file) for file in files], "patterns": [pattern.hex() for pattern in patterns]}
-    command = [sys.executable, "-m", "footage.storage.redaction.search"]
+    asked = {"files": list(map(str, files)), "pieces": [piece.hex() for piece in pieces], "secrets": list(secrets)}
     size = found = done = 0
-    with contextlib.ExitStack() as stack:
-        with stopping.held():
-            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-            stack.enter_context(child)
-            stack.callback(child.kill)  # one that nobody listens to any more would read on; one that has ended stays so
+    with at_work("footage.storage.redaction.search") as child:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.write(json.dumps(asked).encode("ascii"))
@@ -49,32 +50,40 @@ def search_files(
             said = json.loads(line)
             size, found, done = size + said["bytes"], found + said["found"], done + 1
             on_progress(done, len(files))
-        child.wait()
     if child.returncode or done != len(files):
         raise StoreError("The files of the store could not be searched.", hint="Try again: footage redact --finish")
     return size, found
 
 
-def count_in(path: Path, patterns: Sequence[bytes]) -> tuple[int, int]:
-    """Return (size, how often a pattern stands in it) of a file."""
+def count_in(path: Path, pieces: Sequence[bytes], secrets: Replacer) -> tuple[int, int]:
+    """Return (size, how often a piece or a secret stands in it) of a file."""
+    size = found = 0
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if not size:
-            return 0, 0
-        found = 0
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for pattern in patterns:
-                at = data.find(pattern)
-                while at >= 0:
-                    found, at = found + 1, data.find(pattern, at + 1)
-        return size, found
+        data = b""
+        is_last = False
+        while not is_last:
+            more = file.read(_CHUNK)
+            size, whole, is_last = size + len(more), data + more, len(more) < _CHUNK
+            counted = len(whole) if is_last else max(len(whole) - _OVERLAP, 0)
+            starts = [at for piece in pieces for at in _starts(whole, piece)] + secrets.places(whole)
+            found += sum(start < counted for start in starts)
+            data = whole[counted:]
+    return size, found
+
+
+def _starts(data: bytes, piece: bytes) -> Iterator[int]:
+    at = data.find(piece)
+    while at >= 0:
+        yield at
+        at = data.find(piece, at + 1)
 
 
 def _main() -> None:
     asked = json.load(sys.stdin)
-    patterns = [bytes.fromhex(pattern) for pattern in asked["patterns"]]
+    pieces = [bytes.fromhex(piece) for piece in asked["pieces"]]
+    secrets = Replacer(dict.fromkeys(asked["secrets"], "-"))
     for file in asked["files"]:
-        size, found = count_in(Path(file), patterns)
+        size, found = count_in(Path(file), pieces, secrets)
         sys.stdout.write(json.dumps({"bytes": size, "found": found}) + "\n")
         sys.stdout.flush()
 

@@ -91,15 +91,11 @@ class Hider:
                 raise UsageError("A secret is too short to be looked for.", hint=hint)
             if secret in mark(0):
                 raise UsageError("A secret is a part of the mark that would stand in its place.")
+        self.secrets = tuple(secrets)
         self._exact = dict(zip(secrets, map(mark, numbers), strict=True))
         self._replacer = Replacer(self._exact)
         self.keys = {keys_of(secret): marked for secret, marked in self._exact.items()}
         """By the keys that a secret takes: its mark."""
-
-    @property
-    def forms(self) -> Sequence[bytes]:
-        """Every form as bytes: what must not be found in a file any more."""
-        return self._replacer.patterns
 
     def text(self, text: str) -> str:
         """Return a text without the secrets."""

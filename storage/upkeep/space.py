@@ -8,6 +8,7 @@ from footage.errors import StoreFull
 from footage.storage.artefacts import Artefacts
 from footage.storage.database import Database
 from footage.storage.locks import live_runs
+from footage.storage.rewriting import rewrite
 
 __all__ = ["family_sizes", "free_bytes", "give_back", "store_bytes"]
 
@@ -72,4 +73,4 @@ def _rewrite(database: Database) -> None:
             f"{database.path} needs {needed:,} bytes free on its disk to be written anew.",
             hint="Nothing is lost: the room is used for new runs. Free some space and run `footage gc` again.",
         )
-    database.vacuum()
+    rewrite(database.path)

@@ -3,7 +3,7 @@ The command line: `footage COMMAND …`.
 
 `footage.cli.group` lists the commands without loading any of them; each command is a module of its own. From here on a
 signal stops the command in order, also while modules are still being loaded: this module and the one that sees to
-signals are all that is loaded before.
+signals are all that is loaded before (`footage.__main__`, where the command begins, sees to signals until then).
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-try:
-    from footage.stopping import Stops
-except KeyboardInterrupt:  # nobody sees to signals yet, and nothing was begun
-    sys.exit(130)
+from footage.stopping import Stops
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run the command line and return its exit code; the console script's entry point.
+    Run the command line and return its exit code.
 
     0 as expected, 1 the answer is "no" (diverged, not ok), 2 usage or input error, 3 it could not be done; stopped: 130
     by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Generic, TypeVar
 
-from footage.secrets.forms import byte_forms, encoded_forms, written_forms
-from footage.secrets.spelling import spelled
+from footage.secrets.forms import byte_forms, encoded_forms
+from footage.secrets.spelling import kinds_of, spelled
+from footage.secrets.undoing import View, views_of
 
 __all__ = ["Replacer"]
 
-_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
-_RUN = re.compile(r"[A-Za-z0-9]{3,}")
+Said = TypeVar("Said", str, bytes)
+
+_ENCODED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
+_RARE = " :\\%"
+_SLASHES = 256
+"""Backslashes before a secret that go with it."""
+_RUN = re.compile(r"[A-Za-z0-9]+")
 
 
-class _Secret(NamedTuple):
-    written: re.Pattern[str]
-    written_bytes: re.Pattern[bytes]
-    core: str
-    """What stands in every written form, so that one look tells that there is none; "" where they share nothing."""
-    encoded: tuple[str, ...]
-    literal: tuple[bytes, ...]
-    """Forms that are looked for in bytes beside what is written."""
+@dataclass(frozen=True, slots=True)
+class _Secret(Generic[Said]):
+    """What is looked for in texts, or in bytes."""
+
+    written: re.Pattern[Said]
+    core: Said
+    """What stands in every spelling, so that one look tells that there is none; empty where they share nothing."""
+    encoded: tuple[Said, ...]
+    rare: tuple[tuple[Said, int, tuple[Said, ...]], ...]
+    """More of them, by a character and how often each holds it: counting it takes no time, looking for them does."""
+    literal: tuple[Said, ...]
+    """Forms of which no neighbours are taken."""
+    digits: frozenset[Said | int]
+    """What may stand around an encoded form, as the items of a text or of bytes."""
 
 
 class Replacer:
@@ -36,91 +49,139 @@ class Replacer:
 
     def __init__(self, marks: Mapping[str, str]) -> None:
         longest_first = sorted(marks, key=len, reverse=True)
-        self._secrets = [(_prepared(secret), marks[secret]) for secret in longest_first]
-        self._plain = tuple(longest_first)
+        self._in_texts = [(_in_texts(secret), marks[secret]) for secret in longest_first]
+        self._in_bytes = [(_in_bytes(secret), marks[secret].encode("ascii")) for secret in longest_first]
 
     @property
-    def patterns(self) -> tuple[bytes, ...]:
-        """The forms that are usual, as bytes: to prove that none is left."""
-        written = (form.encode("utf-8", "surrogatepass") for one in self._plain for form in written_forms(one))
-        literal = (form for one, _ in self._secrets for form in one.literal)
-        return tuple(dict.fromkeys((*written, *literal)))
+    def forms(self) -> int:
+        """How many patterns and encodings are looked for in bytes."""
+        return sum(
+            1 + len(one.encoded) + sum(len(forms) for *_, forms in one.rare) + len(one.literal)
+            for one, _ in self._in_bytes
+        )
 
     def text(self, text: str) -> str:
         """Return a text without the secrets; the very same object if it has none."""
-        found = [
-            (_with_slashes(text, match.start()), match.end(), mark)
-            for one, mark in self._secrets
-            if not one.core or one.core in text
-            for match in one.written.finditer(text)
-        ]
-        found += [
-            (*span, mark)
-            for one, mark in self._secrets
-            for form in one.encoded
-            if form in text
-            for span in _digits_around(text, form)
-        ]
+        found = _found(text, self._in_texts, views_of)
         return "".join(_replaced(text, found)) if found else text
 
     def data(self, data: bytes) -> bytes:
         """Return bytes without the secrets; the very same object if they have none."""
-        for one, mark in self._secrets:
-            for form in one.literal:
-                if form in data:
-                    data = data.replace(form, mark.encode("ascii"))
-            if not one.core or one.core.encode() in data:
-                # A function: a mark is no template. The very same object where nothing is replaced.
-                replaced, count = one.written_bytes.subn(lambda _, mark=mark: mark.encode("ascii"), data)  # type: ignore[misc]
-                data = replaced if count else data
-        return data
+        found = _found(data, self._in_bytes, views_of)
+        return b"".join(_replaced(data, found)) if found else data
 
     def found_in(self, data: bytes) -> bool:
         """Tell whether a secret is in some bytes, in any form."""
-        return any(
-            any(form in data for form in one.literal)
-            or ((not one.core or one.core.encode() in data) and one.written_bytes.search(data) is not None)
-            for one, _ in self._secrets
-        )
+        return bool(_found(data, self._in_bytes, views_of))
+
+    def places(self, data: bytes) -> list[int]:
+        """Return where secrets begin in some bytes, in any form; in order, each place once."""
+        return sorted({start for start, _, _ in _found(data, self._in_bytes, views_of)})
+
+
+def _found(
+    said: Said, secrets: Sequence[tuple[_Secret[Said], Said]], views: Callable[[Said], Iterator[View[Said]]]
+) -> list[tuple[int, int, Said]]:
+    """Return the (start, end, mark) of all that is found in a text or in bytes, in any order."""
+    if not secrets:
+        return []
+    found = list(_places(said, secrets))
+    view: View[Said]
+    for view in views(said):
+        found += [_back(view, place) for place in _places(view.said, secrets)]
+    return found
+
+
+def _places(said: Said, secrets: Sequence[tuple[_Secret[Said], Said]]) -> Iterator[tuple[int, int, Said]]:
+    for one, mark in secrets:
+        if not one.core or one.core in said:
+            for match in one.written.finditer(said):
+                yield _with_slashes(said, match.start()), match.end(), mark
+        for form in _encoded_in(said, one):
+            for start, end in _digits_around(said, form, one.digits):
+                yield start, end, mark
+        for form in one.literal:
+            at = said.find(form)
+            while at >= 0:
+                yield at, at + len(form), mark
+                at = said.find(form, at + len(form))
+
+
+def _back(view: View[Said], place: tuple[int, int, Said]) -> tuple[int, int, Said]:
+    start, end = view.place(place[0], place[1])
+    return start, end, place[2]
+
+
+def _encoded_in(said: Said, one: _Secret[Said]) -> Iterator[Said]:
+    for form in one.encoded:
+        if form in said:
+            yield form
+    for character, least, forms in one.rare:
+        if said.count(character) >= least:
+            yield from (form for form in forms if form in said)
 
 
 @lru_cache(maxsize=256)  # a recording learns its secrets one by one
-def _prepared(secret: str) -> _Secret:
-    pattern = spelled(secret)
-    encoded = tuple(encoded_forms(secret))
-    literal = (*(form.encode("ascii") for form in encoded), *byte_forms(secret))
-    runs = [run for run in _RUN.findall(secret) if all(run in form for form in written_forms(secret))]
-    core = max(runs, key=len, default="")
-    written_bytes = re.compile(pattern.encode("utf-8", "surrogatepass"))
-    return _Secret(re.compile(pattern), written_bytes, core, encoded, literal)
+def _in_texts(secret: str) -> _Secret[str]:
+    usual, rare = _by_rarity(encoded_forms(secret))
+    digits: frozenset[str | int] = frozenset(_ENCODED.decode("ascii"))
+    return _Secret(re.compile(spelled(secret)), _core(secret), usual, rare, (), digits)
 
 
-def _with_slashes(text: str, start: int) -> int:
+@lru_cache(maxsize=256)  # as above
+def _in_bytes(secret: str) -> _Secret[bytes]:
+    usual, rare = _by_rarity(encoded_forms(secret))
+    written = re.compile(spelled(secret).encode("utf-8", "surrogatepass"))
+    return _Secret(
+        written,
+        _core(secret).encode("ascii"),
+        tuple(map(str.encode, usual)),
+        tuple((one.encode(), least, tuple(map(str.encode, forms))) for one, least, forms in rare),
+        tuple(byte_forms(secret)),
+        frozenset(_ENCODED),
+    )
+
+
+def _by_rarity(forms: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, int, tuple[str, ...]], ...]]:
+    by_character: dict[str, list[str]] = {}
+    for form in forms:
+        by_character.setdefault(next((one for one in _RARE if one in form), ""), []).append(form)
+    usual = tuple(by_character.pop("", ()))
+    return usual, tuple((one, min(form.count(one) for form in held), tuple(held)) for one, held in by_character.items())
+
+
+def _core(secret: str) -> str:
+    """Return the longest letters and digits that stand in a secret, composed or decomposed."""
+    kinds = kinds_of(secret)
+    return max((run for run in _RUN.findall(secret) if all(run in kind for kind in kinds)), key=len, default="")
+
+
+def _with_slashes(said: Said, start: int) -> int:
     """Return where the backslashes begin that escape what stands at `start`."""
-    while start and text[start - 1] == "\\":
-        start -= 1
-    return start
+    before = said[max(start - _SLASHES, 0) : start]
+    without = before.rstrip("\\") if isinstance(before, str) else before.rstrip(b"\\")
+    return start - len(before) + len(without)
 
 
-def _digits_around(text: str, form: str) -> Iterator[tuple[int, int]]:
+def _digits_around(said: Said, form: Said, digits: frozenset[Said | int]) -> Iterator[tuple[int, int]]:
     """Yield where a form stands, with the digits of base64 around it."""
     done = 0
-    while (at := text.find(form, done)) >= 0:
+    while (at := said.find(form, done)) >= 0:
         start, end = at, at + len(form)
-        while start > done and text[start - 1] in _ENCODED:
+        while start > done and said[start - 1] in digits:
             start -= 1
-        while end < len(text) and text[end] in _ENCODED:
+        while end < len(said) and said[end] in digits:
             end += 1
         yield start, end
         done = end
 
 
-def _replaced(text: str, found: Iterable[tuple[int, int, str]]) -> Iterator[str]:
+def _replaced(said: Said, found: list[tuple[int, int, Said]]) -> Iterator[Said]:
     """Yield the parts of a text with marks in the places that were found; those that overlap get one."""
     done = 0
     for start, end, mark in sorted(found, key=lambda place: (place[0], -place[1])):
         if start >= done:
-            yield text[done:start]
+            yield said[done:start]
             yield mark
         done = max(done, end)
-    yield text[done:]
+    yield said[done:]
