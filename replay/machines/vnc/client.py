@@ -33,9 +33,14 @@ if TYPE_CHECKING:
 __all__ = ["RfbClient"]
 
 _CURSOR, _SIZE, _LAST, _SIZES, _QEMU_KEYS = -239, -223, -224, -308, -258
-_POINTER = 5
+_KEY, _POINTER, _QEMU = 4, 5, 255
 SYNC_PATIENCE = 4.0
-"""Seconds until a server that sends nothing new is believed: QEMU looks at an idle screen every three seconds."""
+"""Seconds until a server that sends nothing new is believed."""
+_IDLES, _PAUSE = "QEMU", 0xFF13
+"""
+How the name of a server begins that looks at an idle screen ever less often, down to every three seconds, and at once
+when a client sends input; and the key that is released to have it look, while nobody holds it: it drops such a release.
+"""
 _LARGEST = 1 << 26
 """Pixels of a screen, and bytes of a text, at most."""
 
@@ -56,6 +61,8 @@ class RfbClient:
         self._shown = self._canvas.copy()
         self._cursor: tuple[tuple[int, int], Canvas, NDArray[np.bool_]] | None = None
         self._pointer = (0, 0)
+        self._pausing = False
+        """Whether somebody holds the key Pause down by this connection."""
         self._updates = 0
         self._answered = 0
         """How many answers have come to requests for something anew."""
@@ -121,6 +128,8 @@ class RfbClient:
         """Ask for what has changed and for a pixel anew, or for the whole screen. The lock is held."""
         self._owes, self._marked, self._covered = True, False, 0
         height, width = self._canvas.shape[:2]
+        if self.welcome.name.startswith(_IDLES) and not self._pausing:
+            self.key(_PAUSE, down=False)
         if self.tells:
             changes = struct.pack(">BBHHHH", 3, 1, 0, 0, width, height)
             self._send(changes + struct.pack(">BBHHHH", 3, 0, 0, 0, 1, 1))
@@ -144,7 +153,12 @@ class RfbClient:
 
     def key(self, symbol: int, *, down: bool) -> None:
         """Press or release a key, by its X symbol."""
-        self._send(struct.pack(">BBxxI", 4, down, symbol))
+        self._strike(symbol, struct.pack(">BBxxI", _KEY, down, symbol), down=down)
+
+    def _strike(self, symbol: int, message: bytes, *, down: bool) -> None:
+        if symbol == _PAUSE:
+            self._pausing = down
+        self._send(message)
 
     def pointer(self, x: int, y: int, buttons: int) -> None:
         """Move the pointer, with these buttons down: bit 0 is the left one."""
@@ -159,6 +173,12 @@ class RfbClient:
         if message[0] == _POINTER:
             buttons, x, y = struct.unpack(">xBHH", message)
             self.pointer(x, y, buttons)
+        elif message[0] == _KEY:
+            down, symbol = struct.unpack(">xBxxI", message)
+            self._strike(symbol, message, down=bool(down))
+        elif message[:2] == bytes([_QEMU, 0]):
+            down, symbol = struct.unpack_from(">HI", message, 2)
+            self._strike(symbol, message, down=bool(down))
         else:
             self._send(message)
 
