@@ -79,6 +79,8 @@ class _Call:
     begun: bool = False
     passed: bool = False
     """Whether a later call of the reply has begun: this one is over, or gave no input."""
+    had_all: bool = False
+    """Whether all that it asks for has come: what comes now is more, also while that holds something down."""
 
 
 @dataclass(slots=True)
@@ -121,8 +123,9 @@ class InputSorter:
         found = []
         late = [each for each in self._recent if each.call is None or each.extra]
         for each in [each for each in late if each.event.at_ns >= since_ns]:
-            earlier, each.extra = each.call, False
+            earlier = each.call
             each.call, begins = self._whose(each.event, each.client)
+            each.extra = each.extra and each.call is earlier
             if each.call is not None and each.call is not earlier:
                 found.append(Sorted(each.number, each.event, each.call.step, begins, begins))
         return found
@@ -155,11 +158,13 @@ class InputSorter:
         number, self._count = self._count, self._count + 1
         paused = self._fresh or event.at_ns - self._last_ns > _PAUSE_NS or client != self._last_client
         paused = paused and not event.kind.endswith("_up")
-        done = self._current if self._current is not None and self._current.expected.done else None
-        over = self._current is None or done is not None
+        current = self._current
+        over = current is None or current.expected.done
+        if current is not None and over:
+            current.had_all = True
         call, begins = self._whose(event, client)
         begins = begins or (call is None and paused)
-        self._recent.append(_Recent(number, event, client, call, extra=call is done))
+        self._recent.append(_Recent(number, event, client, call, extra=_is_more(call, current)))
         self._fresh = False
         self._last_ns, self._last_client = event.at_ns, client
         if event.kind == "move":
@@ -237,6 +242,11 @@ class InputSorter:
         if not free and self._current is None:
             free = [call for call in every if call.expected.acts] or every
         return free[0] if free else None
+
+
+def _is_more(call: _Call | None, current: _Call | None) -> bool:
+    """Tell whether input of a call, the one that was under way, is more than it asks for."""
+    return call is not None and call is current and call.had_all
 
 
 def calls_of(said: Sequence[Mapping[str, Any]]) -> list[Asked]:
