@@ -124,8 +124,7 @@ class InputSorter:
         late = [each for each in self._recent if each.call is None or each.extra]
         for each in [each for each in late if each.event.at_ns >= since_ns]:
             earlier = each.call
-            each.call, begins = self._whose(each.event, each.client)
-            each.extra = each.extra and each.call is earlier
+            each.call, begins, each.extra = self._placed(each.event, each.client)
             if each.call is not None and each.call is not earlier:
                 found.append(Sorted(each.number, each.event, each.call.step, begins, begins))
         return found
@@ -158,13 +157,10 @@ class InputSorter:
         number, self._count = self._count, self._count + 1
         paused = self._fresh or event.at_ns - self._last_ns > _PAUSE_NS or client != self._last_client
         paused = paused and not event.kind.endswith("_up")
-        current = self._current
-        over = current is None or current.expected.done
-        if current is not None and over:
-            current.had_all = True
-        call, begins = self._whose(event, client)
+        over = self._current is None or self._current.expected.done
+        call, begins, more = self._placed(event, client)
         begins = begins or (call is None and paused)
-        self._recent.append(_Recent(number, event, client, call, extra=_is_more(call, current)))
+        self._recent.append(_Recent(number, event, client, call, extra=more))
         self._fresh = False
         self._last_ns, self._last_client = event.at_ns, client
         if event.kind == "move":
@@ -178,6 +174,14 @@ class InputSorter:
         return replace(found, event=event)
 
     # --- whose it is ---
+
+    def _placed(self, event: InputEvent, client: object) -> tuple[_Call | None, bool, bool]:
+        """Return whose an event is, whether it begins that, and whether it is more than a call asks for."""
+        current = self._current
+        if current is not None and current.expected.done:
+            current.had_all = True
+        call, begins = self._whose(event, client)
+        return call, begins, call is not None and call is current and call.had_all
 
     def _whose(self, event: InputEvent, client: object) -> tuple[_Call | None, bool]:
         released = event.kind.endswith("_up")
@@ -242,11 +246,6 @@ class InputSorter:
         if not free and self._current is None:
             free = [call for call in every if call.expected.acts] or every
         return free[0] if free else None
-
-
-def _is_more(call: _Call | None, current: _Call | None) -> bool:
-    """Tell whether input of a call, the one that was under way, is more than it asks for."""
-    return call is not None and call is current and call.had_all
 
 
 def calls_of(said: Sequence[Mapping[str, Any]]) -> list[Asked]:

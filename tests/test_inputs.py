@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -172,6 +174,35 @@ def test_input_is_its_calls_however_late_the_news_of_the_answer_before_and_of_th
                     owners[len(owners)] = owner(sorter, second[number])
             whole = [0] * len(first) + [1] * len(second)
             assert list(owners.values()) == whole, (answered, expected)
+
+
+@pytest.mark.parametrize("lag", range(12))
+def test_input_is_its_calls_though_the_news_of_several_answers_and_calls_come_together(lag: int) -> None:
+    points = [(100 + 50 * n, 300 - 40 * n) for n in range(4)]
+    sorter, owners, news = InputSorter(), dict[int, int | None](), list[Callable[[], None]]()
+
+    def answered(call: int, since: int) -> None:
+        owners.update(dict.fromkeys(sorter.answered([call], since), None))
+
+    def expected(call: int, since: int) -> None:
+        found = sorter.expect([Asked(call, click(*points[call]))], since)
+        owners.update({each.number: each.step for each in found})
+
+    def hear() -> None:
+        while news:
+            news.pop(0)()
+
+    expected(0, time.monotonic_ns())
+    for call, point in enumerate(points):
+        since = time.monotonic_ns()
+        if call:
+            news += [partial(answered, call - 1, since), partial(expected, call, since)]
+        for said in ["move {} {}".format(*point), *pressed(*point)]:
+            owners[len(owners)] = owner(sorter, said)
+            if len(owners) % (lag + 1) == 0:
+                hear()
+    hear()
+    assert list(owners.values()) == [call for call in range(4) for _ in range(4)]
 
 
 def place(events: list[str]) -> tuple[int, int]:
