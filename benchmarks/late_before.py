@@ -156,7 +156,8 @@ def agent(client: str, delay: float, log: Path) -> None:
         window.stdout.readline()
     hands = HANDS[client]()
     messages: list[Any] = [{"role": "user", "content": "Click about."}]
-    tool = {"type": "computer_20251124", "name": "computer", "display_width_px": WIDTH, "display_height_px": HEIGHT}
+    width, height = (WIDTH, HEIGHT) if client == "vnc" else (1280, 800)  # the desktop's
+    tool = {"type": "computer_20251124", "name": "computer", "display_width_px": width, "display_height_px": height}
     with (log / "asked").open("w", buffering=1) as asked:
         while True:
             asked.write(f"{time.monotonic_ns()}\n")
