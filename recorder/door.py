@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from footage.recorder.inputs import Asked, Sorted
 from footage.trajectory import Machine, Screenshot
 
-__all__ = ["Arrival", "Door", "Over", "door_of"]
+__all__ = ["Arrival", "Door", "Gone", "Over", "door_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,16 @@ class Over:
     """The numbers of events that were told as theirs and may be another call's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The door has ended by itself: nothing more is told, and no input passes it."""
+
+
 @runtime_checkable
 class Door(Protocol):
     """What a machine's `door()` returns. Thread-safe."""
 
-    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over | Gone], None]) -> None:
         """Have input told from now on, in its order, from a thread of the door's own; before that none is held."""
 
     def expect(self, calls: Sequence[Asked], since_ns: int) -> None:

@@ -79,6 +79,8 @@ class _Call:
     begun: bool = False
     passed: bool = False
     """Whether a later call of the reply has begun: this one is over, or gave no input."""
+    had_all: bool = False
+    """Whether all that it asks for has come: what comes now is more, also while that holds something down."""
 
 
 @dataclass(slots=True)
@@ -121,8 +123,8 @@ class InputSorter:
         found = []
         late = [each for each in self._recent if each.call is None or each.extra]
         for each in [each for each in late if each.event.at_ns >= since_ns]:
-            earlier, each.extra = each.call, False
-            each.call, begins = self._whose(each.event, each.client)
+            earlier = each.call
+            each.call, begins, each.extra = self._placed(each.event, each.client)
             if each.call is not None and each.call is not earlier:
                 found.append(Sorted(each.number, each.event, each.call.step, begins, begins))
         return found
@@ -155,11 +157,10 @@ class InputSorter:
         number, self._count = self._count, self._count + 1
         paused = self._fresh or event.at_ns - self._last_ns > _PAUSE_NS or client != self._last_client
         paused = paused and not event.kind.endswith("_up")
-        done = self._current if self._current is not None and self._current.expected.done else None
-        over = self._current is None or done is not None
-        call, begins = self._whose(event, client)
+        over = self._current is None or self._current.expected.done
+        call, begins, more = self._placed(event, client)
         begins = begins or (call is None and paused)
-        self._recent.append(_Recent(number, event, client, call, extra=call is done))
+        self._recent.append(_Recent(number, event, client, call, extra=more))
         self._fresh = False
         self._last_ns, self._last_client = event.at_ns, client
         if event.kind == "move":
@@ -173,6 +174,14 @@ class InputSorter:
         return replace(found, event=event)
 
     # --- whose it is ---
+
+    def _placed(self, event: InputEvent, client: object) -> tuple[_Call | None, bool, bool]:
+        """Return whose an event is, whether it begins that, and whether it is more than a call asks for."""
+        current = self._current
+        if current is not None and current.expected.done:
+            current.had_all = True
+        call, begins = self._whose(event, client)
+        return call, begins, call is not None and call is current and call.had_all
 
     def _whose(self, event: InputEvent, client: object) -> tuple[_Call | None, bool]:
         released = event.kind.endswith("_up")

@@ -7,6 +7,7 @@ of that call came to the machine. Where there is no such frame the run says so; 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from footage.recorder.door import Arrival, Door, Over, door_of
+from footage.recorder.door import Arrival, Door, Gone, Over, door_of
 from footage.recorder.inputs import Asked
 from footage.recorder.pictures import queued
 from footage.recorder.sampler import Eye, Sampler, eye_of
@@ -23,13 +24,16 @@ from footage.recorder.settle import same_pixels
 from footage.recorder.steps import StepEntry
 from footage.trajectory import FrameRole, InputEvent, Instant, Machine, Screenshot
 
-__all__ = ["LATE", "SEVERAL", "UNSEEN", "Screens"]
+__all__ = ["GONE", "LATE", "SEVERAL", "UNSEEN", "Screens"]
+
+_log = logging.getLogger("footage")
 
 LATE = "No frame from before this call: it was passed on before the screen could be looked at."
 UNSEEN = "No frame from before this call: its input came before the screen was looked at for it."
 UNREST = "No frame from after this call: the screen was not seen between its input and the next."
 UNTOLD = "Input events are missing: more came than could be told."
 SEVERAL = "No frame from before this call: one reply asked for several, and the input of this machine is not seen."
+GONE = "The gate that the agent's input passes has ended: programs lost their display, and later input is not known."
 _QUIET, _LIMIT, _POLL = 0.25, 2.0, 0.04
 """Seconds without a change after which a screen is at rest, seconds it is waited for, and between two looks."""
 _DRAIN = 5.0
@@ -232,8 +236,10 @@ class Screens:
 
     # --- what comes through the door ---
 
-    def _arrived(self, heard: Arrival | Over) -> None:
-        if isinstance(heard, Arrival):
+    def _arrived(self, heard: Arrival | Over | Gone) -> None:
+        if isinstance(heard, Gone):
+            self._recording.guard.attempt("the end of a gate", self._go_on_without)
+        elif isinstance(heard, Arrival):
             self._recording.guard.attempt("an input", lambda: self._take(heard))
         elif heard.steps:
             self._recording.guard.attempt("the end of a step", lambda: self._end(heard))
@@ -241,6 +247,22 @@ class Screens:
             self._rested(heard.since_ns)
             if self._closed:
                 self._heard.set()
+
+    def _go_on_without(self) -> None:
+        """Say that the door is gone, and end what it was to tell the end of."""
+        _log.warning(GONE)
+        self._recording.gap(GONE)
+        with self._lock:
+            for step in self._steps.values():
+                self._fall_back(step)
+            self._door = None
+            told = [(number, step.told_ns) for number, step in self._steps.items() if step.told_ns is not None]
+            rested = [waiting for waiting in self._waiting if waiting.rested_ns is not None]
+        for waiting in rested:
+            self._settled(waiting.latest(), waiting)
+        for number, since_ns in told:
+            self._over([number], since_ns)
+        self._heard.set()
 
     def _end(self, over: Over) -> None:
         with self._lock:

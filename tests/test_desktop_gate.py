@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import os
+import queue
 import signal
 import socket
 import struct
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from footage.recorder.door import Arrival
+from footage.recorder.door import Arrival, Gone
 from footage.recorder.inputs import Asked
 from footage.replay.machines.desktop.desktop import Desktop
 from footage.replay.machines.desktop.gate.gate import Gate
@@ -205,6 +206,7 @@ def test_input_passes_though_nobody_takes_in_what_is_told_of_it(desktop: Desktop
 def test_large_pictures_and_many_requests_come_through_as_they_are(desktop: Desktop) -> None:
     code = """
 import os
+import queue
 from Xlib import X, display
 d = display.Display()
 root = d.screen().root
@@ -257,3 +259,23 @@ def test_after_a_reset_the_gate_opens_on_the_same_display() -> None:
         assert run(machine, "xdotool", "getdisplaygeometry") == "1280 800\n"
         number = int(where[1:])
     assert not Path(f"/tmp/.X11-unix/X{number}").exists()
+
+
+@pytest.mark.desktop
+def test_a_gate_that_is_killed_is_told_of_and_one_that_is_closed_is_not() -> None:
+    with Desktop() as desktop:
+        said: queue.SimpleQueue[object] = queue.SimpleQueue()
+        gate = desktop.door()
+        gate.listen(said.put)
+        gate.close()
+        gate.listen(said.put)
+        commands = ((int(path.parent.name), path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline"))
+        (pid,) = (pid for pid, command in commands if b"gate.process" in command and said_to(gate) in command)
+        os.kill(pid, signal.SIGKILL)
+        assert said.get(timeout=30) == Gone()
+        assert said.empty()
+
+
+def said_to(gate: Gate) -> bytes:
+    """Return the path that a gate's process was told to listen at for who records."""
+    return str(gate._control_path).encode()

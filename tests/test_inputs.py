@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -133,3 +135,81 @@ def test_an_older_reply_that_nobody_answers_takes_nothing_from_a_newer_one() -> 
     sorter.expect([Asked(0, click(1, 2))], 1)
     sorter.expect([Asked(1, click(300, 400))], 2)
     assert [told(sorter, event) for event in pressed(299, 399)] == [-2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pressed(1, 2), ["move 300 400", *pressed(300, 400)[:2], "move 300 400", "button_up 1"]),
+        (pressed(1, 2), pressed(300, 400)),
+        (pressed(1, 2), ["button_down 1", "button_up 1"]),
+        (struck("a"), struck("b")),
+        (struck("a"), ["key_down Shift_L", *struck("b"), "key_up Shift_L"]),
+        (pressed(1, 2), struck("b")),
+        (struck("a"), pressed(300, 400)),
+    ],
+)
+def test_input_is_its_calls_however_late_the_news_of_the_answer_before_and_of_the_call_come(
+    first: list[str], second: list[str]
+) -> None:
+    calls = [
+        did("type", text="a") if first[0].startswith("key") else click(1, 2),
+        did("type", text=second[-2].split()[1]) if second[0].startswith("key") else click(*place(second)),
+    ]
+    if second[0] == "key_down Shift_L":
+        calls[1] = did("type", text="b")
+    for answered in range(len(second) + 1):
+        for expected in range(answered, len(second) + 1):
+            sorter, owners = InputSorter(), dict[int, int | None]()
+            sorter.expect([Asked(0, calls[0])], time.monotonic_ns())
+            for said in first:
+                owners[len(owners)] = owner(sorter, said)
+            since = time.monotonic_ns()
+            for number in range(len(second) + 1):
+                if number == answered:
+                    owners |= dict.fromkeys(sorter.answered([0], since), None)
+                if number == expected:
+                    owners |= {found.number: found.step for found in sorter.expect([Asked(1, calls[1])], since)}
+                if number < len(second):
+                    owners[len(owners)] = owner(sorter, second[number])
+            whole = [0] * len(first) + [1] * len(second)
+            assert list(owners.values()) == whole, (answered, expected)
+
+
+@pytest.mark.parametrize("lag", range(12))
+def test_input_is_its_calls_though_the_news_of_several_answers_and_calls_come_together(lag: int) -> None:
+    points = [(100 + 50 * n, 300 - 40 * n) for n in range(4)]
+    sorter, owners, news = InputSorter(), dict[int, int | None](), list[Callable[[], None]]()
+
+    def answered(call: int, since: int) -> None:
+        owners.update(dict.fromkeys(sorter.answered([call], since), None))
+
+    def expected(call: int, since: int) -> None:
+        found = sorter.expect([Asked(call, click(*points[call]))], since)
+        owners.update({each.number: each.step for each in found})
+
+    def hear() -> None:
+        while news:
+            news.pop(0)()
+
+    expected(0, time.monotonic_ns())
+    for call, point in enumerate(points):
+        since = time.monotonic_ns()
+        if call:
+            news += [partial(answered, call - 1, since), partial(expected, call, since)]
+        for said in ["move {} {}".format(*point), *pressed(*point)]:
+            owners[len(owners)] = owner(sorter, said)
+            if len(owners) % (lag + 1) == 0:
+                hear()
+    hear()
+    assert list(owners.values()) == [call for call in range(4) for _ in range(4)]
+
+
+def place(events: list[str]) -> tuple[int, int]:
+    moves = [said.split()[1:] for said in events if said.startswith("move")]
+    return (int(moves[0][0]), int(moves[0][1])) if moves else (1, 2)
+
+
+def owner(sorter: InputSorter, said: str) -> int | None:
+    found = told(sorter, said)
+    return -1 - found if found is not None and found < 0 else found

@@ -6,13 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from footage.recorder.door import Arrival, Over
+from footage.recorder.door import Arrival, Gone, Over
 from footage.recorder.inputs import Asked, InputSorter
-from footage.recorder.screens import LATE, SEVERAL, UNSEEN, Screens
+from footage.recorder.screens import GONE, LATE, SEVERAL, UNSEEN, Screens
 from footage.recorder.steps import StepEntry
 from footage.trajectory import Action, FrameRole, InputEvent, Instant, Screenshot
 from recording import Tape, call, pixels, reply, request, result, text, user
+
+if TYPE_CHECKING:
+    import pytest
 
 CLICK = Asked(0, Action("left_click", {"coordinate": [1, 2]}))
 BEFORE, AFTER = FrameRole.BEFORE, FrameRole.AFTER
@@ -121,7 +125,7 @@ class Door:
 
     def __init__(self) -> None:
         self.shade = 1
-        self.hear: Callable[[Arrival | Over], None] = lambda _: None
+        self.hear: Callable[[Arrival | Over | Gone], None] = lambda _: None
         self.sorter = InputSorter()
         self.blind = False
 
@@ -131,7 +135,7 @@ class Door:
     def door(self) -> Door:
         return self
 
-    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over | Gone], None]) -> None:
         self.hear = hear
 
     def expect(self, calls: Sequence[Asked], since_ns: int) -> None:
@@ -245,6 +249,27 @@ def test_where_the_screen_could_not_be_seen_in_time_the_step_says_so(tmp_path: P
     assert [(gap.step, gap.reason) for gap in seen.gaps] == [(0, UNSEEN)]
 
 
+def test_where_the_door_ends_the_run_says_so_at_once_and_goes_on_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tape, machine = Tape(tmp_path), Door()
+    first, second = asked(tape, [click(1, 2), click(30, 40)])
+    screens = screens_of(tape, machine)
+    screens.asked([first], 1)
+    machine.send("move", 1, 2, then=2)
+    machine.hear(Gone())
+    assert GONE in caplog.text
+    screens.told([0], time.monotonic_ns())
+    screens.asked([second], time.monotonic_ns())
+    machine.shade = 3
+    screens.told([1], time.monotonic_ns())
+    screens.close()
+    seen = tape.read()
+    assert [seen.shade(n, BEFORE) + seen.shade(n, AFTER) for n in range(2)] == [[1, 2], [2, 3]]
+    assert [step.delivered for step in seen.steps] == [None, None]
+    assert [gap.reason for gap in seen.gaps] == [GONE]
+
+
 def test_the_screen_after_a_step_is_from_before_the_next_one_begins(tmp_path: Path) -> None:
     tape, machine = Tape(tmp_path), Door()
     first, second = asked(tape, [click(1, 2), click(30, 40)])
@@ -266,11 +291,11 @@ class Busy(Door):
 
     def __init__(self) -> None:
         super().__init__()
-        self.late: list[Arrival | Over] = []
+        self.late: list[Arrival | Over | Gone] = []
         self.looks = 0
         self.at_the_third: Callable[[], None] = lambda: None
 
-    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over | Gone], None]) -> None:
         self.tell, self.hear = hear, self.late.append
 
     def screenshot(self) -> Screenshot:

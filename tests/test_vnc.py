@@ -43,8 +43,14 @@ PASSWORD = "s3cret!!"
 class Scripted:
     """Speaks the server's side of the handshake, then shows one picture, whatever it is asked."""
 
-    def __init__(self, version: bytes = b"RFB 003.008\n", security: bytes = b"\x01\x01", then: bytes = b"") -> None:
-        self.version, self.security, self.then = version, security, then
+    def __init__(
+        self,
+        version: bytes = b"RFB 003.008\n",
+        security: bytes = b"\x01\x01",
+        then: bytes = b"",
+        name: bytes = b"tiny",
+    ) -> None:
+        self.version, self.security, self.then, self.name = version, security, then, name
         self.heard = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -61,7 +67,7 @@ class Scripted:
                 if self.heard.startswith(b"RFB 003.008"):
                     link.sendall(struct.pack(">I", 0))
             self.heard += link.recv(1)
-            link.sendall(struct.pack(">HH16sI", 2, 1, b"", 4) + b"tiny")
+            link.sendall(struct.pack(">HH16sI", 2, 1, b"", len(self.name)) + self.name)
             link.sendall(self.then)
             while data := link.recv(4096):
                 self.heard += data
@@ -107,6 +113,33 @@ def test_a_server_that_does_not_let_us_in_is_told_in_one_sentence(
     with pytest.raises(error, match=said):
         Vnc(server.address)
     server.close()
+
+
+RELEASE = struct.pack(">BBxxI", 4, 0, 0xFF13)
+"""Of a key that nobody holds: QEMU drops it, and looks at its screen at once, as it does of all input."""
+
+
+@pytest.mark.parametrize(("name", "released"), [(b"QEMU", True), (b"QEMU (lab)", True), (b"tiny", False)])
+def test_a_server_that_looks_at_an_idle_screen_seldom_is_woken_for_each_look(name: bytes, released: bool) -> None:
+    server = Scripted(name=name)
+    with closing(Vnc(server.address)) as machine:
+        machine.screenshot()
+        assert (RELEASE in server.heard) is released
+    server.close()
+    assert server.heard.count(RELEASE) == (2 if released else 0)
+
+
+@pytest.mark.parametrize(
+    "press", [struct.pack(">BBxxI", 4, 1, 0xFF13), struct.pack(">BBHII", 255, 0, 1, 0xFF13, 0xC6)], ids=["RFB", "QEMU"]
+)
+def test_no_key_that_somebody_holds_is_released_to_wake_a_server(press: bytes) -> None:
+    server = Scripted(name=b"QEMU")
+    with closing(RfbClient(server.address)) as client:
+        client.give(press)
+        assert client.sync()
+    server.close()
+    assert press in server.heard
+    assert RELEASE not in server.heard
 
 
 @pytest.mark.parametrize(

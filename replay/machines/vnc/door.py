@@ -23,7 +23,7 @@ __all__ = ["VncDoor"]
 
 _KEY, _POINTER, _QEMU = 4, 5, 255
 _BUTTONS = 8
-_PATIENCE, _LOOK = 2.0, 0.005
+_PATIENCE, _LOOK = 10.0, 0.005
 """Seconds that clients get until all they sent is let in, and between two looks."""
 
 

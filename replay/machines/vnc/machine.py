@@ -27,8 +27,8 @@ __all__ = ["PASSWORD", "Vnc"]
 
 PASSWORD = "FOOTAGE_VNC_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-_HOLD, _LOOK = 0.25, 1.0
-"""Seconds that a server gets to show its screen, before input is let in and for any other look."""
+_LOOK = 1.0
+"""Seconds that a server gets to show its screen, also while input is held for it."""
 _RESET_PATIENCE = 120.0
 """Seconds that a reset command may take."""
 _BACK_PATIENCE = 60.0
@@ -146,7 +146,7 @@ class Vnc:
             from footage.replay.machines.vnc.door import VncDoor
             from footage.replay.machines.vnc.gate import Gate
 
-            self._door = VncDoor(lambda: self._screen.seen(_HOLD))
+            self._door = VncDoor(lambda: self._screen.seen(_LOOK))
             password = self._password() if client.welcome.secured else None
             # Input goes the way on which the screen is asked for: so a picture is from after what was given before it.
             self._gate = Gate(

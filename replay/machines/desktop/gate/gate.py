@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from footage import errors
 from footage.errors import MachineError
-from footage.recorder.door import Arrival, Over
+from footage.recorder.door import Arrival, Gone, Over
 from footage.recorder.inputs import Asked, Sorted, asked_json
 from footage.replay.machines.desktop import authority, numbers
 from footage.replay.machines.desktop.framebuffer import Framebuffer
@@ -75,7 +75,7 @@ class Gate:
 
     # --- the door ---
 
-    def listen(self, hear: Callable[[Arrival | Over], None]) -> None:
+    def listen(self, hear: Callable[[Arrival | Over | Gone], None]) -> None:
         """Have input told from now on."""
         assert self.display  # it is up
         link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -97,7 +97,7 @@ class Gate:
         """Tell no more. Safe to call twice."""
         link, self._link = self._link, None
         if link is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # also where the process has ended
                 link.shutdown(socket.SHUT_RDWR)
 
     def _say(self, said: JSON) -> None:
@@ -105,16 +105,19 @@ class Gate:
             if self._link is not None:
                 self._link.send(json.dumps(said).encode())
 
-    def _listen(self, link: socket.socket, hear: Callable[[Arrival | Over], None]) -> None:
+    def _listen(self, link: socket.socket, hear: Callable[[Arrival | Over | Gone], None]) -> None:
         with link:
             while True:
                 try:
                     data, ancillary, _, _ = link.recvmsg(_LARGEST, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
                 except OSError:
-                    return
+                    data, ancillary = b"", []
                 if not data:
-                    return
+                    break
                 hear(self._arrival(json.loads(data), ancillary))
+        if self._link is link:  # nobody closed it: the process has ended
+            self.close()
+            hear(Gone())
 
     def _arrival(self, said: JSON, ancillary: list[tuple[int, int, bytes]]) -> Arrival | Over:
         if "answered" in said:
