@@ -79,7 +79,9 @@ class RunDiff:
         """A sentence for two runs that parted where nothing mattered."""
         if self.acted_alike:
             return "It did not matter: both runs took the same actions all the same."
-        return "It did not matter in the end: they acted differently there, and were on the same screen again after it."
+        if self.rejoined or self.ended_alike:
+            return "It did not matter in the end: they acted differently, and were on the same screen again after it."
+        return "It did not matter: they acted in other places, on what looks the same."
 
     @property
     def seen_whole(self) -> bool:
