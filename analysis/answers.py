@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from footage.analysis.conditions import Condition, told
+from footage.analysis.conditions import Condition, Forgiven, forgiven, told
 from footage.analysis.sides import Side
 from footage.analysis.volatile_text import scrubbed
 from footage.analysis.walk import StepPair
 from footage.trajectory import Step, StepStatus
 
-__all__ = ["answered_otherwise"]
+__all__ = ["answered_otherwise", "forgiven_answers"]
 
 _DONE = frozenset({StepStatus.EXECUTED, StepStatus.FAILED, StepStatus.NOT_EXECUTED})
 
@@ -23,6 +23,16 @@ def answered_otherwise(a: Side, b: Side, pairs: Sequence[StepPair]) -> tuple[Con
     What only one run knows is left out, and so is what differs only in dates, times, ids and the like.
     """
     return tuple(_found(a, b, pairs))
+
+
+def forgiven_answers(a: Side, b: Side, pairs: Sequence[StepPair]) -> tuple[Forgiven, ...]:
+    """Return which results and last words differ only in what is another each time."""
+    found: list[Forgiven] = []
+    for pair in pairs:
+        if pair.a is not None and pair.b is not None:
+            texts = a.steps[pair.a].result_text or "", b.steps[pair.b].result_text or ""
+            found += forgiven(f"result of step {pair.a}", *texts)
+    return (*found, *forgiven("last words", _last_words(a), _last_words(b)))
 
 
 def _found(a: Side, b: Side, pairs: Sequence[StepPair]) -> Iterator[Condition]:

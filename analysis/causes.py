@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from footage.analysis.actions import ActionDifference, ActionVerdict, compare_actions
 from footage.analysis.delivery import essence
-from footage.analysis.requests import RequestDifference, compare_requests
+from footage.analysis.requests import RequestDifference, compare_requests, differ_in_the_moment
 from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ANOTHER_PAGE, IDENTICAL, ScreenDifference
 from footage.analysis.sides import Side
@@ -143,7 +143,8 @@ class Judge:
             if _pruned_otherwise(*kept):
                 shown = [f"{held} of {earlier}" for held, earlier in kept]
                 return Cause.HARNESS, "history", f"its messages hold {' against '.join(shown)} earlier replies"
-            return self._of_replies(a, b, found, tolerant=tolerant)
+            dated = differ_in_the_moment(requests[0], requests[1])
+            return self._of_replies(a, b, found, tolerant=tolerant, dated=dated)
         return found.cause, found.kind, f"its request differs in {found.path}: {found.why}"
 
     @staticmethod
@@ -159,10 +160,11 @@ class Judge:
         return min(held, len(earlier)), len(earlier)
 
     def _of_replies(
-        self, a: Turn, b: Turn, found: RequestDifference | None, *, tolerant: bool
+        self, a: Turn, b: Turn, found: RequestDifference | None, *, tolerant: bool, dated: bool
     ) -> tuple[Cause, str, str]:
         models = [turn.model or side.run.model for turn, side in ((a, self._a), (b, self._b))]
-        equal = "a request that is equal but for what was tolerated" if tolerant else "an equal request"
+        but = [*(["what was tolerated"] if tolerant else []), *(["dates, times or ids"] if dated else [])]
+        equal = f"a request that is equal but for {' and '.join(but)}" if but else "an equal request"
         request = f"a request that differs only in its own words ({found.path})" if found else equal
         if models[0] == models[1]:
             return Cause.MODEL, "sampling", f"the same model ({models[0]}) on {request}"

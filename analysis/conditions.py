@@ -1,7 +1,12 @@
-"""What was different about two runs from the beginning: the model, the system prompt, the tools, the task."""
+"""
+What was different about two runs from the beginning: the model, the system prompt, the tools, the task.
+
+What is another each time (a date, a temporary folder) makes no other condition, but is named: it was *forgiven*.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +14,23 @@ from typing import Any
 from footage.analysis.grading import RequestChange
 from footage.analysis.requests import changed_field, first_words
 from footage.analysis.sides import Side
-from footage.analysis.volatile_text import scrubbed_task
+from footage.analysis.volatile_text import differs_only_in, scrubbed_task
 from footage.storage import Store
 from footage.trajectory import JSON
 
-__all__ = ["Condition", "conditions_of", "told"]
+__all__ = ["Condition", "Forgiven", "conditions_of", "forgiven", "told"]
 
 _SHOWN = 160
+_PART = 60
+_WORDS_FOR = {
+    "zone": "time zone",
+    "folder": "temporary folder",
+    "number": "process number",
+    "instant": "timestamp",
+    "address": "memory address",
+    "tokens": "count of tokens",
+}
+"""Of kinds of what is another each time, those whose names do not say what they are."""
 _UNCOUNTED = frozenset({"model", "messages", "system", "tools", "metadata", "stream", "service_tier", "container"})
 
 
@@ -34,9 +49,43 @@ class Condition:
         return {"name": self.name, "a": self.a, "b": self.b}
 
 
-def conditions_of(store: Store, a: Side, b: Side) -> tuple[Condition, ...]:
-    """Return what was different about two runs; what is unknown of one of them is left out."""
-    return tuple(_found(a, b, _first_request(store, a), _first_request(store, b)))
+@dataclass(frozen=True, slots=True)
+class Forgiven:
+    """A text of two runs that differs only in what is another each time, and so was taken for equal."""
+
+    name: str
+    """`system prompt`, `tools`, `task`, `result of step 3`, `last words`."""
+    only_in: tuple[str, ...]
+    """What differs: `date`, `time`, `zone`, `id`, `folder`, `duration`, `port` …"""
+    a: str
+    """From shortly before the place where they part."""
+    b: str
+
+    @property
+    def sentence(self) -> str:
+        """What is to be said of it: `the system prompt differs only in its date`."""
+        words = [_WORDS_FOR.get(kind, kind) for kind in self.only_in]
+        listed = " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+        if self.name in {"tools", "last words"}:
+            return f"the {self.name} differ only in their {listed}"
+        return f"the {self.name} differs only in its {listed}"
+
+    def as_json(self) -> JSON:
+        """Return {"name", "only_in", "a", "b"}."""
+        return {"name": self.name, "only_in": list(self.only_in), "a": self.a, "b": self.b}
+
+
+def forgiven(name: str, a: str, b: str, *, task: bool = False) -> Iterator[Forgiven]:
+    """Yield what was forgiven of two texts, if they differ only in what is another each time."""
+    kinds = differs_only_in(a, b, task=task)
+    if kinds:
+        yield Forgiven(name, kinds, *_just_before(a, b))
+
+
+def conditions_of(store: Store, a: Side, b: Side) -> tuple[tuple[Condition, ...], tuple[Forgiven, ...]]:
+    """Return what was different about two runs, and what was forgiven; what is unknown of one of them is left out."""
+    one, two = _first_request(store, a), _first_request(store, b)
+    return tuple(_found(a, b, one, two)), tuple(_forgiven(a, b, one or {}, two or {}))
 
 
 def _first_request(store: Store, side: Side) -> JSON | None:
@@ -66,6 +115,14 @@ def _found(a: Side, b: Side, one: JSON | None, two: JSON | None) -> Iterator[Con
     drivers = [str((side.run.machine or {}).get("driver") or "") for side in (a, b)]
     if all(drivers) and drivers[0] != drivers[1]:
         yield Condition("machine", *drivers)
+
+
+def _forgiven(a: Side, b: Side, one: JSON, two: JSON) -> Iterator[Forgiven]:
+    yield from forgiven("system prompt", _text(one.get("system")), _text(two.get("system")))
+    tools = [json.dumps(request.get("tools"), ensure_ascii=False) for request in (one, two)]
+    yield from forgiven("tools", *tools)
+    tasks = list(forgiven("task", a.run.task, b.run.task, task=True))
+    yield from tasks or forgiven("task", first_words(one), first_words(two), task=True)
 
 
 def _models(side: Side) -> str:
@@ -111,6 +168,14 @@ def _from_where_they_part(a: str, b: str) -> tuple[str, str]:
     start = max(0, same - 40)
     one, two = (("…" if start else "") + text[start : start + _SHOWN] for text in (a, b))
     return one + ("…" if len(a) > start + _SHOWN else ""), two + ("…" if len(b) > start + _SHOWN else "")
+
+
+def _just_before(a: str, b: str) -> tuple[str, str]:
+    """Return two texts from the word in which they part."""
+    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    start = max(a.rfind(" ", 0, same), a.rfind("\n", 0, same)) + 1
+    one, two = (("…" if start else "") + text[start : start + _PART] for text in (a, b))
+    return one + ("…" if len(a) > start + _PART else ""), two + ("…" if len(b) > start + _PART else "")
 
 
 def told(value: Any) -> str:

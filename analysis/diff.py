@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from footage.analysis.actions import compare_actions
+from footage.analysis.actions import ActionVerdict, compare_actions
 from footage.analysis.align import Pair, align, signature_costs
-from footage.analysis.answers import answered_otherwise
+from footage.analysis.answers import answered_otherwise, forgiven_answers
 from footage.analysis.causes import Judge
-from footage.analysis.conditions import Condition, conditions_of
+from footage.analysis.conditions import Condition, Forgiven, conditions_of
 from footage.analysis.mattering import Mattering, Tolerated
 from footage.analysis.run_screens import Screens
 from footage.analysis.screens import ScreenDifference, ScreenVerdict
@@ -23,7 +23,7 @@ from footage.trajectory import JSON, Divergence, Region
 if TYPE_CHECKING:
     from footage.trajectory import Frame
 
-__all__ = ["Condition", "DiffVerdict", "RunDiff", "StepPair", "Tolerated", "diff_runs"]
+__all__ = ["Condition", "DiffVerdict", "Forgiven", "RunDiff", "StepPair", "Tolerated", "diff_runs"]
 
 Progress = Callable[[int, int], None]
 """Told how much is done, and how much there is to do."""
@@ -57,6 +57,8 @@ class RunDiff:
     """What was different about the runs, whatever they did."""
     answers: tuple[Condition, ...]
     """What the runs were answered and said otherwise, though they did the same: results, last words, outcomes."""
+    forgiven: tuple[Forgiven, ...]
+    """Texts that differ only in what is another each time, such as the date in a prompt: they were taken for equal."""
     left_out: tuple[Region, ...]
     """Places that differ in every pair of screens, as clocks of two times do; what is in them was not compared."""
     rejoined: tuple[tuple[int, int], ...]
@@ -64,11 +66,22 @@ class RunDiff:
     steps: tuple[StepPair, ...]
     end: ScreenDifference | None
     """Of the screens the runs ended with; None where one is missing."""
+    acted_alike: bool
+    """Whether every action has its like in the other run; waits and looks count for nothing."""
 
     @property
     def ended_alike(self) -> bool | None:
         """Whether the runs ended on the same screen; None if unknown."""
         return None if self.end is None else not self.end.is_material
+
+    @property
+    def why_it_did_not_matter(self) -> str:
+        """A sentence for two runs that parted where nothing mattered."""
+        if self.acted_alike:
+            return "It did not matter: both runs took the same actions all the same."
+        if self.rejoined or self.ended_alike:
+            return "It did not matter in the end: they acted differently, and were on the same screen again after it."
+        return "It did not matter: they acted in other places, on what looks the same."
 
     @property
     def seen_whole(self) -> bool:
@@ -85,6 +98,7 @@ class RunDiff:
             "tolerated": [each.as_json() for each in self.tolerated],
             "conditions": [each.as_json() for each in self.conditions],
             "answers": [each.as_json() for each in self.answers],
+            "forgiven": [each.as_json() for each in self.forgiven],
             "left_out": [region.as_list() for region in self.left_out],
             "rejoined": [{"a": a, "b": b} for a, b in self.rejoined],
             "steps": [pair.as_json() for pair in self.steps],
@@ -118,6 +132,7 @@ def diff_runs(
     finally:
         screens.close()
     answers = answered_otherwise(one, two, walk.steps)
+    conditions, forgiven = conditions_of(store, one, two)
     return RunDiff(
         one.run.id,
         two.run.id,
@@ -125,13 +140,21 @@ def diff_runs(
         walk.divergence,
         mattering.mattered,
         mattering.tolerated,
-        conditions_of(store, one, two),
+        conditions,
         answers,
+        (*forgiven, *forgiven_answers(one, two, walk.steps)),
         screens.left_out,
         tuple(walk.rejoined),
         tuple(walk.steps),
         end,
+        all(_alike(walk, pair) for pair in walk.steps),
     )
+
+
+def _alike(walk: Walk, pair: StepPair) -> bool:
+    if pair.action is None:
+        return walk.only_looks(pair)
+    return pair.action.kind is not ActionVerdict.DIFFERENT
 
 
 def _verdict(walk: Walk, end: ScreenDifference | None, answers: Sequence[Condition]) -> DiffVerdict:

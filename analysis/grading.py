@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     ComparePictures = Callable[[JSON, JSON], ScreenDifference]
 
-__all__ = ["Grade", "Part", "RequestChange", "RequestWalker", "grade_of", "grade_request", "named", "scrubbed"]
+__all__ = [
+    "FORGIVEN",
+    "Grade",
+    "Part",
+    "RequestChange",
+    "RequestWalker",
+    "grade_of",
+    "grade_request",
+    "named",
+    "scrubbed",
+]
 
 
 class Grade(StrEnum):
@@ -54,6 +64,9 @@ class Part(StrEnum):
     HISTORY = "history"
     """Which messages and pictures are in it at all."""
 
+
+FORGIVEN = "dates, times or ids"
+"""How `RequestChange.why` begins where two texts differ only in what is another each time."""
 
 _ORDER = list(Grade)
 _VOLATILE_KEYS = frozenset({"cache_control", "metadata", "stream", "service_tier", "caller", "container"})
@@ -200,7 +213,7 @@ class RequestWalker:
         is_text = key not in _NAMES and (top in _WORDS or key in _DESCRIPTIONS)
         told = scrubbed_task if part is Part.PROMPT and top == "messages" else scrubbed
         if is_text and told(a) == told(b):
-            return RequestChange(path, Grade.VOLATILE, f"dates, times or ids: {why}", part)
+            return RequestChange(path, Grade.VOLATILE, f"{FORGIVEN}: {why}", part)
         return RequestChange(path, Grade.TEXT if is_text and top in _WORDS else Grade.STRUCTURE, why, part)
 
     def _images(self, a: JSON, b: JSON, path: str) -> Iterator[RequestChange]:

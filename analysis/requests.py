@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from footage.analysis.grading import Grade, Part, RequestChange, RequestWalker, named
+from footage.analysis.grading import FORGIVEN, Grade, Part, RequestChange, RequestWalker, named
 from footage.analysis.wording import against
 from footage.trajectory import JSON, Cause
 
@@ -58,6 +58,11 @@ def compare_requests(a: JSON, b: JSON, compare_pictures: ComparePictures | None 
     ]
     by_harness = (difference for difference in found if difference.cause is Cause.HARNESS)
     return next(by_harness, found[0] if found else None)
+
+
+def differ_in_the_moment(a: JSON, b: JSON) -> bool:
+    """Tell whether texts of two requests differ in dates, times, ids and the like, which are forgiven."""
+    return any(change.why.startswith(FORGIVEN) for change in _changes(a, b, None))
 
 
 def changed_field(a: JSON, b: JSON, key: str) -> RequestChange | None:

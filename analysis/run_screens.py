@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -15,10 +16,12 @@ from footage.analysis.blobs import clip, crop, touches
 from footage.analysis.screens import (
     ANOTHER_PAGE,
     IDENTICAL,
+    VOLATILE,
     ScreenDifference,
     ScreenVerdict,
     changed_cells,
     compare_screens,
+    effect_regions,
     focus_regions,
 )
 from footage.analysis.sides import Side
@@ -29,6 +32,7 @@ from footage.trajectory import JSON, Action, Frame, Pixels, Region
 
 if TYPE_CHECKING:
     from footage.analysis.align import Signature
+    from footage.storage.pictures.parts import Parts
 
 _T = TypeVar("_T")
 
@@ -38,6 +42,8 @@ _FEW_PIXELS = 3
 """A difference of fewer pixels than this counts only if the next screens show it too."""
 _MUCH = 0.05
 """Screens that differ in this share of the cells of their signatures are not looked at to know that they do."""
+_WHOLE_AHEAD = 2
+"""Pairs of screens that are loaded whole, the one that is compared among them."""
 _MOST_STRETCHES = 40
 _MOST_PAIRS = 16
 _TOUCHED = 16
@@ -51,6 +57,7 @@ class Screens:
 
     def __init__(self, store: Store, a: Side, b: Side, volatile: Sequence[Region] = ()) -> None:
         self._store = store
+        store.forget_pictures()
         self._sides = (a, b)
         drivers = [(side.run.machine or {}).get("driver") for side in (a, b)]
         self._same_machine = (drivers[0] is not None and drivers[0] == drivers[1]) or _share_a_screen(a, b)
@@ -62,7 +69,9 @@ class Screens:
         self._pictures: OrderedDict[str, Pixels] = OrderedDict()
         self._signatures: dict[str, Signature] = {}
         self._coming: dict[str, Future[Pixels]] = {}
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="footage-diff")
+        self._parts_coming: dict[tuple[int, int], Future[Parts | None]] = {}
+        self._seen: set[tuple[int, int]] = set()
+        self._loader = ThreadPoolExecutor(2, thread_name_prefix="footage-diff")
 
     def aligned(self, pairs: Sequence[Pair]) -> None:
         """Take note of which steps stand for each other."""
@@ -71,7 +80,7 @@ class Screens:
 
     def pixels(self, frame: Frame) -> Pixels:
         """Return a frame in the size of its screen."""
-        key = f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
+        key = _name(frame)
         if key not in self._pictures:
             coming = self._coming.pop(frame.sha256, None)
             pixels = self._store.pixels(frame.picture) if coming is None else coming.result()
@@ -84,17 +93,26 @@ class Screens:
         self._pictures.move_to_end(key)
         return self._pictures[key]
 
-    def expect(self, i: int, j: int) -> None:
-        """Begin to load the screens before two steps, which are compared soon, beside what goes on."""
+    def expect(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Begin to read what differs before pairs of steps that are compared soon; of the next, whole pictures too."""
         a, b = self._sides
-        frames = a.before(i), b.before(j)
-        if frames[0] is None or frames[1] is None or frames[0].sha256 == frames[1].sha256:
-            return
-        for frame in frames:
-            assert frame is not None
-            key = f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
-            if key not in self._pictures and frame.sha256 not in self._coming:
-                self._coming[frame.sha256] = self._loader.submit(self._store.pixels, frame.picture)
+        for number, (i, j) in enumerate(pairs):
+            one, two = a.before(i), b.before(j)
+            if one is None or two is None or one.sha256 == two.sha256:
+                continue
+            if self._may_be_slight(one, two):
+                key = one.picture, two.picture
+                if key not in self._seen:
+                    self._seen.add(key)
+                    self._parts_coming[key] = self._loader.submit(self._store.parts, *key)
+            elif number < _WHOLE_AHEAD:
+                for frame in (one, two):
+                    if _name(frame) not in self._pictures and frame.sha256 not in self._coming:
+                        self._coming[frame.sha256] = self._loader.submit(self._store.pixels, frame.picture)
+
+    def _may_be_slight(self, a: Frame, b: Frame) -> bool:
+        """Tell whether two frames are of one renderer and alike from afar: where they differ is then read first."""
+        return self._exact(a, b) and changed_from_afar(self.signature(a), self.signature(b)).mean() < _MUCH
 
     def close(self) -> None:
         """Load no more."""
@@ -203,12 +221,23 @@ class Screens:
                 changed.append([])
                 continue
             idle = idle or before.sha256 == frame.sha256
-            everything = focus_regions(action, self.pixels(before), self.pixels(frame))
-            changed.append(list(everything[len(focus_regions(action)) :]))
+            changed.append(self._changed_by(action, before, frame))
         one, two = changed
         if idle and self._sides[0].steps[steps[0]].action.name == "type":
             return [*around, *one, *two]
         return around + [r for r in one if touches(r, two)] + [r for r in two if touches(r, one)]
+
+    def _changed_by(self, action: Action, before: Frame, after: Frame) -> list[Region]:
+        """Return the places that an action changed on its run's screen; none where it brought another page."""
+        afar = changed_from_afar(self.signature(before), self.signature(after))
+        if before.sha256 == after.sha256 or afar.mean() >= ANOTHER_PAGE:
+            return []
+        parts = self._parts(before, after) if _as_shown(before) and _as_shown(after) else None
+        if parts is not None:
+            found = effect_regions(action, parts.a, parts.b, before.width * before.height)
+            return [_moved(region, parts.x, parts.y) for region in found]
+        one, two = self.pixels(before), self.pixels(after)
+        return effect_regions(action, one, two, one.shape[0] * one.shape[1]) if one.shape == two.shape else []
 
     def effect(self, side: Side, index: int) -> ScreenDifference | None:
         """Return what a step changed on its own run's screen; None where that is unknown."""
@@ -246,6 +275,8 @@ class Screens:
             return IDENTICAL
         alike = (sizes[0] != (a.width, a.height)) == (sizes[1] != (b.width, b.height))
         exact = self._exact(a, b, one_run=one_run)
+        if exact and self._may_be_slight(a, b) and (slight := self._slightly(a, b, focus, pointers)) is not None:
+            return slight
         one, two = self.pixels(a), self.pixels(b)
         near: Sequence[Region] | None = None if alike and exact else focus() if alike else ()
         while True:
@@ -260,10 +291,45 @@ class Screens:
             else:
                 return difference
 
+    def _slightly(
+        self, a: Frame, b: Frame, focus: Callable[[], Sequence[Region]], pointers: Sequence[tuple[int, int]]
+    ) -> ScreenDifference | None:
+        """
+        Compare two frames of one renderer by the tiles that differ; None where that shows more than can be forgiven.
+
+        Such frames are then loaded whole, and checked.
+        """
+        parts = self._parts(a, b)
+        if parts is None:
+            return None
+        x, y, near = parts.x, parts.y, list[Region]()
+        while True:
+            difference = compare_screens(
+                parts.a,
+                parts.b,
+                focus=[_moved(region, -x, -y) for region in near],
+                pointers=[(px - x, py - y) for px, py in pointers],
+                volatile=[_moved(region, -x, -y) for region in self._volatile],
+            )
+            if difference.is_material:
+                return None
+            if not difference.has_specks or near or not (near := list(focus())):
+                return self._placed(difference, parts, a)
+
+    def _placed(self, difference: ScreenDifference, parts: Parts, frame: Frame) -> ScreenDifference:
+        """Return what was found in a part of the screen as it is in the whole screen."""
+        if difference.why == VOLATILE:
+            shape = frame.height, frame.width
+            return replace(difference, regions=tuple(clip(region, shape) for region in self._volatile))
+        return replace(difference, regions=tuple(_moved(region, parts.x, parts.y) for region in difference.regions))
+
+    def _parts(self, a: Frame, b: Frame) -> Parts | None:
+        coming = self._parts_coming.pop((a.picture, b.picture), None)
+        return self._store.parts(a.picture, b.picture) if coming is None else coming.result()
+
     def _exact(self, a: Frame, b: Frame, *, one_run: bool = False) -> bool:
         """Tell whether two frames come from one renderer, as they were shown."""
-        scaled = any((f.screen_width, f.screen_height) != (f.width, f.height) for f in (a, b))
-        return (one_run or self._same_machine) and not (a.lossy or b.lossy or scaled)
+        return (one_run or self._same_machine) and not (a.lossy or b.lossy) and _as_shown(a) and _as_shown(b)
 
     def compare_pictures(self, a: JSON, b: JSON) -> ScreenDifference:
         """Compare two images of requests, as `Store.request` names them."""
@@ -342,6 +408,19 @@ def _share_a_screen(a: Side, b: Side) -> bool:
         for side in (a, b)
     )
     return not one.isdisjoint(two)
+
+
+def _name(frame: Frame) -> str:
+    return f"{frame.sha256} {frame.screen_width} {frame.screen_height}"
+
+
+def _as_shown(frame: Frame) -> bool:
+    """Tell whether a frame was stored in the size of its screen."""
+    return (frame.screen_width, frame.screen_height) == (frame.width, frame.height)
+
+
+def _moved(region: Region, x: int, y: int) -> Region:
+    return replace(region, x=region.x + x, y=region.y + y)
 
 
 def _around(action: Action | None) -> list[Region]:

@@ -38,6 +38,8 @@ FINE_LEVEL, FINE_PIXELS = 18, 5
 """Foreign regime, at the focus: the same for 3x3 means of grey. JPEG at quality 75 stays below 16, a `.` reaches 22."""
 ANOTHER_PAGE = 0.3
 """Share of the cells from which on a change is called another page."""
+VOLATILE = "a volatile region"
+"""Why two screens are cosmetic that differ in volatile regions alone."""
 
 _KEYS = frozenset({"type", "key", "hold_key"})
 
@@ -105,7 +107,7 @@ def compare_screens(
         for region in ignored:
             crop(b, region)[:] = crop(a, region)
         if equal_pixels(a, b):
-            return ScreenDifference(ScreenVerdict.COSMETIC, tuple(ignored), why="a volatile region")
+            return ScreenDifference(ScreenVerdict.COSMETIC, tuple(ignored), why=VOLATILE)
     if exact_source:
         return _compare_exactly(a, b, focus, pointers)
     return _compare_loosely(a, b, focus, pointers)
@@ -152,10 +154,15 @@ def focus_regions(
     points = [action.point, action.arguments.get("start_coordinate")]
     regions = [Region(int(p[0]) - reach, int(p[1]) - reach, 2 * reach, 2 * reach) for p in points if p is not None]
     if before is not None and after is not None and before.shape == after.shape:
-        largest = before.shape[0] * before.shape[1] // (10 if action.name in _KEYS else 50)
-        changed = [r for r in changed_regions(before, after, most=8) if r.width * r.height <= largest]
-        regions += [Region(r.x - 8, r.y - 8, r.width + 16, r.height + 16) for r in changed]
+        regions += effect_regions(action, before, after, before.shape[0] * before.shape[1])
     return tuple(regions)
+
+
+def effect_regions(action: Action, before: Pixels, after: Pixels, screen: int) -> list[Region]:
+    """Return the places that an action changed, see `focus_regions`; `screen` is the number of pixels of the screen."""
+    largest = screen // (10 if action.name in _KEYS else 50)
+    changed = [r for r in changed_regions(before, after, most=8) if r.width * r.height <= largest]
+    return [Region(r.x - 8, r.y - 8, r.width + 16, r.height + 16) for r in changed]
 
 
 def equal_pixels(a: Pixels, b: Pixels) -> bool:

@@ -16,6 +16,9 @@ from footage.trajectory import JSON, Divergence
 
 __all__ = ["StepPair", "Walk"]
 
+_AHEAD = 5
+"""Pairs of screens that are read while one is compared, that one among them."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepPair:
@@ -78,8 +81,9 @@ class Walk:
         """Compare the screens before two steps; a few pixels count only if the next pair of screens shows them too."""
         if not precisely and (far := self._screens.roughly(i, j)) is not None:
             return far
-        if precisely and (following := self._after(i, j)) is not None:
-            self._screens.expect(*following)
+        if precisely:
+            at = bisect_left(self._paired, (i, j))
+            self._screens.expect(self._paired[at : at + _AHEAD])
         found = self._screens.before(i, j, self._last if self.divergence is None else None)
         if found is None or not self._screens.is_slight(found):
             return found

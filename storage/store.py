@@ -16,6 +16,7 @@ from footage.storage.database import Database, default_path
 from footage.storage.families import new_name
 from footage.storage.locks import RunLock, live_runs, run_is_live
 from footage.storage.newest import RAW_SINCE, numbers_of, run_at
+from footage.storage.pictures.parts import Parts
 from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.signatures import signatures_of
 from footage.storage.places import Place
@@ -314,6 +315,18 @@ class Store:
     def pixels(self, picture: int) -> Pixels:
         """Return a picture's pixels, (height, width, 3) RGB, checked by their hash. Raises StoreCorrupt."""
         return self._pictures.load(picture)
+
+    def forget_pictures(self) -> None:
+        """Read pictures anew from here on: some may have been removed, and their numbers given to others."""
+        self._pictures.forget()
+
+    def parts(self, a: int, b: int) -> Parts | None:
+        """
+        Return the part of two pictures that differs, without loading either; unchecked, see `Parts`.
+
+        None where that cannot be told: load both then. Call `forget_pictures` before the first of many.
+        """
+        return self._pictures.parts(a, b)
 
     def signatures(self, pictures: Collection[int], on_made: Callable[[], None] = lambda: None) -> dict[int, bytes]:
         """

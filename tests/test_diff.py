@@ -60,6 +60,7 @@ def test_equal_runs_are_identical(store: Store) -> None:
         "tolerated": [],
         "conditions": [],
         "answers": [],
+        "forgiven": [],
         "left_out": [],
         "rejoined": [],
         "steps": [{"a": n, "b": n, "screen": "identical", "action": "same"} for n in range(5)],

@@ -66,3 +66,49 @@ def test_times_and_ids_in_an_answer_are_no_other_answer(tmp_path: Path) -> None:
     store = tmp_path / "runs.db"
     a, b = (listed(store, f"a.txt 2026-0{month}-11 10:0{month}", "Done.") for month in (1, 2))
     assert compared(store, a, b).verdict is DiffVerdict.IDENTICAL
+
+
+def dated(store: Path, date: str, folder: str, *, answer: str = "a.txt") -> str:
+    """Record a run whose harness tells the day and a folder."""
+    with record("List the files", store=store, model="m") as run:
+        asked = call(f"c-{run.id}", name="bash", command="ls")
+        system = f"You use a computer. Today is {date}. Work in {folder}."
+        run.turn(request(user("List"), tools=[], system=system), reply(asked, message_id=f"a-{run.id}"))
+        answered = result(asked["id"], text(answer))
+        more = request(user("List"), said(asked), user([answered]), tools=[], system=system)
+        run.turn(more, reply(text("Done."), message_id=f"b-{run.id}"))
+    return run.id
+
+
+def test_a_date_that_differs_in_the_prompt_is_forgiven_and_named(tmp_path: Path, capsys: Capture) -> None:
+    store = tmp_path / "runs.db"
+    a = dated(store, "Sunday, November 22, 2026", "/work", answer="took 3.2 s")
+    b = dated(store, "Monday, November 23, 2026", "/work", answer="took 4.9 s")
+    found = compared(store, a, b)
+    assert not found.conditions
+    assert not found.answers
+    assert [(each.name, each.only_in) for each in found.forgiven] == [
+        ("system prompt", ("date",)),
+        ("result of step 0", ("duration",)),
+    ]
+    assert found.as_json()["forgiven"][0] == {
+        "name": "system prompt",
+        "only_in": ["date"],
+        "a": "…Sunday, November 22, 2026. Work in /work.",
+        "b": "…Monday, November 23, 2026. Work in /work.",
+    }
+    shown = " ".join(command(capsys, "diff", a, b, "--store", store).out.split())
+    assert "the system prompt differs only in its date" in shown
+
+
+def test_several_kinds_that_differ_are_all_named(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    found = compared(store, dated(store, "2026-11-22", "/tmp/ab12/x"), dated(store, "2026-11-23", "/tmp/zz99/x"))
+    assert found.forgiven[0].sentence == "the system prompt differs only in its date and temporary folder"
+
+
+def test_a_prompt_that_differs_in_more_is_another_one_and_nothing_of_it_is_forgiven(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    found = compared(store, dated(store, "2026-11-22", "/work"), dated(store, "2026-11-23", "/home/other"))
+    assert [each.name for each in found.conditions] == ["system prompt"]
+    assert not found.forgiven

@@ -458,6 +458,19 @@ CUT_OFF = """(selector) => [...document.querySelectorAll(selector)]
 TELLING = (".caption .what", ".diff-head .task span", ".row .lines span:not(:only-child)", ".said-of-row")
 
 
+def test_a_telephone_shows_the_whole_width_of_a_comparison_and_of_the_list(browser: Browser, served: Served) -> None:
+    with watching(browser, served) as watched:
+        watched.page.set_viewport_size({"width": 390, "height": 844})
+        for path in ("/", f"/diff/{served.runs['careful']}/{served.runs['hasty']}"):
+            page = watched.open(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("document.scrollingElement.scrollTop") == 0, "it begins with what differs"
+        assert page.locator(".row.apart small").text_content() == "first difference"
+        one, two = (box(page, f".stage-{letter}") for letter in "ab")
+        assert one["width"] > 350
+        assert two["y"] >= one["y"] + one["height"]
+
+
 @pytest.mark.parametrize("width", [1280, 800])
 def test_nothing_that_tells_runs_apart_is_cut_off(browser: Browser, served: Served, width: int) -> None:
     with watching(browser, served) as watched:

@@ -407,7 +407,7 @@ def test_a_comparison_begins_where_the_runs_part(client: FlaskClient, sample: Sa
     page = get(client, f"/diff/{sample.careful}/{sample.hasty}")
     assert re.search(r'row=2" aria-current="step"', page)
     text = words(page)
-    assert "diverged at step A2 / B2, by the model" in text
+    assert "diverged First difference: at step A2 / B2, by the model" in text
     assert sample.store.run(sample.careful).task in text
     assert f"footage diff {sample.careful} {sample.hasty}" in text
 

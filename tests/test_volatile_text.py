@@ -2,7 +2,7 @@
 
 import pytest
 
-from footage.analysis.volatile_text import scrubbed, scrubbed_task
+from footage.analysis.volatile_text import differs_only_in, scrubbed, scrubbed_task
 
 TOLD = [
     ("Today is Sunday, November 22, 2026.", "Today is Monday, November 23, 2026."),
@@ -33,8 +33,24 @@ TOLD = [
     ("Listens on 127.0.0.1:8080", "Listens on 127.0.0.1:49152"),
     ("DISPLAY=:99", "DISPLAY=:1"),
     ("Token usage: 100/200000; 199900 remaining", "Token usage: 4,100/200000; 195900 remaining"),
+    ("Heute ist Sonntag, 22. November 2026.", "Heute ist Montag, der 23. Dezember 2026."),
+    ("Heute ist Dienstag, den 3. März 2026", "Heute ist Mittwoch, den 4. März 2026"),
+    ("Nous sommes le dimanche 22 novembre 2026", "Nous sommes le lundi 1er décembre 2026"),
+    ("Hoy es domingo, 22 de noviembre de 2026.", "Hoy es lunes, 23 de diciembre de 2026."),
+    ("今天是2026年11月22日", "今天是2026年12月1日"),
+    ("現在の日時: 2026年11月22日(日) 14:03", "現在の日時: 2026年11月23日(月) 15:04"),
+    ("Timestamp: 20261122T140300Z", "Timestamp: 20261123T150401Z"),
+    ("now 20261122-140300", "now 20261123-150401"),
+    ("<Window object at 0x7f3c2a1b9d60>", "<Window object at 0x7f11ff00aa10>"),
+    ("real 0m3.214s", "real 0m4.011s"),
+    ("Completed in 1m 12s", "Completed in 2m 03s"),
+    ("loaded in 312 ms", "loaded in 1045 ms"),
 ]
 MEANT = [
+    ("Use 3 of 0x10", "Use 3 of 0x20"),
+    ("Save it in 312 files", "Save it in 400 files"),
+    ("Wait 300 ms after a click", "Wait 500 ms after a click"),
+    ("The colour is 0xff00aa", "The colour is 0xff00bb"),
     ("Be quick.", "Be slow."),
     ("Use claude-3-5-sonnet-20241022", "Use claude-3-7-sonnet-20250219"),
     ("The screen is 16:9", "The screen is 4:3"),
@@ -79,3 +95,18 @@ def test_a_long_text_takes_no_long_time() -> None:
     for text in ("a1" * 50_000, "/tmp/" * 20_000, "1:" * 50_000, "Mon " * 25_000, "aA1-/" * 20_000):
         scrubbed(text)
         scrubbed_task(text)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "kinds"),
+    [
+        ("Today is 2026-11-22, 9:30.", "Today is 2026-11-23, 9:30.", ("date",)),
+        ("Today is Sunday, November 22, 2026.", "Today is Monday, November 23, 2026.", ("date",)),
+        ("Work in /tmp/ab12/x on :99.", "Work in /tmp/cd34/x on :99.", ("folder",)),
+        ("at 10:31:02 in /tmp/ab12", "at 10:44:09 in /tmp/cd34", ("folder", "time")),
+        ("Today is 2026-11-22.", "Today is 2026-11-22.", ()),
+        ("Today is 2026-11-22.", "Today is 2026-11-23. Be quick.", ()),
+    ],
+)
+def test_it_is_told_in_what_two_texts_differ_only(a: str, b: str, kinds: tuple[str, ...]) -> None:
+    assert differs_only_in(a, b) == kinds

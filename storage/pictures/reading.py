@@ -10,6 +10,8 @@ import hashlib
 import sqlite3
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from footage.storage.database import Database
 from footage.storage.forks import before_a_fork
 from footage.storage.pictures.decoding import check_size, decode_picture
 from footage.storage.pictures.layout import Layout
+from footage.storage.pictures.parts import Compared, Parts, parts_of
 from footage.storage.pictures.tiles import (
     TILE,
     Columns,
@@ -29,15 +32,20 @@ from footage.storage.pictures.tiles import (
     decode_atlas,
     join,
     picture_hash,
+    put,
     take,
     whole,
     y_of,
 )
 from footage.trajectory import Pixels
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["PictureReader"]
 
 CACHE_BYTES = 256 << 20  # decoded atlases kept by a reader
+_LAYOUTS = 64  # read layouts kept by a reader
 _LITTLE = 0.4  # of a picture's tiles: more than that are put together anew
 
 
@@ -52,7 +60,14 @@ class PictureReader:
     def _forget(self) -> None:
         self._cache: OrderedDict[int, Columns] = OrderedDict()
         self._bytes = 0
+        self._layouts: OrderedDict[int, tuple[int, int, Places]] = OrderedDict()
         self._latest: tuple[Columns, Places] | None = None
+        self._compared: Compared | None = None
+
+    def forget(self) -> None:
+        """Keep nothing of what was read: pictures may have been removed since, and their numbers given to others."""
+        with self._turn:
+            self._forget()
 
     def load(self, picture: int) -> Pixels:
         """Return the pixels of a picture. Raises StoreCorrupt where they are not what was stored."""
@@ -60,9 +75,47 @@ class PictureReader:
             try:
                 return self._load(picture)
             except StoreCorrupt:  # or removed, or given another's number, between two looks at the store
-                with self._turn:
-                    self._forget()
+                self.forget()
                 return self._load(picture)
+
+    def parts(self, a: int, b: int) -> Parts | None:
+        """
+        Return where two pictures differ, unchecked, without putting either together.
+
+        None where that cannot be told from their tiles: of another size, kept as they came, equal, or damaged. Then
+        `load` tells. After `forget`: what was read before is taken as it is.
+        """
+        with before_a_fork():
+            try:
+                return self._parts(a, b)
+            except (StoreCorrupt, BadPicture, ValueError, TypeError):
+                return None
+
+    def _parts(self, a: int, b: int) -> Parts | None:
+        one, two = self._layout(a), self._layout(b)
+        if one is None or two is None or one[:2] != two[:2]:
+            return None
+        found, self._compared = parts_of(one[2], two[2], one[:2], self._fill, self._compared)
+        return found
+
+    def _layout(self, picture: int) -> tuple[int, int, Places] | None:
+        """Return a picture's width, height and the places of its tiles; None where it has none."""
+        with self._turn:
+            if picture in self._layouts:
+                self._layouts.move_to_end(picture)
+                return self._layouts[picture]
+        row = self._database.row("SELECT width, height, tiles FROM picture WHERE id = ?", picture)
+        if row is None or row["tiles"] is None:
+            return None
+        width, height = int(row["width"]), int(row["height"])
+        check_size(width, height)
+        layout = Layout.unpack(row["tiles"], count_tiles(width, height), -(-width // TILE))
+        found = width, height, self._places(layout)
+        with self._turn:
+            self._layouts[picture] = found
+            if len(self._layouts) > _LAYOUTS:
+                self._layouts.popitem(last=False)
+        return found
 
     def _load(self, picture: int) -> Pixels:
         row = self._database.row("SELECT * FROM picture WHERE id = ?", picture)
@@ -127,6 +180,17 @@ class PictureReader:
 
     def _tiles(self, places: Places) -> Tiles:
         tiles = np.empty((len(places), TILE, 3 * TILE), np.uint8)
+        for mine, found in self._taken(places):
+            tiles[mine] = found
+        return tiles
+
+    def _fill(self, columns: Columns, y: NDArray[np.int64], column: NDArray[np.int64], places: Places) -> None:
+        """Write the tiles in some places into columns, from these rows of pixels on, into these columns."""
+        for mine, found in self._taken(places):
+            put(columns, y[mine], column[mine], found)
+
+    def _taken(self, places: Places) -> Iterator[tuple[NDArray[np.bool_], Tiles]]:
+        """Yield the tiles in some places, atlas by atlas, and which of the places they are in."""
         atlases = atlas_of(places)
         for atlas in np.unique(atlases).tolist():
             mine = atlases == atlas
@@ -134,8 +198,7 @@ class PictureReader:
             y, column = y_of(places[mine]), column_of(places[mine])
             if int(y.max()) + TILE > len(sheet) or int(column.max()) >= sheet.shape[1]:
                 raise StoreCorrupt("it asks for a tile that is not there.")
-            tiles[mine] = take(sheet, y, column)
-        return tiles
+            yield mine, take(sheet, y, column)
 
     def _atlas(self, atlas: int) -> Columns:
         with self._turn:

@@ -36,6 +36,7 @@ __all__ = [
     "join",
     "picture_hash",
     "place",
+    "put",
     "take",
     "whole",
     "y_of",
@@ -111,6 +112,12 @@ def take(columns: Columns, y: NDArray[np.int64], column: NDArray[np.int64]) -> T
     rows = columns.view(f"V{_ROW}")[..., 0]
     taken = rows[y[:, None] + np.arange(TILE), column[:, None]]
     return np.asarray(taken.view(np.uint8).reshape(-1, TILE, _ROW))
+
+
+def put(columns: Columns, y: NDArray[np.int64], column: NDArray[np.int64], tiles: Tiles) -> None:
+    """Write tiles that begin at rows `y` of pixels into these columns; the inverse of `take`."""
+    rows = columns.view(f"V{_ROW}")[..., 0]
+    rows[y[:, None] + np.arange(TILE), column[:, None]] = tiles.view(f"V{_ROW}")[..., 0]
 
 
 def join(tiles: Tiles, columns: int) -> Columns:

@@ -19,6 +19,12 @@ const rows = new Steps((row) => `${base}?row=${row}&part=row`);
 const level = (label) => (find("[data-level]").textContent = label);
 const stages = [...diff.querySelectorAll("[data-stage]")].map((element) => new Stage(element, level));
 
+// Brings a row into sight where the list scrolls by itself; where the page does, it stays where it is.
+function bringIntoSight(row, block) {
+  const list = find(".rows");
+  if (list.scrollHeight > list.clientHeight) row.scrollIntoView({ block });
+}
+
 // Where one is scrolled to, so is the other.
 for (const [here, there] of [stages, stages.toReversed()]) {
   here.element.addEventListener("scroll", () => {
@@ -60,7 +66,7 @@ function mark() {
   find(".rows [aria-current]")?.removeAttribute("aria-current");
   const current = diff.querySelectorAll(".rows a")[state.row];
   current.setAttribute("aria-current", "step");
-  current.scrollIntoView({ block: "nearest" });
+  bringIntoSight(current, "nearest");
 }
 
 /** @param {"side" | "slider" | "blink"} mode */
@@ -126,5 +132,5 @@ listen({
   "?": helpDialog(),
 });
 
-find(".rows [aria-current]").scrollIntoView({ block: "center" });
+bringIntoSight(find(".rows [aria-current]"), "center");
 rows.ahead([state.row + 1, state.row - 1].filter((other) => other >= 0 && other < state.count));

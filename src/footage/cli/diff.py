@@ -17,14 +17,13 @@ from footage.cli.terminal import (
     action_text,
     console,
     counting,
-    divergence_text,
     plain_table,
     print_with_remarks,
     styled,
     verdict_mark,
 )
-from footage.cli.text import shortened
-from footage.trajectory import Run, Step, Verdict
+from footage.cli.text import clean, shortened
+from footage.trajectory import Divergence, Run, Step, Verdict
 
 __all__ = ["command"]
 
@@ -66,12 +65,17 @@ def _print_head(found: RunDiff, a: Run, b: Run) -> None:
     out.print(_head(found))
     _print_what_mattered(found)
     for i, j in found.rejoined:
-        out.print(f"on the same screen again at steps {i} and {j}", style="dim")
+        out.print(f"On the same screen again: A at step {i}, B at step {j}.", style="dim")
     if found.ended_alike is not None:
         out.print("They ended on " + ("the same screen." if found.ended_alike else "different screens."), style="dim")
     for region in found.left_out:
         where = f"{region.width}x{region.height} at ({region.x}, {region.y})"
-        out.print(f"Left out: {where}, which differs in every pair of screens, as clocks do.", style="dim")
+        out.print(f"Left out: {where}, which differs from the first screens to the last, as clocks do.", style="dim")
+    for each in found.forgiven[:MOST_TOLERATED]:
+        said = (f"Forgiven: {each.sentence}: ", shortened(each.a, SHORT), " (A), ", shortened(each.b, SHORT), " (B).")
+        out.print("".join(said), style="dim", markup=False, highlight=False)
+    if len(found.forgiven) > MOST_TOLERATED:
+        out.print(f"and {len(found.forgiven) - MOST_TOLERATED} other texts like that (--json)", style="dim")
     for name, run in (("A", a), ("B", b)):
         out.print(Text.assemble((f"{name} ", "dim"), (run.id, "bold"), f"  {run.kind}  {shortened(run.model, 60)}"))
     for condition in (*found.conditions, *found.answers[:MOST_TOLERATED]):
@@ -84,7 +88,7 @@ def _print_head(found: RunDiff, a: Run, b: Run) -> None:
 def _head(found: RunDiff) -> Text:
     """Return the verdict; where the runs themselves differed, that of their steps alone."""
     if found.divergence is not None:
-        return Text.assemble(styled(found.verdict), " ", divergence_text(found.divergence))
+        return Text.assemble(styled(found.verdict), " ", _parting(found.divergence))
     said = Text(same_steps(found), style="green") if found.conditions or found.answers else styled(found.verdict)
     besides = [
         *([", of runs that were made otherwise"] if found.conditions else []),
@@ -101,6 +105,14 @@ def same_steps(found: RunDiff) -> str:
     return "same steps" if exact else "same steps but for what does not matter"
 
 
+def _parting(divergence: Divergence) -> Text:
+    """Return where two runs differ, whose doing it is, and why: `at step 5 of A, step 6 of B: model (sampling), …`."""
+    a, b = ("its end" if step is None else f"step {step}" for step in (divergence.a_step, divergence.b_step))
+    where = f"at {'the end' if a == 'its end' else a}" if a == b else f"at {a} of A, {b} of B"
+    cause = (divergence.by if divergence.is_given else f"{divergence.cause} ({divergence.kind})", "bold")
+    return Text.assemble(f"{where}: ", cause, f", {clean(divergence.why)}")
+
+
 def _condition_text(condition: Condition) -> Text:
     """Return what was different about the runs: on one line, or below each other where that is long."""
     name, a, b = (shortened(text, 200) for text in (condition.name, condition.a, condition.b))
@@ -113,12 +125,13 @@ def _print_what_mattered(found: RunDiff) -> None:
     """Print the second answer, where it is another than the first, and what both runs took in their stride."""
     out = console()
     if found.mattered is not None and found.mattered != found.divergence:
-        out.print(Text.assemble(("what mattered: ", "bold red"), divergence_text(found.mattered)))
+        out.print(Text.assemble(("what mattered: ", "bold red"), _parting(found.mattered)))
     elif found.mattered is None and found.divergence is not None:
-        out.print("It did not matter: both runs did the same all the same.", style="green")
+        out.print(found.why_it_did_not_matter, style="green")
     for each in found.tolerated[:MOST_TOLERATED]:
-        where = divergence_text(each.divergence)
-        out.print(Text.assemble(("tolerated ", "dim"), where, (f" ({_screens(each.pairs)})", "dim")))
+        first = each.divergence == found.divergence
+        where = Text("the first difference") if first else _parting(each.divergence)
+        out.print(Text.assemble(("tolerated: ", "dim"), where, (f" (in {_screens(each.pairs)})", "dim")))
     if len(found.tolerated) > MOST_TOLERATED:
         out.print(f"and {len(found.tolerated) - MOST_TOLERATED} smaller differences tolerated (--json)", style="dim")
 
