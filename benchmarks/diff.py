@@ -46,8 +46,8 @@ from planted import recorded as _recorded
 from planted import showing as _from
 from screens import FOLDER, hash_distance
 
-from footage.analysis.actions import ActionVerdict, compare_actions
-from footage.analysis.diff import RunDiff, diff_runs
+from footage.analysis.runs.diff import RunDiff, diff_runs
+from footage.analysis.runs.same_action import ActionVerdict, compare_actions
 from footage.storage import Store, open_store
 from footage.trajectory import JSON, Cause, FrameRole, Instant, Parent, Pixels, StepStatus
 

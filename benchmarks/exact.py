@@ -20,15 +20,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from footage.errors import MachineError
-from footage.recorder.session import Recording, record
+from footage.machines.opening import open_machine
+from footage.recorder.recording import Recording, record
 from footage.replay.engine import begin_again
-from footage.replay.exact_fork import machine_at, steps_behind
-from footage.replay.exactly import replay_exactly
-from footage.replay.keeping import keeping
-from footage.replay.machines import open_machine
+from footage.replay.exact.forking import machine_at, steps_behind
+from footage.replay.exact.log_keeping import keeping
+from footage.replay.exact.replaying import replay_exactly
 from footage.replay.steps import StepPlayer
 from footage.storage import RunWriter, Store, open_store
-from footage.storage.exact import exact_recording
+from footage.storage.exact_records import exact_recording
 from footage.trajectory import Action, FrameRole, Machine, Run, RunKind, Verdict
 
 KEYS = {"1": (139, 545), "7": (139, 421), "*": (350, 483), "2": (210, 545), "3": (281, 545), "=": (420, 575)}

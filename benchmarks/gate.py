@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from footage.recorder.inputs import Asked
-from footage.replay.machines.desktop.desktop import Desktop
+from footage.machines.desktop.machine import Desktop
+from footage.machines.shared.call_inputs import Asked
 from footage.trajectory import Action
 
 CLICKS, COMMANDS, SECONDS = 100, 15, 4.0

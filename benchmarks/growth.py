@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 from anthropic import Anthropic
 from messages_api import TOOL, cpu_of, history, screen, serving
 
-from footage.recorder.session import Recording, record
-from footage.recorder.supervisor import Supervisor
-from footage.recorder.upstream import Upstream
+from footage.recorder.proxy.relay_process.upstream import Upstream
+from footage.recorder.proxy.supervisor import Supervisor
+from footage.recorder.recording import Recording, record
 from footage.storage import open_store
 
 THINK = 0.1

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from messages_api import history, screen, serving
 
-from footage.recorder.supervisor import Supervisor
-from footage.recorder.upstream import Upstream
+from footage.recorder.proxy.relay_process.upstream import Upstream
+from footage.recorder.proxy.supervisor import Supervisor
 from footage.storage import open_store
 from footage.trajectory import JSON, RunStatus
 

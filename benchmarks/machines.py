@@ -28,14 +28,14 @@ from pathlib import Path
 
 from exact import SESSION, press, ready_at, write
 
-from footage.recorder.session import record
+from footage.machines.opening import open_machine
+from footage.recorder.recording import record
 from footage.replay.engine import begin_again, replay_run
-from footage.replay.exact_fork import machine_at, steps_behind
-from footage.replay.exactly import replay_exactly
-from footage.replay.keeping import keeping
-from footage.replay.machines import open_machine
+from footage.replay.exact.forking import machine_at, steps_behind
+from footage.replay.exact.log_keeping import keeping
+from footage.replay.exact.replaying import replay_exactly
 from footage.storage import Store, open_store
-from footage.storage.exact import exact_recording
+from footage.storage.exact_records import exact_recording
 from footage.trajectory import Action, Machine, RunKind
 
 LOOKS = 20

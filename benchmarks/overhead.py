@@ -25,9 +25,9 @@ from pathlib import Path
 from anthropic import Anthropic
 from messages_api import TOOL, cpu_of, history, screen, serving
 
-from footage.recorder.session import record
-from footage.recorder.supervisor import Supervisor
-from footage.recorder.upstream import Upstream
+from footage.recorder.proxy.relay_process.upstream import Upstream
+from footage.recorder.proxy.supervisor import Supervisor
+from footage.recorder.recording import record
 
 PICTURES = 11
 THINK = 0.2

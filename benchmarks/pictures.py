@@ -29,8 +29,8 @@ import numpy as np
 from PIL import Image
 from sessions import CACHE, SESSIONS, recorded
 
+from footage.interchange.importers import import_paths
 from footage.storage import Store, open_store
-from footage.storage.importers import import_paths
 from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.writing import Encoded, PictureWriter
 from footage.storage.upkeep.sealing import seal_runs

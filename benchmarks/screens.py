@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from footage.analysis.screens import compare_screens
+from footage.analysis.screens.comparison_of_screens import compare_screens
 from footage.trajectory import Pixels, Region
 
 if TYPE_CHECKING:

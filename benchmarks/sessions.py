@@ -19,8 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from footage.replay.machines.desktop.desktop import Desktop
-from footage.replay.machines.desktop.programs import Program
+from footage.machines.desktop.machine import Desktop
+from footage.machines.desktop.programs.starting import Program
 from footage.trajectory import Action, Pixels, Region
 
 CACHE = Path.home() / ".cache" / "footage-benchmarks"

@@ -20,10 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COUNTS = {"FOOTAGE_KILLS": "500", "FOOTAGE_POWERCUTS": "1000", "FOOTAGE_CORRUPTIONS": "2000", "FOOTAGE_SOAK": "3600"}
 TRIALS = {
-    "killed recorders, eight at once, full disks, forks": ("test_crash.py", ("FOOTAGE_KILLS", "FOOTAGE_SOAK")),
-    "killed agents, recorders and proxies": ("test_record_kill.py", ("FOOTAGE_KILLS",)),
-    "power cuts": ("test_powercut.py", ("FOOTAGE_POWERCUTS",)),
-    "damaged copies": ("test_corruption.py", ("FOOTAGE_CORRUPTIONS",)),
+    "killed recorders, eight at once, full disks, forks": ("storage/test_crash.py", ("FOOTAGE_KILLS", "FOOTAGE_SOAK")),
+    "killed agents, recorders and proxies": ("recorder/test_record_kill.py", ("FOOTAGE_KILLS",)),
+    "power cuts": ("storage/test_powercut.py", ("FOOTAGE_POWERCUTS",)),
+    "damaged copies": ("storage/test_corruption.py", ("FOOTAGE_CORRUPTIONS",)),
 }
 
 

@@ -22,7 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests/helpers")]
 
 from judging import Judged, judge  # noqa: E402 - the folder of the tests is put on the path above
 from malformed import KINDS, case  # noqa: E402 - as above

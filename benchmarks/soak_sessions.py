@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> int:
     counts = {"FOOTAGE_SESSIONS": os.environ.get("FOOTAGE_SESSIONS", "50")}
-    command = [sys.executable, "-m", "pytest", "-v", "--no-header", "--timeout=0", "tests/test_sessions_vm.py"]
+    command = [sys.executable, "-m", "pytest", "-v", "--no-header", "--timeout=0", "tests/e2e/test_sessions_vm.py"]
     return subprocess.run(command, cwd=ROOT, env=os.environ | counts, check=False).returncode
 
 

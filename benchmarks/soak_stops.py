@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests/helpers")]
 
 from footage.errors import FootageError  # noqa: E402 - as above
 from footage.sample import sample_path  # noqa: E402 - as above

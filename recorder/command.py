@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType
 
 from footage.errors import UsageError
-from footage.recorder import joining
-from footage.recorder.upstream import PROVIDERS
+from footage.recorder import environment as joining
+from footage.recorder.proxy.relay_process.upstream import PROVIDERS
 from footage.trajectory import RunStatus
 
 __all__ = ["check_command", "command_environment", "ending_of", "run_command", "short_name", "was_stopped"]

@@ -11,7 +11,7 @@ import logging
 import threading
 
 from footage.errors import StoreError
-from footage.recorder.guard import Guard
+from footage.recorder.safe_writer import Guard
 
 __all__ = ["BEAT_SECONDS", "Heartbeat"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from footage.errors import StoreError
-from footage.recorder.guard import Guard
-from footage.storage.forks import before_a_fork, between_forks, watch_forks
+from footage.recorder.safe_writer import Guard
+from footage.storage.file.forks import before_a_fork, between_forks, watch_forks
 
 __all__ = ["Done", "Worker"]
 

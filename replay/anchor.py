@@ -13,7 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from footage.analysis.screens import ScreenDifference, ScreenVerdict, compare_screens, equal_pixels
+from footage.analysis.screens.comparison_of_screens import (
+    ScreenDifference,
+    ScreenVerdict,
+    compare_screens,
+    equal_pixels,
+)
 from footage.trajectory import Pixels, Region, Screenshot
 
 __all__ = ["Expectation", "Screen", "Sight", "wait_for_screen"]

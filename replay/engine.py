@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from footage.errors import UsageError
-from footage.recorder.guard import Guard
 from footage.recorder.heartbeat import Heartbeat
+from footage.recorder.safe_writer import Guard
 from footage.replay.steps import DEFAULT_TIMEOUT, Played, StepPlayer
 from footage.storage import RunWriter, Store
 from footage.trajectory import (

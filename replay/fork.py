@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from footage.agent.loop import AgentEvent, AgentResult, run_agent
 from footage.errors import BadAction
-from footage.recorder.actions import problem
-from footage.recorder.agent import AgentEvent, AgentResult, run_agent
-from footage.recorder.secrets import secrets_of_environment
-from footage.recorder.session import Recording
+from footage.providers.anthropic.computer_tools import problem
+from footage.recorder.kept_out import secrets_of_environment
+from footage.recorder.recording import Recording
 from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable, play_steps, verdicts_json
-from footage.replay.history import continuation
-from footage.replay.keeping import keeping
+from footage.replay.exact.log_keeping import keeping
+from footage.replay.fork_history import continuation
 from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer, why_stopped
 from footage.storage import RunWriter, Store
 from footage.trajectory import (

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from footage.analysis.blobs import touches
-from footage.analysis.screens import ScreenVerdict, changed_regions
-from footage.analysis.volatile import LARGEST, joined, volatile_of
+from footage.analysis.screens.blobs import touches
+from footage.analysis.screens.comparison_of_screens import ScreenVerdict, changed_regions
+from footage.analysis.screens.volatile import LARGEST, joined, volatile_of
 from footage.replay.anchor import Expectation, Screen, Sight
 from footage.replay.engine import ReplayReport, begin_again, check_replayable, ending, play_steps
 from footage.replay.steps import StepPlayer

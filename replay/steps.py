@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from footage.analysis.delivery import essence
-from footage.analysis.screens import ScreenVerdict, equal_pixels, focus_regions
-from footage.analysis.volatile import volatile_of
+from footage.analysis.runs.delivery import essence
+from footage.analysis.screens.comparison_of_screens import ScreenVerdict, equal_pixels, focus_regions
+from footage.analysis.screens.volatile import volatile_of
 from footage.errors import MachineError, UnsupportedAction
 from footage.replay.anchor import Expectation, Screen, Sight, wait_for_screen
-from footage.replay.redacted import Veiled, filled, hidden
+from footage.replay.fill_secrets import Veiled, filled, hidden
 from footage.storage import RunWriter, Store
-from footage.storage.redaction.marks import mark_frame, mark_step
+from footage.storage.redaction.handed_on import mark_frame, mark_step
 from footage.trajectory import (
     Action,
     Cause,

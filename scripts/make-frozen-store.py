@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from footage.storage import RunWriter, open_store
-from footage.storage.database import SCHEMA_VERSION
+from footage.storage.file.database import SCHEMA_VERSION
 from footage.trajectory import Action, FrameRole, InputEvent, Instant, OutcomeSource, Pixels, Space, StepStatus
 
 TARGET = Path(__file__).parents[1] / "tests" / "stores" / f"v{SCHEMA_VERSION}.db"

@@ -12,7 +12,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from footage.cli.demonstration import demonstrate
+from footage.cli.shared.demonstration import demonstrate
 from footage.sample import sample_path
 from footage.storage import open_store, verify_store
 

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from footage.recorder.settle import settle
-from footage.recorder.standin.sight import Sight
-from footage.replay.machines.desktop.desktop import Desktop
-from footage.replay.machines.qemu.qemu import Qemu
+from footage.agent.standin.sight import Sight
+from footage.machines.desktop.machine import Desktop
+from footage.machines.qemu.machine import Qemu
+from footage.recorder.screen.settle import settle
 from footage.trajectory import Action
 
 if TYPE_CHECKING:
     from footage.trajectory import Pixels
 
-TARGETS = Path(__file__).resolve().parent.parent / "recorder" / "standin" / "targets"
+TARGETS = Path(__file__).resolve().parent.parent / "src/footage/agent/standin/targets"
 
 # Centres of the calculator's keys on the default desktop of 1280 x 800.
 _COLUMNS, _ROWS = (139, 210, 281, 350), (421, 483, 545, 606)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from footage.storage.store import Store, open_store
     from footage.storage.upkeep.verify import VerifyReport, verify_store
-    from footage.storage.writing import RunWriter
+    from footage.storage.writer import RunWriter
 
 __all__ = ["RunWriter", "Store", "VerifyReport", "open_store", "verify_store"]
 
 _HOMES = {
-    "RunWriter": "footage.storage.writing",
+    "RunWriter": "footage.storage.writer",
     "Store": "footage.storage.store",
     "VerifyReport": "footage.storage.upkeep.verify",
     "open_store": "footage.storage.store",

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import StoreCorrupt, StoreError, StoreFull
-from footage.storage.database import Database
-from footage.storage.locks import files_folder
-from footage.storage.requests import dump_json
-from footage.storage.rows import insert
-from footage.storage.soundness import checked, sound
+from footage.storage.file.database import Database
+from footage.storage.file.locks import files_folder
+from footage.storage.requests.chains import dump_json
+from footage.storage.rows.row_checks import checked, sound
+from footage.storage.rows.to_rows import insert
 from footage.trajectory import JSON
 
 __all__ = ["Artefact", "Artefacts", "PreparedFile", "artefact_of"]

@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import Any, Self
 
 from footage.errors import RunNotFound, UsageError
-from footage.storage import many, reading
-from footage.storage.database import Database, default_path
-from footage.storage.families import new_name
-from footage.storage.locks import RunLock, live_runs, run_is_live
-from footage.storage.newest import RAW_SINCE, numbers_of, run_at
+from footage.storage.family_copy import new_name
+from footage.storage.file.database import Database, default_path
+from footage.storage.file.locks import RunLock, live_runs, run_is_live
 from footage.storage.pictures.parts import Parts
 from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.signatures import signatures_of
-from footage.storage.places import Place
-from footage.storage.queries import RunQuery, facets, places_of_text, runs_that_fit
-from footage.storage.requests import dump_json, rebuild_request
-from footage.storage.rows import insert, instant_columns, task_id_of, update
-from footage.storage.soundness import checked, sound
-from footage.storage.thumbnails import THUMBNAIL_WIDTH, Thumbnails
-from footage.storage.writing import RunWriter
+from footage.storage.pictures.thumbnails import THUMBNAIL_WIDTH, Thumbnails
+from footage.storage.requests.chains import dump_json, rebuild_request
+from footage.storage.rows import from_rows as reading
+from footage.storage.rows import read_many as many
+from footage.storage.rows.row_checks import checked, sound
+from footage.storage.rows.to_rows import insert, instant_columns, task_id_of, update
+from footage.storage.search.newest import RAW_SINCE, numbers_of, run_at
+from footage.storage.search.places import Place
+from footage.storage.search.queries import RunQuery, facets, places_of_text, runs_that_fit
+from footage.storage.writer import RunWriter
 from footage.trajectory import (
     JSON,
     Conversation,

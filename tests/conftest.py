@@ -43,7 +43,7 @@ def built(name: str) -> str:
     """Return the name of a guest that is there, built once and kept; skips where it cannot be."""
     skip_without_qemu()
     from footage.errors import CannotDo
-    from footage.replay.machines.qemu.building import build_guest
+    from footage.machines.qemu.guests.building import build_guest
 
     try:
         build_guest(name)

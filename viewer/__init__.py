@@ -5,6 +5,6 @@ The viewer: pages that show the runs of a store on this machine, to whoever was 
 """
 
 from footage.viewer.app import create_app
-from footage.viewer.server import make_viewer, serve
+from footage.viewer.serving import make_viewer, serve
 
 __all__ = ["create_app", "make_viewer", "serve"]

@@ -8,12 +8,12 @@ from werkzeug.wsgi import FileWrapper
 
 from footage.errors import FootageError, UsageError
 from footage.storage import Store
-from footage.viewer import formats
-from footage.viewer.pictures import picture_url, thumbnail_url
-from footage.viewer.remarks import remarks
+from footage.viewer.access import HEADERS, Guard, Refused
+from footage.viewer.pages import wording as formats
+from footage.viewer.pages.page_pictures import picture_url, thumbnail_url
+from footage.viewer.pages.page_text import clip, one_line, plain, pretty_json, visible
+from footage.viewer.pages.remarks import remarks
 from footage.viewer.routes import Viewer, pages
-from footage.viewer.security import HEADERS, Guard, Refused
-from footage.viewer.text import clip, one_line, plain, pretty_json, visible
 
 __all__ = ["create_app"]
 

@@ -10,12 +10,12 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage import Store
 from footage.trajectory import Run, RunStatus
-from footage.viewer.commands import diff_command, recording_commands, run_commands
-from footage.viewer.flipbook import Book
+from footage.viewer.comparing.making import Comparisons, Making
 from footage.viewer.kept import Kept
-from footage.viewer.listing import SPANS, list_runs
-from footage.viewer.making import Comparisons, Making
-from footage.viewer.pictures import as_png, thumbnail_url
+from footage.viewer.pages.command_lines import diff_command, recording_commands, run_commands
+from footage.viewer.pages.flipbook import Book
+from footage.viewer.pages.listing import SPANS, list_runs
+from footage.viewer.pages.page_pictures import as_png, thumbnail_url
 
 __all__ = ["Viewer", "pages"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from footage.errors import FootageError
-    from footage.recorder.session import Recording, record
+    from footage.recorder.recording import Recording, record
     from footage.storage import Store, open_store
     from footage.trajectory import Action, Machine
 
@@ -24,10 +24,10 @@ _HOMES = {
     "Action": "footage.trajectory",
     "FootageError": "footage.errors",
     "Machine": "footage.trajectory",
-    "Recording": "footage.recorder.session",
+    "Recording": "footage.recorder.recording",
     "Store": "footage.storage",
     "open_store": "footage.storage",
-    "record": "footage.recorder.session",
+    "record": "footage.recorder.recording",
 }
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from footage.errors import BadPicture, StoreCorrupt
-from footage.storage.database import Database
-from footage.storage.forks import before_a_fork
+from footage.storage.file.database import Database
+from footage.storage.file.forks import before_a_fork
 from footage.storage.pictures.decoding import check_size, decode_picture
 from footage.storage.pictures.layout import Layout
 from footage.storage.pictures.parts import Compared, Parts, parts_of

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from PIL import Image
 
 from footage.errors import StoreError
-from footage.storage.database import Database
+from footage.storage.file.database import Database
 from footage.storage.pictures.reading import PictureReader
 from footage.trajectory import Pixels
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from footage.errors import StoreError, StoreFull
 from footage.secrets import Replacer
-from footage.storage.database import Database
-from footage.storage.families import TABLES, columns_of, rows_of
-from footage.storage.locks import files_folder
-from footage.storage.redaction.search import search_files
-from footage.storage.rewriting import rewrite
+from footage.storage.family_copy import TABLES, columns_of, rows_of
+from footage.storage.file.database import Database
+from footage.storage.file.locks import files_folder
+from footage.storage.redaction.byte_search import search_files
+from footage.storage.upkeep.rewriting import rewrite
 from footage.trajectory import JSON
 
 __all__ = ["Proof", "Traces", "check_room", "prove", "purge"]

@@ -17,14 +17,14 @@ from typing import Any
 
 from footage.errors import UsageError
 from footage.storage.artefacts import Artefacts
-from footage.storage.families import FILES, rows_of
-from footage.storage.locks import live_runs
-from footage.storage.redaction.pictures import find_pictures, hide_pictures, repainted
+from footage.storage.family_copy import FILES, rows_of
+from footage.storage.file.locks import live_runs
+from footage.storage.redaction.painting import find_pictures, hide_pictures, repainted
 from footage.storage.redaction.proof import Proof, Traces, check_room, prove, purge
-from footage.storage.redaction.secrets import Hider
 from footage.storage.redaction.texts import count_texts, hide_texts
-from footage.storage.requests import dump_json
-from footage.storage.rows import insert, instant_columns
+from footage.storage.redaction.values import Hider
+from footage.storage.requests.chains import dump_json
+from footage.storage.rows.to_rows import insert, instant_columns
 from footage.storage.store import Store
 from footage.trajectory import JSON, Instant, Region
 

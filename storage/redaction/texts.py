@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from footage.storage.families import TABLES, rows_of
-from footage.storage.redaction.keys import Typed, typed_by_hand
-from footage.storage.redaction.secrets import Hider
-from footage.storage.requests import digest_of, dump_json, parts_of
-from footage.storage.rows import storable, task_id_of
+from footage.storage.family_copy import TABLES, rows_of
+from footage.storage.redaction.typed import Typed, typed_by_hand
+from footage.storage.redaction.values import Hider
+from footage.storage.requests.chains import digest_of, dump_json, parts_of
+from footage.storage.rows.to_rows import storable, task_id_of
 
 __all__ = ["TextChanges", "count_texts", "hide_texts", "replace_documents"]
 

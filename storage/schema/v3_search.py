@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from footage.storage.places import PLACE_BITS
 from footage.storage.schema.tables import table
+from footage.storage.search.places import PLACE_BITS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

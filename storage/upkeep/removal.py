@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 from footage.errors import StoreCorrupt, UsageError
 from footage.storage.artefacts import Artefacts
-from footage.storage.database import Database
-from footage.storage.locks import live_runs, run_is_live
-from footage.storage.messages import pictures_in
+from footage.storage.file.database import Database
+from footage.storage.file.locks import live_runs, run_is_live
 from footage.storage.pictures.layout import Layout
 from footage.storage.pictures.tiles import TILE, count_tiles
-from footage.storage.requests import dump_json
+from footage.storage.requests.chains import dump_json
+from footage.storage.requests.pictures_in_messages import pictures_in
 from footage.storage.store import Store
 from footage.storage.upkeep.space import free_bytes, give_back
 from footage.trajectory import JSON, Run

@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from footage.storage.locks import live_runs
-from footage.storage.requests import dump_json
+from footage.storage.file.locks import live_runs
+from footage.storage.requests.chains import dump_json
 from footage.storage.store import Store
 from footage.storage.upkeep.space import family_sizes, store_bytes
 from footage.trajectory import Run

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from footage.errors import UsageError
-from footage.storage.database import Database
-from footage.storage.locks import run_is_live
+from footage.storage.file.database import Database
+from footage.storage.file.locks import run_is_live
 from footage.storage.pictures.tiles import decode_atlas, encode_atlas
-from footage.storage.requests import dump_json
+from footage.storage.requests.chains import dump_json
 from footage.storage.store import Store
 from footage.storage.upkeep.space import give_back
 from footage.trajectory import JSON

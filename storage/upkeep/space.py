@@ -6,9 +6,9 @@ import shutil
 
 from footage.errors import StoreFull
 from footage.storage.artefacts import Artefacts
-from footage.storage.database import Database
-from footage.storage.locks import live_runs
-from footage.storage.rewriting import rewrite
+from footage.storage.file.database import Database
+from footage.storage.file.locks import live_runs
+from footage.storage.upkeep.rewriting import rewrite
 
 __all__ = ["family_sizes", "free_bytes", "give_back", "store_bytes"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from footage.storage.database import Database
+from footage.storage.file.database import Database
 
 __all__ = ["merge_some_texts", "tidy_texts"]
 

@@ -8,8 +8,8 @@ from functools import partial
 
 from footage.errors import FootageError
 from footage.storage.artefacts import Artefacts
-from footage.storage.requestcheck import RequestCheck
-from footage.storage.soundness import checked
+from footage.storage.requests.request_checks import RequestCheck
+from footage.storage.rows.row_checks import checked
 from footage.storage.store import Store
 from footage.trajectory import JSON
 

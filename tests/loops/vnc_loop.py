@@ -14,8 +14,8 @@ from typing import Any
 
 import anthropic
 
-from footage.recorder.scaling import encode_png
-from footage.replay.machines import open_machine
+from footage.machines.opening import open_machine
+from footage.providers.anthropic.scaling import encode_png
 from footage.trajectory import Action
 
 TOOL: Any = {

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import click
 
-from footage.cli.hints import spelled, store_in
-from footage.cli.text import clean
+from footage.cli.shared.hints import spelled, store_in
+from footage.cli.shared.printing.text import clean
 from footage.errors import FootageError
 from footage.stopping import Stopped
 

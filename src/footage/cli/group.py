@@ -74,7 +74,7 @@ class CommandTable(click.Group):
         """Load one command's module; None for a name that is not in the table."""
         if cmd_name not in _COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"footage.cli.{_module(cmd_name)}").command
+        found: click.Command = importlib.import_module(f"footage.cli.commands.{_module(cmd_name)}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -1,0 +1,1 @@
+"""Checking a machine. Any machine comes in; what works on it, action by action, goes out."""

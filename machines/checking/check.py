@@ -1,0 +1,325 @@
+"""
+Whether a machine does what it says: each canonical action is performed, and its effect is read from the screen.
+
+A window that shows every event it gets (probe.py) stands in for a program, so that the check sees what any program
+would see: which button, where, with which keys held, which character. What the machine says it delivered is looked
+at too, but proves nothing here. On a machine that is no X display the actions are performed all the same, and what can
+be seen without a window is looked at: the promises of the protocol (contract.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from footage.errors import FootageError, MachineError, UnsupportedAction
+from footage.machines.checking import probe
+from footage.machines.checking.cases import Case, NotSeen, all_cases
+from footage.machines.checking.promises import after_closing, perform_blindly, promises
+from footage.trajectory import Action, Region
+
+if TYPE_CHECKING:
+    from footage.trajectory import InputEvent, Machine, Performed, Pixels
+
+PATIENCE = 5.0
+"""Seconds an effect gets to show."""
+START = 20.0
+"""Seconds the probe's window gets to show: a program takes its time to start on a busy computer."""
+LINGER = 0.05
+"""Seconds after which an effect must still be what it was: nothing may come on top of it."""
+IDLE = 10
+"""How many pictures of an idle screen are compared."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckResult:
+    """One thing that was checked."""
+
+    name: str
+    ok: bool
+    detail: str
+    """What was seen, or what was missing, for people."""
+    before: Pixels | None = None
+    """The screen before the action, where there was one."""
+    after: Pixels | None = None
+
+
+def check_machine(
+    machine: Machine,
+    *,
+    display: str | None = None,
+    close: bool = False,
+    on_result: Callable[[CheckResult], None] | None = None,
+) -> list[CheckResult]:
+    """
+    Check a machine and return what was found; `on_result` is told of each result as it comes.
+
+    The machine is reset before and after, if it can be; about five seconds. `display` is the X display that it shows,
+    where its `environment` has none; without any, nobody sees whether actions take effect. `close` closes it in the end
+    and looks whether it stays so.
+    """
+    results: list[CheckResult] = []
+    for result in _Check(machine, display).everything(close=close):
+        results.append(result)
+        if on_result is not None:
+            on_result(result)
+    return results
+
+
+def _attempt(look: Callable[[], str]) -> tuple[bool, str]:
+    """Return whether `look` saw what it should, and what it says; what a driver breaks on is told as well."""
+    try:
+        return True, look()
+    except (FootageError, NotSeen) as problem:
+        return False, str(problem)
+    except Exception as problem:  # noqa: BLE001 - somebody's own driver may raise anything
+        return False, f"{type(problem).__name__}: {problem}"
+
+
+class Witness(Protocol):
+    """A program on the machine that sees every event; what a machine's `witness()` returns."""
+
+    def read(self) -> tuple[int, list[probe.Event]]:
+        """Return how many events there were so far, and the last ones. Raises NotSeen where that cannot be told."""
+        ...
+
+    def close(self) -> None:
+        """End the program."""
+        ...
+
+
+class _ProbeOnScreen:
+    """The probe's window on an X display, read from the machine's pixels."""
+
+    def __init__(self, machine: Machine, display: dict[str, str]) -> None:
+        self._machine = machine
+        command = [sys.executable, "-m", "footage.machines.checking.probe"]
+        self._process = subprocess.Popen(command, env=os.environ | display)
+        deadline = time.monotonic() + START
+        while probe.decode(machine.screenshot().pixels) is None:
+            if time.monotonic() > deadline:
+                self.close()
+                raise NotSeen(f"the probe's window did not show within {START:g} s")
+            time.sleep(0.02)
+
+    def read(self) -> tuple[int, list[probe.Event]]:
+        found = probe.decode(self._machine.screenshot().pixels)
+        if found is None:
+            raise NotSeen("the probe's window is not on the screen, or its picture is not whole")
+        return found
+
+    def close(self) -> None:
+        with self._process as process:
+            process.terminate()
+
+
+class _Check:
+    """A check of one machine."""
+
+    def __init__(self, machine: Machine, display: str | None) -> None:
+        self._machine = machine
+        self._display = dict(machine.environment) | ({"DISPLAY": display} if display else {})
+        self._delivered: list[InputEvent] = []
+        self._witness: Witness | None = None
+
+    def everything(self, *, close: bool) -> Iterator[CheckResult]:
+        """Yield a result for everything there is to check."""
+        with contextlib.suppress(MachineError):  # what cannot be reset is told of in the end
+            self._machine.reset()
+        first = self._look()
+        for name, look in promises(self._machine).items():
+            yield self._judge(name, look)
+        yield self._judge("screenshot", self._screenshot)
+        yield from self._seen() if self._is_seen else self._unseen(first)
+        yield self._judge("wait", self._wait)
+        yield self._judge("refusals", self._refusals)
+        yield self._judge("input log", self._input_log)
+        yield self._judge("reset", partial(self._reset, first))
+        if close:
+            last = self._screen_if_any()
+            ok, detail = _attempt(partial(after_closing, self._machine))
+            yield CheckResult("close", ok, detail, last)
+
+    @property
+    def _is_seen(self) -> bool:
+        """Whether a program on the machine can be asked what it sees."""
+        return "DISPLAY" in self._display or "witness" in self._machine.capabilities
+
+    def _unseen(self, first: Pixels) -> Iterator[CheckResult]:
+        """Perform every action that the machine offers, without a window that sees them."""
+        height, width = first.shape[:2]
+        for case in all_cases(width, height):
+            if case.action.name in self._machine.capabilities:
+                yield self._judge(case.name, partial(self._blindly, case.action))
+        if self._machine.capabilities >= {"mouse_move", "cursor_position"}:
+            yield self._judge("cursor_position", self._cursor_position)
+        if "zoom" in self._machine.capabilities:
+            yield self._judge("zoom", self._zoom)
+
+    def _blindly(self, action: Action) -> str:
+        before = len(self._machine.input_log)
+        try:
+            return perform_blindly(self._machine, action)
+        finally:
+            self._delivered += self._machine.input_log[before:]
+
+    def _seen(self) -> Iterator[CheckResult]:
+        """Perform every action on a window that shows what came of it."""
+        first = self._look()
+        try:
+            yield self._judge("window", self._window)
+            height, width = first.shape[:2]
+            for case in all_cases(width, height):
+                yield self._judge(case.name, partial(self._play, case))
+            yield self._judge("cursor_position", self._cursor_position)
+            yield self._judge("zoom", self._zoom)
+        finally:
+            if self._witness is not None:
+                self._witness.close()
+
+    def _judge(self, name: str, look: Callable[[], str]) -> CheckResult:
+        """Turn what `look` says, or raises, into a result with the screens before and after, where there are any."""
+        before = self._screen_if_any()
+        ok, detail = _attempt(look)
+        return CheckResult(name, ok, detail, before, self._screen_if_any())
+
+    def _screen_if_any(self) -> Pixels | None:
+        """Return the screen, or None where a machine that broke shows none: the result says why it broke."""
+        try:
+            return self._look()
+        except Exception:  # noqa: BLE001 - somebody's own driver may raise anything
+            return None
+
+    def _look(self) -> Pixels:
+        return self._machine.screenshot().pixels
+
+    def _perform(self, name: str, **arguments: Any) -> Performed:
+        self._require_offered(name)
+        return self._do(Action(name, arguments))
+
+    def _require_offered(self, name: str) -> None:
+        if name not in self._machine.capabilities:
+            raise NotSeen(f"the machine does not offer {name}")
+
+    def _do(self, action: Action) -> Performed:
+        performed = self._machine.perform(action)
+        self._delivered += performed.delivered
+        return performed
+
+    # --- what the probe shows ---------------------------------------------------------------------------------------
+
+    def _window(self) -> str:
+        """Show the window of a program that is not of the machine's own session."""
+        own = "witness" in self._machine.capabilities
+        make: Any = getattr(self._machine, "witness", None)
+        self._witness = make() if own else _ProbeOnScreen(self._machine, self._display)
+        return "a window that sees every event came up, and what it sees can be read"
+
+    def _play(self, case: Case) -> str:
+        """Perform a case's action and return what the probe shows of it, once and for all."""
+        self._require_offered(case.action.name)
+        begin, _ = self._read()
+        self._do(case.action)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                case.judge(self._since(begin))
+                time.sleep(LINGER)
+                return case.judge(self._since(begin))
+            except NotSeen:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _since(self, begin: int) -> list[probe.Event]:
+        count, events = self._read()
+        return events[-(count - begin) :] if count > begin else []
+
+    def _read(self) -> tuple[int, list[probe.Event]]:
+        if self._witness is None:
+            raise NotSeen("nothing on the machine sees what arrives")
+        return self._witness.read()
+
+    # --- what the machine itself says -------------------------------------------------------------------------------
+
+    def _screenshot(self) -> str:
+        """Compare pictures of an idle screen with each other, and their size with the specification."""
+        pictures = [self._look() for _ in range(IDLE)]
+        height, width, channels = pictures[0].shape
+        if [width, height] != list(self._machine.specification["screen"]) or channels != 3:
+            raise NotSeen(f"the picture is {width} x {height} x {channels}, the specification says otherwise")
+        if any((picture != pictures[0]).any() for picture in pictures):
+            raise NotSeen(f"{IDLE} pictures of an idle screen were not all equal")
+        return f"{IDLE} pictures of {width} x {height} pixels, all equal"
+
+    def _cursor_position(self) -> str:
+        self._perform("mouse_move", coordinate=[321, 123])
+        said = self._perform("cursor_position").text
+        if said != "X=321,Y=123":
+            raise NotSeen(f"after a move to (321, 123) it said {said!r}")
+        return said
+
+    def _zoom(self) -> str:
+        """Compare a zoom with a picture before it that equals the one after it: nothing moved in between."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            before, performed, after = self._look(), self._perform("zoom", region=[100, 50, 420, 250]), self._look()
+            if (before == after).all():
+                break
+            if time.monotonic() > deadline:
+                raise NotSeen("the screen does not come to rest")
+        if performed.picture is None or performed.region != Region(100, 50, 320, 200):
+            raise NotSeen(f"it gave the region {performed.region}, and a picture: {performed.picture is not None}")
+        if not np.array_equal(performed.picture, before[50:250, 100:420]):
+            raise NotSeen("the picture is not what the screen shows there")
+        return "the region at full resolution, equal to the screen"
+
+    def _wait(self) -> str:
+        host, own = time.monotonic(), self._machine.clock()
+        self._perform("wait", duration=0.2)
+        host, own = time.monotonic() - host, self._machine.clock() - own
+        if host < 0.2 or own <= 0:
+            raise NotSeen(f"{host:.3f} s passed, {own:.3f} s on the machine's clock")
+        return f"{host:.3f} s passed, {own:.3f} s on the machine's clock"
+
+    def _refusals(self) -> str:
+        """Ask for what cannot be done: the machine must say so, and must have delivered nothing."""
+        width = self._look().shape[1]
+        events = len(self._machine.input_log)
+        for action, error in (
+            (Action("left_click", {"coordinate": [width, 0]}), MachineError),
+            (Action("mouse_move", {"coordinate": [0, -1]}), MachineError),
+            (Action("key", {"text": "no-such-key"}), MachineError),
+            (Action("fly"), UnsupportedAction),
+        ):
+            try:
+                self._machine.perform(action)
+            except error:
+                continue
+            raise NotSeen(f"{action.name} {dict(action.arguments)} was not refused")
+        if len(self._machine.input_log) != events:
+            raise NotSeen("a refused action left events in the input log")
+        return "a point outside the screen, an unknown key and an unknown action are refused"
+
+    def _input_log(self) -> str:
+        told = [event.as_list() for event in self._delivered]
+        if not told or [event.as_list() for event in self._machine.input_log] != told:
+            raise NotSeen("the input log is not the sum of what each action delivered")
+        return f"{len(told)} events, those that the actions delivered"
+
+    def _reset(self, first: Pixels) -> str:
+        self._machine.reset()
+        if "pixel_exact" in self._machine.capabilities and (self._look() != first).any():
+            raise NotSeen("the screen after a reset is not the one at the start")
+        if self._machine.input_log:
+            raise NotSeen("the input log was not cleared")
+        return "the screen is the one at the start, and the input log is empty"

@@ -1,0 +1,1 @@
+"""Acting on a display. Actions come in; key and pointer events go out through XTEST."""

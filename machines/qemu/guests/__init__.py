@@ -1,0 +1,1 @@
+"""Guests. The distribution's packages come in; bootable guests and their saved states go out."""

@@ -1,0 +1,5 @@
+"""
+What model providers say.
+
+Requests and replies come in as bytes or JSON; calls, canonical actions and results go out.
+"""

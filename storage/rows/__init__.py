@@ -1,0 +1,1 @@
+"""Between the types of `footage.trajectory` and the rows of the store, checked in both directions."""

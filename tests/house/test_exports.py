@@ -1,0 +1,46 @@
+"""What `import footage` gives."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+import footage
+from places import ROOT
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(footage.__path__, "footage."))
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    assert footage.__all__ == sorted(footage.__all__)
+    for name in footage.__all__:
+        assert getattr(footage, name) is not None
+    assert set(dir(footage)) == set(footage.__all__)
+
+
+def test_the_version_is_the_one_of_the_project() -> None:
+    project = ROOT / "pyproject.toml"
+    assert footage.__version__ == tomllib.loads(project.read_text("utf-8"))["project"]["version"]
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'flight'"):
+        _ = footage.flight
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_module_exports_what_it_names(name: str) -> None:
+    module = importlib.import_module(name)
+    exported = getattr(module, "__all__", [])
+    assert [each for each in exported if not hasattr(module, each)] == []
+
+
+def test_importing_footage_loads_nothing_heavy() -> None:
+    script = "import footage, sys; print(*sorted(m for m in sys.modules if '.' not in m))"
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"anthropic", "click", "cv2", "flask", "numpy", "rich", "sqlite3", "sqlite_utils"} & set(loaded)
