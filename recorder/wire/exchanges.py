@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from footage.agent.model_client import STAND_IN
 from footage.providers.anthropic.blocks import objects, tool_results
 from footage.providers.anthropic.computer_tools import TOOLSET, PointerTracker, actions_of
 from footage.providers.anthropic.stream_reader import EventReader, MessageBuilder
+from footage.providers.model_names import STAND_IN
 from footage.providers.tasks import task_of_messages
 from footage.recorder.safe_writer import Guard
 from footage.recorder.screen.frame_queue import PictureQueue

@@ -6,17 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 from footage.errors import NoApiKey, UsageError
+from footage.providers.model_names import STAND_IN
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
 
-__all__ = ["DEFAULT_MODEL", "STAND_IN", "make_client"]
+__all__ = ["DEFAULT_MODEL", "make_client"]
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
 """What `footage agent` asks when no model is named; one that can use a computer."""
-
-STAND_IN = "stand-in/"
-"""Models of this name are served on this machine, by `footage.agent.standin`."""
 
 _CHARACTERS = ("careful", "hasty")
 _CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")

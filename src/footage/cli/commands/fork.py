@@ -11,7 +11,6 @@ import click
 from rich.text import Text
 
 from footage.cli.commands.agent import event_printer
-from footage.cli.commands.replay import step_printer
 from footage.cli.shared.exactness import budget_option, forked_machine, restored_steps
 from footage.cli.shared.given import given_secrets
 from footage.cli.shared.options import (
@@ -23,6 +22,7 @@ from footage.cli.shared.options import (
     think_option,
     with_examples,
 )
+from footage.cli.shared.printing.step_lines import step_printer
 from footage.cli.shared.printing.terminal import console, divergence_text, print_gaps, print_next, styled
 from footage.cli.shared.printing.text import counted, shortened
 from footage.cli.shared.store_opening import machine_like, open_for, print_json

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from footage.cli.commands.record import named_secrets, provider_option, secret_option, services, stand_in_option
+from footage.cli.commands.record import named_secrets, provider_option, secret_option, stand_in_option
 from footage.cli.shared.options import store_option, with_examples
 from footage.cli.shared.printing.losses import tell_losses
+from footage.cli.shared.services import services
 
 if TYPE_CHECKING:
     from footage.trajectory import JSON

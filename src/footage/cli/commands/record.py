@@ -15,10 +15,10 @@ from footage.cli.shared.exactness import budget_option, exact_option, kept, star
 from footage.cli.shared.hints import command_line
 from footage.cli.shared.options import store_option, with_examples
 from footage.cli.shared.printing.losses import tell_losses
+from footage.cli.shared.services import services, stand_in_key
 from footage.stopping import Stopped
 
 if TYPE_CHECKING:
-    from footage.recorder.proxy.relay_process.upstream import Upstream
     from footage.recorder.proxy.supervisor import Supervisor
     from footage.trajectory import JSON, Machine
 
@@ -268,28 +268,6 @@ def _drain(proxy: Supervisor) -> None:
         except KeyboardInterrupt as stop:
             if isinstance(stop, Stopped) and stop.number != signal.SIGINT:
                 raise
-
-
-def services(providers: Sequence[str], *, stand_in: bool = False) -> dict[str, Upstream]:
-    """
-    Return the services to pass requests on to: where their variables point, else their own addresses.
-
-    With `stand_in` the Messages API is the stand-in's, served by this process.
-    """
-    from footage.recorder.proxy.relay_process.upstream import PROVIDERS, Upstream
-
-    wanted = {name: PROVIDERS[name] for name in ("anthropic", *providers)}
-    found = {name: Upstream(os.environ.get(variable) or own) for name, (variable, own) in wanted.items()}
-    if stand_in:
-        from footage.agent.standin import shared_server
-
-        found["anthropic"] = Upstream(shared_server().url)
-    return found
-
-
-def stand_in_key() -> dict[str, str]:
-    """Return what a client that is answered by the stand-in finds in its environment: a key, where it has none."""
-    return {} if os.environ.get("ANTHROPIC_API_KEY") else {"ANTHROPIC_API_KEY": "stand-in"}
 
 
 def named_secrets(variables: Sequence[str]) -> list[str]:

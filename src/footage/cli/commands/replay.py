@@ -13,24 +13,23 @@ from rich.text import Text
 from footage.cli.shared.exactness import say
 from footage.cli.shared.given import given_secrets
 from footage.cli.shared.options import anyway_option, json_option, store_option, with_examples
+from footage.cli.shared.printing.step_lines import step_printer
 from footage.cli.shared.printing.terminal import (
-    action_text,
     console,
     divergence_text,
     print_gaps,
     print_next,
     styled,
-    verdict_mark,
 )
-from footage.cli.shared.printing.text import counted, shortened
+from footage.cli.shared.printing.text import counted
 from footage.cli.shared.store_opening import machine_like, open_for, print_json
 from footage.cli.shared.taped import agent_argument, policy_option, replay_on_tape
-from footage.trajectory import Gap, Step, StepVerdict, Verdict
+from footage.trajectory import Gap, Verdict
 
 if TYPE_CHECKING:
-    from footage.replay.engine import OnStep, ReplayReport
+    from footage.replay.engine import ReplayReport
 
-__all__ = ["command", "step_printer"]
+__all__ = ["command"]
 
 _SAME = {Verdict.REPRODUCED, Verdict.COSMETIC}
 
@@ -146,18 +145,6 @@ def _replay_exactly(run: str, first: int, *, anyway: bool, store: Path | None, a
         )
         _print_end(report, gaps, store)
     return 0 if report.verdict in _SAME else 1
-
-
-def step_printer(steps: Sequence[Step]) -> OnStep:
-    """Return a function that prints a line for each step as it is played."""
-    out = console()
-
-    def tell(index: int, _total: int, verdict: StepVerdict) -> None:
-        why = "" if verdict.verdict is Verdict.REPRODUCED else f"  {shortened(verdict.why, 90)}"
-        number = (f"{index:>4} ", "dim")
-        out.print(Text.assemble(verdict_mark(verdict.verdict), number, action_text(steps[index].action), (why, "dim")))
-
-    return tell
 
 
 def _print_end(report: ReplayReport, gaps: Sequence[Gap], store: Path | None) -> None:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from footage.cli.commands.record import services, stand_in_key
 from footage.cli.shared.exactness import forked_machine, late_counting, restored_steps
 from footage.cli.shared.given import given_secrets
 from footage.cli.shared.printing.terminal import console, divergence_text, print_gaps, print_next, styled, verdict_mark
 from footage.cli.shared.printing.text import counted, shortened
+from footage.cli.shared.services import services, stand_in_key
 from footage.cli.shared.store_opening import machine_like, open_for, print_json
 from footage.trajectory import Verdict
 
@@ -125,7 +125,7 @@ def _fork_exactly(
     quiet: bool,
 ) -> TapeFork:
     """Fork an exactly recorded run with a command."""
-    from footage.cli.commands.replay import step_printer
+    from footage.cli.shared.printing.step_lines import step_printer
     from footage.replay.tape.exact_tape_fork import fork_exact_tape
 
     steps = store.steps(source.id)
@@ -167,7 +167,7 @@ def _live(source: Run) -> dict[str, Upstream]:
 
 
 def _by_stand_in(source: Run) -> bool:
-    from footage.agent.model_client import STAND_IN
+    from footage.providers.model_names import STAND_IN
 
     return source.model.startswith(STAND_IN) and not os.environ.get("ANTHROPIC_BASE_URL")
 
