@@ -12,38 +12,29 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from footage.errors import UsageError
-from footage.machines.qemu.guests.known_guests import GUESTS
+from footage.errors import PluginBroken, UsageError
+from footage.plugins import Plugin, installed
 
 if TYPE_CHECKING:
     from footage.trajectory import Machine
 
 __all__ = ["machine_names", "open_machine", "reopen"]
 
-_DRIVERS = {
-    "desktop": "footage.machines.desktop.machine:Desktop",
-    "qemu": "footage.machines.qemu.machine:Qemu",
-    "vnc": "footage.machines.vnc.machine:Vnc",
-}
+_EXACT = "-exact"
 """
-Where each driver's class is. It is called with what stands after the name, if anything does, and with the options; its
-`from_specification` starts a machine like the one whose specification it is given.
+What the name of a driver's exact mode ends with: the plug-in `qemu-exact` is the class of `qemu` machines that record
+themselves.
 """
-_EXACT = {"qemu": "footage.machines.qemu.exact.exact_machine:ExactQemu"}
-"""The same for drivers that have an exact mode: machines that record themselves."""
-_WHICH = {"qemu": GUESTS}
-"""What can stand after a driver's name, where that is known."""
-_ENTRY_POINTS = "footage.machines"
-"""Packages that bring a driver name its class by an entry point of this group."""
 
 
 def machine_names() -> tuple[str, ...]:
     """Return the names of the drivers, of installed packages' own ones, and of the machines in the configuration."""
     from footage.machines.configuration import configured
 
-    own = [f"{driver}/{which}" for driver in _DRIVERS for which in _WHICH.get(driver, ())]
-    plain = [driver for driver in (*_DRIVERS, *_installed()) if driver not in _WHICH]
-    return tuple(dict.fromkeys([*plain, *own, *configured()]))
+    drivers = {driver: _variants(plugin) for driver, plugin in _drivers().items()}
+    plain = [driver for driver, variants in drivers.items() if not variants]
+    varied = [f"{driver}/{which}" for driver, variants in drivers.items() for which in variants]
+    return tuple(dict.fromkeys([*plain, *varied, *configured()]))
 
 
 def open_machine(name: str, **options: Any) -> Machine:
@@ -58,10 +49,9 @@ def open_machine(name: str, **options: Any) -> Machine:
     if (known := configured().get(name)) is not None:
         return open_machine(known.machine, **known.options, **options)
     driver, which = re.fullmatch(r"([^:/]*)[:/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr] # fits any text
-    if driver not in _DRIVERS and driver not in _installed() and ":" in name:
+    if driver not in _drivers() and ":" in name:
         driver, which = name, ""
-    wanted = _exact(driver, name) if options.pop("exact", False) else driver
-    made = _class_of(wanted, name, own=wanted)
+    made = _exact_class(driver, name) if options.pop("exact", False) else _class_of(driver, name, by_hand=True)
     try:
         machine: Machine = made(which, **options) if which else made(**options)
     except TypeError as problem:
@@ -88,35 +78,42 @@ def reopen(specification: Mapping[str, Any]) -> Machine:
     return machine
 
 
-def _exact(driver: str, name: str) -> str:
-    """Return where the driver's exact mode is. Raises UsageError for one that has none."""
-    if driver not in _EXACT:
+def _drivers() -> dict[str, Plugin]:
+    """Return the drivers by their names, without their exact modes."""
+    return {name: plugin for name, plugin in installed("machine").items() if not name.endswith(_EXACT)}
+
+
+def _variants(plugin: Plugin) -> tuple[str, ...]:
+    """Return what can stand after a driver's name, as its class says in `variants`; () where it does not."""
+    try:
+        return tuple(getattr(plugin.load(), "variants", ()))
+    except PluginBroken:
+        return ()
+
+
+def _exact_class(driver: str, name: str) -> Any:
+    """Return the class of a driver's exact mode. Raises UsageError for one that has none."""
+    if (plugin := installed("machine").get(f"{driver}{_EXACT}")) is None:
         raise UsageError(f"The machine {name} cannot record itself.", hint="Exact are virtual machines: qemu/desktop.")
-    return _EXACT[driver]
+    return plugin.load()
 
 
-def _class_of(driver: str, name: str, *, own: str = "") -> Any:
+def _class_of(driver: str, name: str, *, by_hand: bool = False) -> Any:
     """
-    Return a driver's class. Raises UsageError where there is none of that name, or it cannot be loaded.
+    Return a driver's class. Raises UsageError where there is none of that name, PluginBroken where it does not load.
 
-    `own` is somebody's `module:Class`: only what was named by hand, never what a run says, is loaded like this.
+    Only what was named `by_hand` may be somebody's `module:Class`; what a run says is never loaded like this.
     """
-    where = _DRIVERS.get(driver) or _installed().get(driver) or own
-    module, _, attribute = where.partition(":")
-    if not (module and attribute):
+    if (plugin := _drivers().get(driver)) is not None:
+        return plugin.load()
+    module, _, attribute = driver.partition(":")
+    if not (by_hand and module and attribute):
         raise UsageError(f"There is no machine {name!r}.", hint=f"Machines: {', '.join(machine_names())}.")
     try:
         found = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, ValueError) as problem:
-        hint = "It is loaded from the folders in PYTHONPATH." if driver not in _DRIVERS else ""
+        hint = "It is loaded from the folders in PYTHONPATH."
         raise UsageError(f"The machine {name!r} cannot be loaded: {problem}.", hint=hint) from problem
     return found
-
-
-def _installed() -> dict[str, str]:
-    """Return the drivers that installed packages bring: name and `module:Class`."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point.value for point in entry_points(group=_ENTRY_POINTS)}

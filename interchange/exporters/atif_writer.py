@@ -23,7 +23,11 @@ from footage.storage.file.scratch import scratch_beside
 from footage.storage.store import Store
 from footage.trajectory import JSON, Frame, FrameRole, Instant, Run, Step, StepStatus, Turn
 
-__all__ = ["SCHEMA_VERSION", "AtifFile", "write_atif"]
+__all__ = ["ENDING", "LINE", "NAME", "SCHEMA_VERSION", "AtifFile", "export", "write_atif"]
+
+NAME = "atif"
+ENDING = ".json"
+LINE = "one run in ATIF, the Agent Trajectory Interchange Format, with its pictures in a folder beside it"
 
 SCHEMA_VERSION = "ATIF-v1.8"
 _ROLES = (FrameRole.OBSERVED, FrameRole.AFTER, FrameRole.BEFORE)
@@ -83,6 +87,13 @@ def write_atif(
                 made.folder.rename(folder)
             (scratch / "document").replace(path)
     return AtifFile(path, folder if made.pictures else None, found.id, made.steps, len(made.pictures), size)
+
+
+def export(
+    store: Store, runs: Sequence[str], path: Path, *, overwrite: bool, on_progress: Callable[[int, int], None]
+) -> AtifFile:
+    """Write one run: `write_atif` as an exporter."""
+    return write_atif(store, runs[0], path, overwrite=overwrite, on_progress=on_progress)
 
 
 @dataclass(slots=True)

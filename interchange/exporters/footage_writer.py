@@ -23,7 +23,16 @@ from footage.storage.store import Store, open_store
 from footage.storage.upkeep.verify import verify_store
 from footage.trajectory import JSON
 
-__all__ = ["FootageFile", "write_footage_file"]
+__all__ = ["ENDING", "LINE", "MACHINES", "MANY", "NAME", "FootageFile", "export", "write_footage_file"]
+
+NAME = "footage"
+ENDING = ".footage"
+LINE = (
+    "whole families, replays and forks included, without loss: a store that holds nothing else. `footage import` takes"
+    " it into another store, `--store FILE` looks at it where it is"
+)
+MANY = True
+MACHINES = True
 
 PIECE = 4 << 20
 """Bytes of a file beside the store that are one row in a `.footage` file."""
@@ -74,6 +83,21 @@ def write_footage_file(
         made.replace(path)
     left_out = () if with_machine else _artefacts(store, found)
     return FootageFile(path, tuple(found), path.stat().st_size, left_out)
+
+
+def export(
+    store: Store,
+    runs: Sequence[str],
+    path: Path,
+    *,
+    overwrite: bool,
+    on_progress: Callable[[int, int], None],
+    with_machine: bool = False,
+) -> FootageFile:
+    """Write the families of runs: `write_footage_file` as an exporter."""
+    return write_footage_file(
+        store, runs, path, with_machine=with_machine, overwrite=overwrite, on_progress=on_progress
+    )
 
 
 def _fill(

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footage.errors import FootageError, NotAStore, StoreCorrupt, StoreError, StoreTooNew, UsageError
+from footage.errors import NotAStore, PluginBroken, StoreCorrupt, StoreError, StoreTooNew, UsageError
+from footage.interchange.importers.contract import Importer
 from footage.interchange.importers.draft import DraftRun
 from footage.interchange.importers.draft_writer import known_run, write_run
 from footage.interchange.importers.entry import Entry
-from footage.interchange.importers.formats import FORMATS, Format, load
+from footage.interchange.importers.ordering import load_importer, ordered_importers
 from footage.interchange.importers.own.footage_reader import import_footage_file, is_footage_file
 from footage.interchange.importers.reasons import on_a_line, reason_of
 from footage.interchange.importers.safety import Pictures, forget, is_pickle, why_unfit
+from footage.plugins import OWN, Plugin
 from footage.storage.store import Store
 from footage.trajectory import JSON, RunStatus
 
@@ -60,6 +62,8 @@ class Report:
 
     imported: list[Imported] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    broken: list[PluginBroken] = field(default_factory=list)
+    """Importers that could not be loaded, and were not asked."""
 
     @property
     def already(self) -> int:
@@ -67,9 +71,10 @@ class Report:
         return sum(skipped.known for skipped in self.skipped)
 
     def as_json(self) -> JSON:
-        """Return {"imported": [{"run", "path", "format", "steps"}], "skipped": [{"path", "reason"}]}."""
+        """Return {"imported": [{"run", "path", "format", "steps"}], "skipped": [{"path", "reason"}], "broken": […]}."""
         imported = [{"run": i.run, "path": i.path, "format": i.format, "steps": i.steps} for i in self.imported]
-        return {"imported": imported, "skipped": [{"path": s.path, "reason": s.reason} for s in self.skipped]}
+        skipped = [{"path": s.path, "reason": s.reason} for s in self.skipped]
+        return {"imported": imported, "skipped": skipped, "broken": [problem.message for problem in self.broken]}
 
 
 def import_paths(
@@ -85,7 +90,7 @@ def import_paths(
 
     `format` is the only one to try; a file that is named here is taken for it, whatever it looks like. `on_progress` is
     called with (files done, files in all). A recording that is in the store already is not imported again. Raises
-    StoreError where the store fails.
+    StoreError where the store fails; UsageError or PluginBroken where there is no importer `format`, or it is broken.
     """
     try:
         with Pictures() as pictures:
@@ -110,7 +115,10 @@ class _Walk:
         self.report = Report()
         self._store = store
         self._pictures = pictures
-        self._only = only
+        self._only = load_importer(only) if only is not None else None
+        self._asked: list[tuple[Plugin | None, Importer]] = (
+            [*ordered_importers(self.report.broken.append)] if self._only is None else [(None, self._only)]
+        )
         self._tags = tags
         self._on_progress = on_progress
         self._used: set[Path] = set()
@@ -165,22 +173,22 @@ class _Walk:
         self._done += files
         self._on_progress(min(self._done, self._total), self._total)
 
-    def _format_of(self, entry: Entry, *, named: bool) -> Format | None:
+    def _format_of(self, entry: Entry, *, named: bool) -> Importer | None:
         if self._only is not None and named and not entry.is_folder:
-            return load(self._only)
+            return self._only
         troubles: list[str] = []
-        for name in FORMATS if self._only is None else (self._only,):
-            found = load(name)
+        for plugin, found in self._asked:
             try:
                 if found.recognise(entry):
                     return found
-            except (FootageError, OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-                troubles.append(reason_of(error))
+            except Exception as error:  # noqa: BLE001 - a plug-in's code may raise anything
+                whose = f"{plugin.title} failed: " if plugin is not None and plugin.package != OWN else ""
+                troubles.append(whose + reason_of(error))
         for reason in dict.fromkeys(troubles):
             self._skip(entry.path, f"it cannot be looked at: {reason}")
         return None
 
-    def _import(self, entry: Entry, source: Format) -> None:
+    def _import(self, entry: Entry, source: Importer) -> None:
         """Write the runs of one recording, as far as they can be read."""
         count = 0
         for run in self._drafts(entry, source):
@@ -228,7 +236,7 @@ class _Walk:
         for old, new in found.renamed.items():
             self._skip(entry.path, f"the id {old} was taken: that run is {new} here")
 
-    def _drafts(self, entry: Entry, source: Format) -> Iterator[DraftRun]:
+    def _drafts(self, entry: Entry, source: Importer) -> Iterator[DraftRun]:
         """Yield a recording's drafts; what its reader raises ends it, and is reported."""
         try:
             yield from source.read(entry)

@@ -16,7 +16,7 @@ from footage.machines.qemu.guest_activity import Activity, Halts, halted
 from footage.machines.qemu.guest_agent import TIMEOUT, Agent
 from footage.machines.qemu.guest_screen import Eye, Screen
 from footage.machines.qemu.guests import guest_states as states
-from footage.machines.qemu.guests.known_guests import Guest, load_guest
+from footage.machines.qemu.guests.known_guests import GUESTS, Guest, load_guest
 from footage.machines.qemu.input.devices import Give, Inlet, QemuKeyboard, QemuPointer
 from footage.machines.qemu.qemu_process import Process
 from footage.machines.qemu.remote import Remote, Unrecorded
@@ -45,6 +45,9 @@ class Qemu:
     It goes on from where it was suspended once it had come up, so that every start shows the same screen. Everything
     ends with `close()`, with this process, or when nothing refers to it any more.
     """
+
+    variants = GUESTS
+    """What can stand after the name `qemu`."""
 
     settling = 12.0
     """Seconds that a program may take to deal with an action: an emulated one takes five to start."""

@@ -16,6 +16,7 @@ Everything footage raises on purpose, as one tree.
         NoDisplay              no X server could be started or reached
         MissingProgram         a needed program is not installed
         NoApiKey               the model's service was asked for, but no key is set
+        PluginBroken           an installed plug-in cannot be loaded
       MachineError             a machine did not do what it was told
         UnsupportedAction      the machine has no such action
       ModelError               the model's service answered with an error
@@ -40,6 +41,7 @@ __all__ = [
     "NoApiKey",
     "NoDisplay",
     "NotAStore",
+    "PluginBroken",
     "RunNotFound",
     "StoreCorrupt",
     "StoreError",
@@ -147,6 +149,12 @@ class NoApiKey(CannotDo):
     """The model's service was asked for, but no key is set."""
 
     code = "no_api_key"
+
+
+class PluginBroken(CannotDo):
+    """An installed plug-in cannot be loaded; the message says of which package, and why."""
+
+    code = "plugin"
 
 
 class MachineError(FootageError):

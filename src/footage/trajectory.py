@@ -59,7 +59,6 @@ class RunKind(StrEnum):
     REPLAY = "replay"
     TAPE = "tape"
     FORK = "fork"
-    PROBE = "probe"
 
 
 class RunStatus(StrEnum):
@@ -332,7 +331,7 @@ class Run:
 
     @property
     def replayable(self) -> str:
-        """`exact`, `anchored`, `partial` or `no`: what a replay of this run can promise."""
+        """`exact`, `anchored` or `no`: what a replay of this run can promise."""
         if self.machine is None or self.steps == 0:
             return "no"
         exact = self.guarantee is Guarantee.EXACT and self.kind is not RunKind.REPLAY
@@ -645,7 +644,7 @@ class Machine(Protocol):
         """
         Names of the canonical actions it performs, and of its extras.
 
-        Extras are `pixel_exact`, `snapshot`, `seek` and `isolated`.
+        Extras are `pixel_exact`, `snapshot`, `isolated`, `rest` and `witness`.
         """
         ...
 

@@ -39,6 +39,7 @@ _NUMBERS = frozenset(
         *("redacted", "icount", "end_icount", "log", "artefact", "bytes"),
     }
 )
+_FRACTIONS = frozenset({"confidence"})
 _NEEDED = frozenset(
     {
         *("id", "name", "family_name", "run_name", "kind", "task", "task_id", "model", "steps", "turns", "number"),
@@ -99,6 +100,8 @@ def _check_value(name: str, held: type, numbers: str) -> None:
     kind: type = bytes if name in _BYTES else str
     if name in _NUMBERS or name == numbers or name.endswith(("_mono", "_wall")):
         kind = int
+    if name in _FRACTIONS:
+        kind = float
     if held is NoneType and name in _NEEDED:
         raise ValueError(f"{name} is missing")
     if held not in {kind, NoneType}:

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from footage.errors import StoreFull, UsageError
-from footage.interchange.importers import FORMATS, import_paths
 from footage.interchange.importers import draft_writer as importers_writing
+from footage.interchange.importers import import_paths
 from footage.interchange.importers.common.blocks_of_recordings import wall_ns
 from footage.interchange.importers.common.coordinates import FRACTIONS, THOUSANDTHS, placed, space_of
 from footage.interchange.importers.common.derive import derive_after, derive_before
 from footage.interchange.importers.draft import DraftPicture, DraftRun, DraftStep
-from footage.interchange.importers.formats import load
 from footage.interchange.importers.salvage import closed
 from footage.storage import Store
 from footage.trajectory import Action, FrameRole, OutcomeSource, RunKind, RunStatus, Space, StepStatus
@@ -241,13 +240,6 @@ def test_tags_and_a_forced_format(store: Store, recording: Path) -> None:
     assert [skipped.reason for skipped in forced.skipped] == [
         "it cannot be read as anthropic-events: none.txt holds no JSON object"
     ]
-
-
-def test_every_format_has_its_name_and_its_functions() -> None:
-    for name in FORMATS:
-        assert name == load(name).NAME
-        assert callable(load(name).recognise)
-        assert callable(load(name).read)
 
 
 def test_coordinates_become_pixels_of_the_picture() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from cli import call
+from footage import plugins
 from footage.errors import UsageError
 from footage.machines.checking.check import check_machine
 from footage.machines.opening import machine_names, open_machine, reopen
@@ -25,7 +25,7 @@ from places import EXAMPLES
 
 @pytest.fixture(autouse=True)
 def _examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.syspath_prepend(str(EXAMPLES / "plugins/machine"))
     yield
     sys.modules.pop("own_machine", None)
 
@@ -130,8 +130,9 @@ def test_a_run_replays_on_the_machine_that_is_named(tmp_path: Path, capsys: pyte
 
 
 def test_an_installed_driver_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = importlib.metadata.EntryPoint("blackboard", "own_machine:Blackboard", "footage.machines")
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point] if group == "footage.machines" else [])
+    brought = plugins.Plugin("machine", "blackboard", "own_machine:Blackboard", "footage-blackboard", "0.1")
+    known = {**plugins.installed("machine"), "blackboard": brought}
+    monkeypatch.setattr("footage.machines.opening.installed", {"machine": known}.__getitem__)
     assert "blackboard" in machine_names()
     with closing(open_machine("blackboard:navy")) as machine:
         assert machine.screenshot().pixels[0, 0].tolist() == [0, 0, 128]

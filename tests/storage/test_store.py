@@ -57,7 +57,7 @@ def test_runs_are_found_by_id_prefix_and_age(store: Store) -> None:
 def test_only_recorded_and_imported_runs_are_counted_from_the_newest(store: Store) -> None:
     first = recorded(store)
     imported = recorded(store, kind=RunKind.IMPORTED)
-    for kind in (RunKind.REPLAY, RunKind.FORK, RunKind.TAPE, RunKind.PROBE):
+    for kind in (RunKind.REPLAY, RunKind.FORK, RunKind.TAPE):
         recorded(store, kind=kind, parent=Parent(first))
     assert [store.run("@1").id, store.run("@2").id] == [imported, first]
 

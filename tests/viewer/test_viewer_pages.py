@@ -305,7 +305,7 @@ def test_any_name_of_a_run_leads_to_its_own_address(client: FlaskClient, sample:
 
 
 def test_a_run_without_steps_has_a_page(client: FlaskClient, sample: Sample) -> None:
-    writer = sample.store.begin_run(task="nothing done", kind=RunKind.PROBE)
+    writer = sample.store.begin_run(task="nothing done", kind=RunKind.TAPE)
     assert "steps appear here" in get(client, f"/runs/{writer.run_id}")
     assert '<meta http-equiv="refresh"' in get(client, f"/runs/{writer.run_id}")
     writer.end(RunStatus.ERRORED, error="the model could not be reached")

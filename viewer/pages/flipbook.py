@@ -11,7 +11,8 @@ from markupsafe import Markup
 from footage.analysis.runs.absences import kept_unread, why_no_steps
 from footage.errors import UsageError
 from footage.storage import Store
-from footage.trajectory import Frame, FrameRole, Gap, Note, Run, Step, Turn, Verdict, gaps_by_reason
+from footage.storage.findings import findings_of
+from footage.trajectory import Finding, Frame, FrameRole, Gap, Note, Run, Step, Turn, Verdict, gaps_by_reason
 from footage.viewer.pages.overlay import draw
 from footage.viewer.pages.wording import action_line
 
@@ -61,6 +62,8 @@ class StepView:
     """Turns after this step that asked for no action."""
     gaps: tuple[Gap, ...]
     notes: tuple[Note, ...]
+    findings: tuple[Finding, ...]
+    """What detectors noticed at this step."""
     evidence: list[Shot]
     """Of a replay's verdict: the recorded screen and the one that was seen."""
 
@@ -93,6 +96,16 @@ class Book:
     def whole_run_notes(self) -> list[Note]:
         """Notes that belong to no step."""
         return [note for note in self.notes if note.step is None]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What detectors noticed, the newest too."""
+        return findings_of(self._store, self.run.id)
+
+    @property
+    def whole_run_findings(self) -> list[Finding]:
+        """Findings that belong to no step."""
+        return [finding for finding in self.findings if finding.step is None]
 
     @property
     def why_no_steps(self) -> str:
@@ -149,6 +162,7 @@ class Book:
             closing=self._closing(step),
             gaps=tuple(gap for gap in self.gaps if gap.step == index),
             notes=tuple(note for note in self.notes if note.step == index),
+            findings=tuple(finding for finding in self.findings if finding.step == index),
             evidence=evidence,
         )
 

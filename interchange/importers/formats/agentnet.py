@@ -35,9 +35,11 @@ from footage.interchange.importers.entry import Entry
 from footage.providers.anthropic.tool_calls import PointerTracker
 from footage.trajectory import JSON, FrameRole, OutcomeSource, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "agentnet"
+LINE = "demonstrations with steps or traj"
+PRIORITY = 60
 
 
 def recognise(entry: Entry) -> bool:

@@ -24,9 +24,11 @@ from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.safety import LIMITS, Pictures, read_file
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, Pixels, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "animated-run"
+LINE = "results_no_screenshot.json and summary.webp"
+PRIORITY = 20
 
 _ANIMATIONS = ("summary.webp", "summary.gif")
 

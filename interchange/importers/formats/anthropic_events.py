@@ -20,9 +20,11 @@ from footage.interchange.importers.draft import DraftNote, DraftOutcome, DraftPi
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, OutcomeSource, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "anthropic-events"
+LINE = "session_id and typed events in one JSON file"
+PRIORITY = 160
 
 _TYPES = frozenset({"api_response", "tool_result", "user_input", "session_metadata", "model_selection"})
 

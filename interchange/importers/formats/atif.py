@@ -34,9 +34,11 @@ from footage.interchange.importers.own.own_atif import own_action, own_facts, ow
 from footage.providers.tasks import task_of_texts
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "atif"
+LINE = "schema_version ATIF-v1.0 to v1.8"
+PRIORITY = 100
 
 
 def recognise(entry: Entry) -> bool:

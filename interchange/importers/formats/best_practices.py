@@ -21,9 +21,11 @@ from footage.interchange.importers.draft import DraftPicture, DraftRun
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "anthropic-best-practices"
+LINE = "transcript.jsonl: lines of role and content"
+PRIORITY = 140
 
 _STOPPED = "[stopped before completing]"
 

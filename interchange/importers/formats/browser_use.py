@@ -22,9 +22,11 @@ from footage.interchange.importers.draft import DraftOutcome, DraftPicture, Draf
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus, StepStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "browser-use"
+LINE = "history of model outputs, all its shapes"
+PRIORITY = 40
 
 _THOUGHTS = ("thinking", "reasoning_task_status", "evaluation_previous_goal", "valuation_previous_goal", "memory")
 

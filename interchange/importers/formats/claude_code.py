@@ -21,9 +21,11 @@ from footage.interchange.importers.draft import DraftOutcome, DraftRun
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, OutcomeSource, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "claude-code"
+LINE = "JSON lines of a session, or of stream-json"
+PRIORITY = 130
 
 _SESSION = ("sessionId", "session_id")
 _KINDS = frozenset(

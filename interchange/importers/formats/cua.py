@@ -35,9 +35,11 @@ from footage.interchange.importers.safety import parse_json, parse_literal
 from footage.providers.tasks import task_of_messages
 from footage.trajectory import JSON, FrameRole, OutcomeSource, RunStatus, StepStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "cua"
+LINE = "metadata.json with a trajectory_id, or turn_NNN/ folders"
+PRIORITY = 110
 
 _TURN = re.compile(r"turn_\d+$")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")

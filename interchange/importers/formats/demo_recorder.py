@@ -25,9 +25,11 @@ from footage.interchange.importers.draft import DraftNote, DraftPicture, DraftRu
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, Action, FrameRole
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "demo-recorder"
+LINE = "a task's actions with pictures on both sides"
+PRIORITY = 30
 
 _NAMES = {
     "click": "left_click",

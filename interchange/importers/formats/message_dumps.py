@@ -22,9 +22,11 @@ from footage.interchange.importers.draft import DraftRun
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "anthropic-messages"
+LINE = "a folder of numbered dumps with messages and response, or a list of messages"
+PRIORITY = 150
 
 
 def recognise(entry: Entry) -> bool:

@@ -20,9 +20,11 @@ from footage.interchange.importers.draft import DraftNote, DraftOutcome, DraftPi
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "online-mind2web"
+LINE = "result.json with an action_history"
+PRIORITY = 50
 
 _ACTION = re.compile(r"(.*?)\s*->\s*([A-Z_ ]+)\s*(?::\s*(.*))?\Z", re.DOTALL)
 _NAMES = {"TYPE": "type", "CLICK": "click", "PRESS ENTER": "key", "SCROLL DOWN": "scroll", "SCROLL UP": "scroll"}

@@ -20,9 +20,11 @@ from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.safety import decode_text
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "openadapt"
+LINE = "pictures step_NN.png, and their README"
+PRIORITY = 80
 
 _STEP = re.compile(r"step_(\d{2,4})(_reset|_start)?\.(?:png|jpe?g)")
 _HEADING = re.compile(r"^#+\s*Step\s+(\d{1,4})\b.*$", re.MULTILINE)

@@ -31,9 +31,11 @@ from footage.interchange.importers.entry import Entry
 from footage.providers.anthropic.tool_calls import CLICKS, COMPUTER_ACTIONS, PointerTracker, actions_of
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus, StepStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "osworld"
+LINE = "traj.jsonl: lines with a step_num"
+PRIORITY = 120
 
 _TIME = re.compile(r"(\d{8})@(\d{6})_?(\d{0,6})")
 _CODE = ("code", "command", "action")

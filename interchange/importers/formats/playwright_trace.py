@@ -22,9 +22,11 @@ from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.safety import LIMITS, Archive, Folder
 from footage.trajectory import FrameRole, OutcomeSource, RunStatus, StepStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "playwright"
+LINE = "a zip with *.trace files, or such a file"
+PRIORITY = 10
 
 
 def recognise(entry: Entry) -> bool:

@@ -21,9 +21,11 @@ from footage.interchange.importers.entry import Entry
 from footage.providers.anthropic.tool_calls import PointerTracker
 from footage.trajectory import JSON, Action, FrameRole
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "screenagent"
+LINE = "a folder of *_translate.json"
+PRIORITY = 90
 
 _KEYS = ("saved_image_name", "actions", "task_prompt", "video_width", "video_height")
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)_(\d\d)-(\d\d)-(\d\d)-(\d{6})")

@@ -19,9 +19,11 @@ from footage.interchange.importers.draft import DraftNote, DraftPicture, DraftRu
 from footage.interchange.importers.entry import Entry
 from footage.trajectory import JSON, Action, FrameRole, RunStatus
 
-__all__ = ["NAME", "read", "recognise"]
+__all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]
 
 NAME = "webvoyager"
+LINE = "interact_messages.json"
+PRIORITY = 70
 
 _ACTION = re.compile(r"Action\s*:\s*(.+)\Z", re.DOTALL)
 _LABELLED = re.compile(r"(Click|Type|Scroll)\s*\[?\s*(\w+)\s*\]?\s*(?:;\s*(.*))?\Z", re.DOTALL | re.IGNORECASE)

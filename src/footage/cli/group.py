@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Compare": {
         "diff": "Compare two runs: where they part, and whose doing it is.",
+        "diagnose": "Say what detectors notice in a run, and keep it with the run.",
     },
     "Keep": {
         "import": "Bring in runs that other tools recorded.",
@@ -50,6 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rm": "Remove runs, with the replays and forks made from them.",
         "gc": "Remove what no run needs, and old runs; give the room back.",
         "verify": "Check every picture, request and event of the store.",
+        "plugins": "List the machines, formats and detectors that are installed; check one.",
         "doctor": "Check that this system has what footage needs, and say what to do.",
     },
 }

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from footage.cli.shared.options import json_option, store_option, with_examples
+from footage.cli.shared.plugin_names import PluginName, lines_of
 from footage.cli.shared.printing.terminal import console, counting, plain_table, print_next
 from footage.cli.shared.printing.text import clean, shortened
 from footage.cli.shared.store_opening import open_for, print_json
 from footage.errors import UsageError
-from footage.interchange.importers import FORMATS, NO_FORMAT, Report, import_paths
+from footage.interchange.importers import NO_FORMAT, Report, import_paths
 
 __all__ = ["command"]
 
@@ -21,9 +22,14 @@ _SHOWN = 20
 """Reasons that are printed; all of them stand in the JSON document."""
 
 
-@with_examples("footage import results/", "footage import session.jsonl --tag baseline", "footage import runs/ --json")
+@with_examples(
+    "footage import results/",
+    "footage import session.jsonl --tag baseline",
+    "footage import runs/ --json",
+    listing=("Formats", lambda: lines_of("importer")),
+)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Take everything for this format.")
+@click.option("--format", "form", type=PluginName("importer"), help="Take everything for this format.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag the imported runs; may be given again.")
 @store_option
 @json_option
@@ -47,6 +53,8 @@ def command(paths: tuple[Path, ...], form: str | None, tags: tuple[str, ...], st
 
 def _print(report: Report, store: Path | None) -> None:
     out = console()
+    for problem in report.broken:
+        out.print(clean(f"{problem.message} {problem.hint}"), style="yellow")
     if report.imported:
         table = plain_table()
         for heading in ("run", "format", "steps", "from"):

@@ -41,7 +41,7 @@ SHORT = 8
 @click.option("--before", metavar="RUN", help="Go on after this run: the page that follows.")
 @click.option(
     "--kind",
-    type=click.Choice(["recorded", "imported", "replay", "tape", "fork", "probe"]),
+    type=click.Choice(["recorded", "imported", "replay", "tape", "fork"]),
     help="Only runs that came to be in this way.",
 )
 @click.option(

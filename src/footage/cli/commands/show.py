@@ -27,7 +27,8 @@ from footage.cli.shared.printing.terminal import (
 )
 from footage.cli.shared.printing.text import ago, clean, duration, shortened
 from footage.cli.shared.store_opening import open_for, print_json
-from footage.trajectory import Note, Run, Step, StepStatus, Turn, Verdict
+from footage.storage.findings import findings_of
+from footage.trajectory import Finding, Note, Run, Step, StepStatus, Turn, Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,6 +64,7 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
         missed = misses(steps)
         remarks = [labelled("delivered", missed.sentence)] if missed else []
         remarks += gap_texts(opened.gaps(found.id)) + [_note(note) for note in opened.notes(found.id)]
+        remarks += [_finding(finding) for finding in findings_of(opened, found.id)]
     out = console()
     out.print(Text("\n").join([*_head(found), *_facts(found, turns, unread), *_judgements(found)]))
     out.print()
@@ -190,6 +192,11 @@ def _verdict(step: Step) -> Text:
         return Text("")
     why = "" if step.verdict.verdict is Verdict.REPRODUCED else " " + shortened(step.verdict.why, 60)
     return Text.assemble(verdict_mark(step.verdict.verdict), why)
+
+
+def _finding(finding: Finding) -> Text:
+    where = "" if finding.step is None else f"step {finding.step}: "
+    return labelled("noticed", f"{where}{finding.message} ({finding.rule or finding.kind})")
 
 
 def _note(note: Note) -> Text:

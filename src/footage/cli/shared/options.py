@@ -55,14 +55,25 @@ system_option = click.option(
 )
 
 
+Listing = tuple[str, Callable[[], Sequence[tuple[str, str]]]]
+"""The heading of a list in a command's help, and what gives its lines where the help is shown."""
+
+
 class _WithExamples(click.Command):
-    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, examples: Sequence[str] = (), listing: Listing | None = None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self.examples = tuple(examples)
+        self.listing = listing
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, one a line, never wrapped."""
+        """Write the list of what can be chosen, where there is one, and the examples, one a line, never wrapped."""
         super().format_epilog(ctx, formatter)
+        if self.listing is not None:
+            heading, lines = self.listing
+            with formatter.section(heading):
+                formatter.write_dl(list(lines()))
         with formatter.section("Examples"):
             for example in self.examples:
                 formatter.write(f"{' ' * formatter.current_indent}{example}\n")
@@ -76,10 +87,12 @@ class ExampleGroup(_WithExamples, click.Group):
     """A group of commands whose help ends with examples."""
 
 
-def with_examples(*examples: str) -> Callable[[Callable[..., int | None]], ExampleCommand]:
+def with_examples(
+    *examples: str, listing: Listing | None = None
+) -> Callable[[Callable[..., int | None]], ExampleCommand]:
     """
-    Make a function a command with these examples.
+    Make a function a command with these examples, and with a list of what can be chosen.
 
     Its docstring is the help, and what it returns is the exit code (None: 0).
     """
-    return click.command(cls=ExampleCommand, examples=examples)
+    return click.command(cls=ExampleCommand, examples=examples, listing=listing)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from footage.cli.shared.printing.text import iso
 from footage.storage import Store
+from footage.storage.findings import findings_of
 from footage.storage.search.places import Place
-from footage.trajectory import JSON, Action, Gap, Instant, Run, Step, Turn
+from footage.trajectory import JSON, Action, Finding, Gap, Instant, Run, Step, Turn
 
-__all__ = ["run_json", "runs_json", "show_json"]
+__all__ = ["finding_json", "run_json", "runs_json", "show_json"]
 
 
 def runs_json(
@@ -59,13 +60,27 @@ def run_json(run: Run) -> JSON:
 
 
 def show_json(store: Store, run: Run) -> JSON:
-    """Return {"run", "turns", "steps", "gaps", "notes"} of one run."""
+    """Return {"run", "turns", "steps", "gaps", "notes", "findings"} of one run."""
     return {
         "run": run_json(run) | {"machine": run.machine},
         "turns": [_turn(turn) for turn in store.turns(run.id)],
         "steps": [_step(step) for step in store.steps(run.id)],
         "gaps": [_gap(gap) for gap in store.gaps(run.id)],
         "notes": [{"text": note.text, "step": note.step} for note in store.notes(run.id)],
+        "findings": [finding_json(finding) for finding in findings_of(store, run.id)],
+    }
+
+
+def finding_json(finding: Finding) -> JSON:
+    """Return {"step", "kind", "message", "confidence", "region", "evidence", "rule"}; evidence: ids of frames."""
+    return {
+        "step": finding.step,
+        "kind": finding.kind,
+        "message": finding.message,
+        "confidence": finding.confidence,
+        "region": finding.region.as_list() if finding.region else None,
+        "evidence": list(finding.evidence),
+        "rule": finding.rule,
     }
 
 

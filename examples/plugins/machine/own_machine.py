@@ -1,7 +1,7 @@
 """
 A machine of one's own, complete: a blackboard that can be written on, kept in memory.
 
-    PYTHONPATH=examples footage machine check own_machine:Blackboard
+    PYTHONPATH=examples/plugins/machine footage machine check own_machine:Blackboard
 
 It offers few actions; a replay stops where a run asks for another one.
 """

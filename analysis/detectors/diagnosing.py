@@ -1,0 +1,96 @@
+"""Running detectors over a run, and keeping what they notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from footage import plugins
+from footage.analysis.detectors.contract import Detector, ExaminedRun, Noticed
+from footage.errors import PluginBroken, RunNotFound, StoreError, UsageError
+from footage.plugins import Plugin
+from footage.storage import Store
+from footage.storage.findings import keep_findings
+from footage.trajectory import Finding, Run, RunStatus
+
+__all__ = ["Diagnosis", "diagnose", "findings_by"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What the detectors said of a run."""
+
+    run: str
+    rules: tuple[str, ...]
+    """Those that looked at it: `NAME/VERSION` each."""
+    findings: tuple[Finding, ...]
+    """In the order of their steps; what is about the whole run comes first."""
+    broken: tuple[PluginBroken, ...]
+    """Detectors that could not be loaded, or failed; what they found before stays as it was."""
+
+
+def diagnose(store: Store, reference: str, detectors: Sequence[str] = (), *, keep: bool = True) -> Diagnosis:
+    """
+    Run the named detectors over a run, or all that are installed; `keep` keeps with the run what they find.
+
+    What a detector found there earlier is replaced. Raises RunNotFound, UsageError (an unknown detector, a run that is
+    still being recorded).
+    """
+    run = store.run(reference)
+    if run.status is RunStatus.RECORDING:
+        raise UsageError(f"Run {run.id} is still being recorded.", hint="Diagnose it when it is over.")
+    chosen = [plugins.find("detector", name) for name in detectors] or [*plugins.installed("detector").values()]
+    rules, findings, broken = [], [], []
+    for plugin in dict.fromkeys(chosen):
+        try:
+            found = findings_by(plugin, store, run)
+            rule = f"{plugin.name}/{plugin.load().VERSION}"
+        except PluginBroken as problem:
+            broken.append(problem)
+            continue
+        rules.append(rule)
+        findings += found
+        if keep:
+            keep_findings(store, run.id, plugin.name, found)
+    findings.sort(key=lambda finding: -1 if finding.step is None else finding.step)
+    return Diagnosis(run.id, tuple(rules), tuple(findings), tuple(broken))
+
+
+def findings_by(plugin: Plugin, store: Store, run: Run) -> list[Finding]:
+    """Return what one detector notices in a run. Raises PluginBroken where it fails, or says what it may not."""
+    detector: Detector = plugin.load()
+    try:
+        found = list(detector.detect(ExaminedRun(store, run)))
+        return [_finding(detector, store, run, noticed) for noticed in found]
+    except (StoreError, RunNotFound):
+        raise  # the store's trouble, and not the detector's
+    except Exception as error:
+        title = plugin.title[0].upper() + plugin.title[1:]
+        said = " ".join(str(error).split())[:300].rstrip(".")
+        hint = f"Leave it out (--detector names others), mend it, or remove it: pip uninstall {plugin.package}."
+        raise PluginBroken(f"{title} failed on run {run.id}: {type(error).__name__}: {said}.", hint=hint) from error
+
+
+def _finding(detector: Detector, store: Store, run: Run, noticed: Noticed) -> Finding:
+    """Return what is kept of what a detector noticed. Raises ValueError for what cannot be true of the run."""
+    if noticed.kind not in detector.KINDS:
+        raise ValueError(f"it found {noticed.kind!r}, which is none of its KINDS")
+    if noticed.step is not None and not 0 <= noticed.step < run.steps:
+        raise ValueError(f"it found something at step {noticed.step}, which the run does not have")
+    if not noticed.message.strip():
+        raise ValueError("it found something, and says nothing of it")
+    if not 0 <= noticed.confidence <= 1:
+        raise ValueError(f"its confidence {noticed.confidence} is not from 0 to 1")
+    for frame in noticed.evidence:
+        if store.frame(frame.id).run != run.id:
+            raise ValueError(f"its evidence, frame {frame.id}, is of another run")
+    return Finding(
+        run.id,
+        noticed.step,
+        noticed.kind,
+        noticed.message,
+        float(noticed.confidence),
+        noticed.region,
+        tuple(frame.id for frame in noticed.evidence),
+        f"{detector.NAME}/{detector.VERSION}",
+    )

@@ -1,0 +1,70 @@
+"""`footage diagnose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from footage.cli.shared.options import json_option, sample_option, store_option, with_examples
+from footage.cli.shared.plugin_names import PluginName, lines_of
+from footage.cli.shared.printing.json_output import finding_json
+from footage.cli.shared.printing.terminal import console
+from footage.cli.shared.printing.text import clean
+from footage.cli.shared.store_opening import open_for, print_json
+
+if TYPE_CHECKING:
+    from footage.analysis.detectors.diagnosing import Diagnosis
+
+__all__ = ["command"]
+
+
+@with_examples(
+    "footage diagnose @1",
+    "footage diagnose 7f3k --detector no-effect --json",
+    "footage diagnose @1 --sample",
+    listing=("Detectors", lambda: lines_of("detector")),
+)
+@click.argument("run")
+@click.option(
+    "--detector", "detectors", multiple=True, type=PluginName("detector"), help="Only this one; may be given again."
+)
+@sample_option
+@store_option
+@json_option
+def command(run: str, detectors: tuple[str, ...], store: Path | None, sample: bool, as_json: bool) -> int:
+    """Run the installed detectors over RUN, show what they notice, and keep it with the run.
+
+    `footage runs --finding KIND` lists the runs in which something was noticed. What a detector noticed earlier is
+    replaced; in the sample nothing is kept. A detector that notices nothing says nothing of whether the run is good.
+    Exit code 3 where a detector failed.
+    """
+    from footage.analysis.detectors.diagnosing import diagnose
+
+    with open_for(store, sample=sample, write=not sample) as opened:
+        diagnosis = diagnose(opened, run, detectors, keep=not sample)
+    if as_json:
+        _print_json(diagnosis)
+    else:
+        _print(diagnosis)
+    return 3 if diagnosis.broken else 0
+
+
+def _print_json(diagnosis: Diagnosis) -> None:
+    findings = [finding_json(finding) for finding in diagnosis.findings]
+    broken = [{"message": problem.message, "hint": problem.hint} for problem in diagnosis.broken]
+    print_json({"run": diagnosis.run, "rules": list(diagnosis.rules), "findings": findings, "broken": broken})
+
+
+def _print(diagnosis: Diagnosis) -> None:
+    out = console()
+    for finding in diagnosis.findings:
+        where = "the run" if finding.step is None else f"step {finding.step}"
+        out.print(clean(f"{where}: {finding.kind}: {finding.message}  ({finding.rule})"))
+    for problem in diagnosis.broken:
+        out.print(clean(f"{problem.message} {problem.hint}"), style="yellow")
+    looked = ", ".join(diagnosis.rules) or "no detector"
+    count = len(diagnosis.findings)
+    noticed = {0: "nothing noticed", 1: "1 finding"}.get(count, f"{count} findings")
+    out.print(clean(f"run {diagnosis.run}: {noticed} by {looked}"), style="dim")
