@@ -24,7 +24,8 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 ROOT = Path(__file__).resolve().parent.parent
-HOUSES = {"": "src/footage", **{name: name for name in ("analysis", "recorder", "replay", "storage", "viewer")}}
+ROOMS = ("analysis", "interchange", "machines", "providers", "recorder", "replay", "storage", "viewer")
+HOUSES = {"": "src/footage", **{name: name for name in ROOMS}}
 """Folders of the package in the wheel, and where their files stand in the sources."""
 
 
@@ -81,6 +82,11 @@ class Installed:
         assert self.footage("--version").startswith("footage ")
         assert "footage demo" in self.footage("--help")
 
+    def knows_its_plugins(self) -> None:
+        """List what it brings itself: all is there and can be loaded, without any extra."""
+        listed = json.loads(self.footage("plugins", "list", "--json"))["plugins"]
+        assert len(listed) > 20, listed
+
     def misses_a_store(self) -> None:
         """Look for one sentence as JSON, and exit code 2, where there is no store."""
         error = json.loads(self.footage("runs", "--json", code=2))["error"]
@@ -123,6 +129,7 @@ def main(wheel: Path) -> int:
             "complete": partial(complete, wheel),
             "imports": installed.imports,
             "helps": installed.helps,
+            "knows its plug-ins": installed.knows_its_plugins,
             "misses a store": installed.misses_a_store,
             "shows the sample": installed.shows_the_sample,
             "serves the sample": installed.serves_the_sample,

@@ -17,11 +17,13 @@ __all__ = ["findings_of", "keep_findings"]
 
 def findings_of(store: Store, run: str) -> list[Finding]:
     """Return what is kept of a run, by its steps; what is about the whole run comes first. Raises RunNotFound."""
-    row = store.row_id(run)
-    name = store.run(run).id
-    with checked(f"the findings of {name}"):
-        rows = store.database.rows("SELECT * FROM finding WHERE run = ? ORDER BY coalesce(step, -1), id", row)
-        return [_finding_of(found, name) for found in rows]
+    sql = (
+        "SELECT finding.*, run.name AS run_name FROM finding JOIN run ON run.id = finding.run WHERE run = ?"
+        " ORDER BY coalesce(step, -1), finding.id"
+    )
+    rows = store.database.rows(sql, store.row_id(run))
+    with checked(f"the findings of {run}"):
+        return [_finding_of(found) for found in rows]
 
 
 def keep_findings(store: Store, run: str, rule: str, findings: Sequence[Finding]) -> None:
@@ -49,10 +51,17 @@ def keep_findings(store: Store, run: str, rule: str, findings: Sequence[Finding]
             insert(connection, "finding", values)
 
 
-def _finding_of(given: sqlite3.Row, run: str) -> Finding:
+def _finding_of(given: sqlite3.Row) -> Finding:
     row = sound(given)
     region = Region(*json.loads(row["region"])) if row["region"] else None
     evidence = tuple(int(frame) for frame in json.loads(row["evidence"] or "[]"))
     return Finding(
-        run, row["step"], row["kind"], row["message"], float(row["confidence"]), region, evidence, row["rule"] or ""
+        row["run_name"],
+        row["step"],
+        row["kind"],
+        row["message"],
+        float(row["confidence"]),
+        region,
+        evidence,
+        row["rule"] or "",
     )

@@ -129,9 +129,8 @@ def _load(plugin: Plugin) -> Any:
         for part in filter(None, attribute.strip().split(".")):
             found = getattr(found, part)
     except (Exception, SystemExit) as problem:
-        extra = plugin.kind == "machine" and plugin.package == OWN and isinstance(problem, ImportError)
-        remove = f"Mend the package, or remove it: pip uninstall {plugin.package}."
-        hint = f"pip install 'footage[{plugin.name.removesuffix('-exact')}]'" if extra else remove
+        own = "Install footage again." if plugin.package == OWN else ""
+        hint = own or f"Mend the package, or remove it: pip uninstall {plugin.package}."
         title = plugin.title[0].upper() + plugin.title[1:]
         said = " ".join(str(problem).split())[:300].rstrip(".")
         raise PluginBroken(f"{title} cannot be loaded: {type(problem).__name__}: {said}.", hint=hint) from problem

@@ -95,6 +95,7 @@ def test_a_broken_plugin_is_told_in_one_sentence(outside: Outside, how: str) -> 
     outside.bring("footage-diary", "detectors", "diary", source)
     said = outside.run("plugins", code=1)
     listed = outside.document("plugins", "list", code=1)["plugins"]
+    assert outside.document("plugins", code=1)["plugins"] == listed
     broken = [each for each in listed if each["state"] == "broken"]
     assert [(each["name"], each["package"], each["version"]) for each in broken] == [("diary", "footage-diary", "0.3")]
     for words in (why, "pip uninstall footage-diary"):

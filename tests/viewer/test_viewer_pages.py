@@ -16,7 +16,8 @@ from PIL import Image
 
 from cli import sample_in
 from footage.storage import Store, open_store
-from footage.trajectory import Action, FrameRole, Instant, RunKind, RunStatus, StepStatus
+from footage.storage.findings import keep_findings
+from footage.trajectory import Action, Finding, FrameRole, Instant, RunKind, RunStatus, StepStatus
 from footage.viewer import create_app
 from footage.viewer.pages.listing import PAGE
 from places import HELPERS, ROOT
@@ -243,6 +244,17 @@ def test_gaps_notes_and_failures_are_in_sight(client: FlaskClient, sample: Sampl
     text = words(get(client, f"/runs/{sample.fork}/steps/5"))
     assert "cat: notes.txt: No such file or directory" in text
     assert "No screen was recorded around this step." in text
+
+
+def test_what_a_detector_noticed_is_in_sight_and_is_no_html(client: FlaskClient, sample: Sample) -> None:
+    run = sample.careful
+    of_run = Finding(run, None, "odd", "It took <b>long</b>.", 1.0, rule="odd/2")
+    keep_findings(sample.store, run, "odd", [Finding(run, 1, "odd", "It fell.", 1.0, rule="odd/2"), of_run])
+    page = get(client, f"/runs/{run}/steps/1")
+    keep_findings(sample.store, run, "odd", [])
+    assert "Noticed: It fell. odd/2" in words(page)
+    assert "It took &lt;b&gt;long&lt;/b&gt;." in page
+    assert "Noticed" not in words(get(client, f"/runs/{run}/steps/1"))
 
 
 def test_gaps_of_one_reason_are_told_once(client: FlaskClient, sample: Sample) -> None:

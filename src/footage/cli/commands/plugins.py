@@ -33,10 +33,15 @@ __all__ = ["command"]
     invoke_without_command=True,
     examples=("footage plugins list", "footage plugins check no-effect"),
 )
+@json_option
 @click.pass_context
-def command(ctx: click.Context) -> int | None:
+def command(ctx: click.Context, as_json: bool) -> int | None:
     """List what is installed, and check a plug-in. Without a word more: list."""
-    return ctx.invoke(list_plugins, as_json=False) if ctx.invoked_subcommand is None else None
+    if ctx.invoked_subcommand is None:
+        return int(ctx.invoke(list_plugins, as_json=as_json))
+    if as_json:
+        raise click.UsageError(f"--json stands behind the word: footage plugins {ctx.invoked_subcommand} --json.")
+    return None
 
 
 @with_examples("footage plugins list", "footage plugins list --json")
