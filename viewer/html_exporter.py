@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from footage.storage import Store
-
 if TYPE_CHECKING:
+    from footage.storage import Store
     from footage.viewer.html_export import Page
 
 __all__ = ["ENDING", "LINE", "NAME", "export"]

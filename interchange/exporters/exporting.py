@@ -42,17 +42,16 @@ def export_runs(
 
 def _named_by(path: Path) -> str:
     """Return the name of the exporter that a file's ending names: footage's own before others, those by their names."""
-    endings: dict[str, str] = {}
+    endings = []
     for plugin in plugins.installed("exporter").values():
         try:
-            endings.setdefault(plugin.load().ENDING, plugin.name)
+            endings.append(plugin.load().ENDING)
         except (PluginBroken, AttributeError):
             continue  # `footage plugins` tells of it
-    if path.suffix.lower() not in endings:
-        raise UsageError(
-            f"The ending of {path} names no format.", hint=f"Use {', '.join(endings)}, or name one with --to."
-        )
-    return endings[path.suffix.lower()]
+        if endings[-1] == path.suffix.lower():
+            return plugin.name
+    named = ", ".join(dict.fromkeys(endings))
+    raise UsageError(f"The ending of {path} names no format.", hint=f"Use {named}, or name one with --to.")
 
 
 def _untold(_done: int, _total: int) -> None:
