@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from footage.http1.client_side import ClientConnection
+from footage.http1.headers import HOP_BY_HOP
 from footage.recorder.proxy import listener as proxy
 from footage.recorder.proxy.listener import Proxy
 from footage.recorder.proxy.relay_process.client_connection import ENDED
-from footage.recorder.proxy.relay_process.upstream import HOP_BY_HOP, Upstream
+from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.recorder.proxy.writer_process.routing import Lanes
 from footage.recorder.recording import record
 from recording import Recorded, reply, user
@@ -233,10 +235,10 @@ def test_a_service_that_cannot_be_reached_is_not_waited_for_at_the_end(
 ) -> None:
     tried, reached = threading.Event(), threading.Event()
 
-    def connect(_: Upstream) -> http.client.HTTPConnection:
+    def connect(_: Upstream) -> ClientConnection:
         tried.set()
         reached.wait(30)
-        return http.client.HTTPConnection("127.0.0.1")
+        return ClientConnection(socket.socket())
 
     monkeypatch.setattr(proxy, "_END_SECONDS", 0.05)
     monkeypatch.setattr(Upstream, "connect", connect)
