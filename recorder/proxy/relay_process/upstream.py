@@ -60,7 +60,7 @@ class Upstream:
 
     def target(self, path: str) -> str:
         """Return what is asked for: the base path and `path`, with its query, as the service sees it."""
-        return quote(self.base_path + path, safe=_URL_SAFE, encoding="latin-1")
+        return quote(self.base_path + path, safe=_URL_SAFE, encoding="latin-1") or "/"
 
     def headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return a client's headers as they are passed on; replies are asked for uncompressed."""
