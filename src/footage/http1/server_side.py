@@ -25,8 +25,10 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 LARGEST_HEAD = 128 * 1024
 """Bytes of a request's first line and headers, of one chunk's first line, or of the trailers."""
 
-_PIECE = 262144
-"""Bytes that are received at once: large enough to be few, small enough for a service to read along."""
+_PIECE = 65536
+"""Bytes that are received at once where lines are looked for: few, so that a line that is too long is seen to be."""
+_SIZED_PIECE = 262144
+"""Bytes of a body that are received at once: large enough to be few, small enough for a service to read along."""
 _REST_SECONDS = 2.0
 """How long the rest of a refused request is still received, so that its client gets to read why."""
 
@@ -76,8 +78,12 @@ class ServerConnection:
         self.sock = sock
         self.closing = False
         """Set it to end the connection after this exchange."""
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
+        self._http = _connection(b"")
         self._method = ""
+        self._left: int | None = 0
+        """Bytes of the request's body that have not been read yet; None where they come in chunks, until their end."""
+        self._ahead = b""
+        """What was received with the head, or the last chunk, and comes after it."""
         self._empty = False
         """Whether the reply under way has no body, whatever its headers say."""
 
@@ -93,15 +99,15 @@ class ServerConnection:
         except h11.LocalProtocolError:
             _log.debug("A reply could not be written as HTTP.", exc_info=True)
         else:
-            if self._http.their_state is h11.SEND_BODY:
+            if self._left != 0:
                 self._hear_out()
 
     # --- the request ---
 
     def read_request(self) -> Request | None:
         """Return the next request; None where the client asks no more. Raises Refused."""
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
+        if self._http.our_state is h11.DONE and self._left == 0:
+            self._http = _connection(self._ahead)
         elif self._http.our_state is not h11.IDLE:
             return None
         try:
@@ -110,8 +116,11 @@ class ServerConnection:
             return None
         if not isinstance(event, h11.Request):
             return None
-        self._method = event.method.decode("ascii")
-        return _request(event)
+        self._method, self._left = event.method.decode("ascii"), None
+        request = _request(event)
+        if not request.chunked:
+            self._left, self._ahead = request.length or 0, self._http.trailing_data[0]
+        return request
 
     def pieces(self, limit: int | None = None) -> Iterator[bytes]:
         """
@@ -123,7 +132,7 @@ class ServerConnection:
             go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
             self.sock.sendall(self._http.send(go_on) or b"")
         size = 0
-        while (piece := self._next_piece()) is not None:
+        for piece in self._in_chunks() if self._left is None else self._sized():
             size += len(piece)
             if limit is not None and size > limit:
                 raise Refused(413, f"The request is larger than {limit:,} bytes.")
@@ -135,22 +144,33 @@ class ServerConnection:
             raise Refused(413, f"The request is larger than {limit:,} bytes.")
         return b"".join(self.pieces(limit))
 
-    def _next_piece(self) -> bytes | None:
-        """Return all of the body that is there already, else what comes next; None at the end."""
+    def _sized(self) -> Iterator[bytes]:
+        """Yield a body of a known length as it is received: h11 would copy it three times, to count its bytes."""
+        while self._left:
+            piece = self._ahead[: self._left] or self._receive(min(self._left, _SIZED_PIECE))
+            self._ahead = self._ahead[len(piece) :]
+            self._left -= len(piece)
+            yield piece
+
+    def _in_chunks(self) -> Iterator[bytes]:
+        """Yield all of the body that is there already, then what comes next."""
         came: list[bytes | bytearray] = []
         while self._http.their_state is h11.SEND_BODY:
             event = self._event()
             if isinstance(event, h11.Data):
                 came.append(event.data)
+            elif event is h11.NEED_DATA and came:
+                yield b"".join(came)
+                came.clear()
             elif event is h11.NEED_DATA:
-                if came:
-                    return b"".join(came)
-                self._receive()
-        return b"".join(came) if came else None
+                self._http.receive_data(self._receive())
+        self._left, self._ahead = 0, self._http.trailing_data[0]
+        if came:
+            yield b"".join(came)
 
     def _next(self) -> object:
         while (event := self._event()) is h11.NEED_DATA:
-            self._receive()
+            self._http.receive_data(self._receive())
         return event
 
     def _event(self) -> object:
@@ -160,14 +180,14 @@ class ServerConnection:
             self.closing = True
             raise Refused(error.error_status_hint, f"This is no request of HTTP/1.1: {error}.") from error
 
-    def _receive(self) -> None:
+    def _receive(self, limit: int = _PIECE) -> bytes:
         try:
-            came = self.sock.recv(_PIECE)
+            came = self.sock.recv(limit)
         except OSError as error:
             raise HungUp from error
         if not came:
             raise HungUp
-        self._http.receive_data(came)
+        return came
 
     # --- the reply ---
 
@@ -218,8 +238,16 @@ class ServerConnection:
             self.sock.shutdown(socket.SHUT_WR)
             while (left := until - time.monotonic()) > 0:
                 self.sock.settimeout(left)
-                if not self.sock.recv(_PIECE):
+                if not self.sock.recv(_SIZED_PIECE):
                     return
+
+
+def _connection(received: bytes) -> h11.Connection:
+    """Return the state of one exchange, with what was received of it before."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
+    if received:
+        connection.receive_data(received)
+    return connection
 
 
 def _request(event: h11.Request) -> Request:
@@ -235,7 +263,7 @@ def _request(event: h11.Request) -> Request:
     length, chunked = header(headers, "content-length"), bool(header(headers, "transfer-encoding"))
     if chunked and (length or event.http_version == b"1.0"):
         raise Refused(400, "The length of the request can be read in two ways.")
-    return Request(method, target, headers, chunked, int(length.partition(",")[0]) if length else None)
+    return Request(method, target, headers, chunked, int(length) if length else None)
 
 
 def _reason(status: int) -> bytes:
