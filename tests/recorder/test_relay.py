@@ -291,6 +291,15 @@ def test_a_client_of_old_gets_no_chunks(relayed: Relayed) -> None:
     assert b"chunked" not in head
 
 
+TWO_LENGTHS = b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("service", [TWO_LENGTHS], indirect=True)
+def test_a_reply_in_chunks_that_tells_a_length_too_comes_without_it(relayed: Relayed) -> None:
+    answer = got(relayed.address, "GET", "/v1/x")
+    assert (answer.headers, answer.body) == ([], b"abc")
+
+
 @pytest.mark.parametrize("service", [sized(b"{}")], indirect=True)
 def test_a_client_that_waits_for_leave_to_send_gets_it(service: Scripted, relayed: Relayed) -> None:
     parts = urlsplit(relayed.address)
