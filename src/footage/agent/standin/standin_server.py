@@ -110,7 +110,7 @@ class _Client:
         except BadRequest as error:
             self._error(error.status, str(error))
             return
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._error(400, f"The request body is no valid JSON: {error}")
             return
         time.sleep(self._service.think)
