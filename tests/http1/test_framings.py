@@ -93,10 +93,10 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "a method that is none here": (FIRST.replace(b"POST", b"BREW") + SIZED + b"\r\n" + BODY, 501),
     "a tunnel": (b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 501),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(200)) + b"\r\n\r\n", 400),
-    "headers without end": (FIRST + b"X-Large: " + b"y" * 2 * LARGEST_HEAD, 431),
+    "headers without end": (FIRST + b"X-Large: " + b"y" * 3 * LARGEST_HEAD, 431),
     "headers too large": (FIRST + b"X-Large: " + b"y" * LARGEST_HEAD + b"\r\n" + SIZED + b"\r\n" + BODY, 431),
-    "an extension without end": (FIRST + CHUNKED + b"\r\n5;" + b"y" * 2 * LARGEST_HEAD, 431),
-    "trailers without end": (FIRST + CHUNKED + b"\r\n0\r\nX: " + b"y" * 2 * LARGEST_HEAD, 431),
+    "an extension without end": (FIRST + CHUNKED + b"\r\n5;" + b"y" * 3 * LARGEST_HEAD, 431),
+    "trailers without end": (FIRST + CHUNKED + b"\r\n0\r\nX: " + b"y" * 3 * LARGEST_HEAD, 431),
 }
 BROKEN_OFF: dict[str, bytes] = {
     "nothing": b"",

@@ -25,7 +25,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 LARGEST_HEAD = 128 * 1024
 """Bytes of a request's first line and headers, of one chunk's first line, or of the trailers."""
 
-_PIECE = 65536
+_PIECE = 131072
 """Bytes that are received at once where lines are looked for: few, so that a line that is too long is seen to be."""
 _SIZED_PIECE = 262144
 """Bytes of a body that are received at once: large enough to be few, small enough for a service to read along."""
