@@ -10,15 +10,14 @@ loopback interface only, passes everything on as it comes, and loads nothing of 
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
 from footage.errors import CannotDo
+from footage.http1.accepting import Accepting
 from footage.recorder.proxy.copy_protocol import Passing
 from footage.recorder.proxy.relay_process.client_connection import Relay
 from footage.recorder.proxy.relay_process.hang_ups import Waiting
@@ -29,23 +28,13 @@ if TYPE_CHECKING:
     from footage.recorder.proxy.writer_process.observers import Tee
     from footage.recorder.proxy.writer_process.routing import Tees
 
-__all__ = ["Proxy", "address_of", "listen"]
+__all__ = ["Proxy", "listen"]
 
-_log = logging.getLogger("footage")
 _END_SECONDS = 2.0
 """How long those who pass a reply on get to see that it is waited for no longer."""
 _PATH = re.compile(
     r"(?:/run/(?P<run>[\w.-]{1,80})(?=[/?]|$))?(?:/via/(?P<via>\w{1,40})(?=[/?]|$))?(?P<rest>.*)", re.DOTALL
 )
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
-        """Take note of a connection that broke."""
-        _log.debug("A connection to the proxy broke.", exc_info=True)
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -54,11 +43,6 @@ def listen(port: int = 0) -> socket.socket:
         return socket.create_server(("127.0.0.1", port), backlog=128)
     except OSError as error:
         raise CannotDo(f"Port {port} cannot be had: {error.strerror}.", hint="Choose another with --port.") from error
-
-
-def address_of(listener: socket.socket) -> str:
-    """Return `http://127.0.0.1:PORT`."""
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 class Proxy:
@@ -76,20 +60,12 @@ class Proxy:
         self.closed = False
         self.waiting = Waiting()
         self._idle = threading.Condition()
-        handler = type("_Relay", (Relay,), {"proxy": self})
-        self._listener = listener or listen()
-        self._server = _Server(self._listener.getsockname(), handler, bind_and_activate=False)
-        self._server.socket.close()
-        self._server.socket = self._listener
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="footage-proxy", daemon=True
-        )
-        self._thread.start()
+        self._accepting = Accepting(listener or listen(), self._serve, name="footage-proxy")
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`."""
-        return address_of(self._listener)
+        return self._accepting.url
 
     def address(self, run: str, service: str = "anthropic") -> str:
         """Return the base address for the clients of a service whose requests belong to a run, by its name here."""
@@ -101,6 +77,9 @@ class Proxy:
         return len(self._under_way)
 
     # --- for the relays ---
+
+    def _serve(self, connection: socket.socket) -> None:
+        Relay(self, connection).serve()
 
     def route(self, method: str, path: str, headers: Iterable[tuple[str, str]]) -> tuple[Upstream, str, Tee]:
         """Return where a request goes, its path there, and what remembers it."""
@@ -133,10 +112,7 @@ class Proxy:
 
     def close(self) -> None:
         """Stop serving; replies that are still under way are waited for no longer. Safe to call twice."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        self._accepting.close()
         self.waiting.close()
         self.closed = True
         with self._idle:

@@ -1,5 +1,5 @@
 """
-Keeps two processes going: one passes requests on (front.py), one records them (scribe.py).
+Keeps two processes going: one passes requests on (`relay_process`), one records them (`writer_process`).
 
 Either may be killed at any instant, and is started again at once: the sockets they serve stay open here. While nobody
 records, requests pass all the same, and are told to the next one that does. When this process is killed, the two go on
@@ -27,7 +27,8 @@ from typing import IO, Any, Self
 
 from footage import errors
 from footage.errors import CannotDo, FootageError, StoreError
-from footage.recorder.proxy.listener import address_of, listen
+from footage.http1.accepting import address_of
+from footage.recorder.proxy.listener import listen
 from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.stopping import asked
 from footage.trajectory import JSON, RunStatus

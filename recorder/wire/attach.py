@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext, Middleware
@@ -115,8 +116,14 @@ def _is_aws(http: httpx2.Response) -> bool:
 
 def _recorded(http: httpx2.Response, tee: type[Any], kind: str, exchange: Exchange) -> Any:
     """Return the response's body, of the kind that its library knows, so that `tee` records it as it is read."""
-    library = sys.modules[type(http).__mro__[-2].__module__.partition(".")[0]]
-    return type(tee.__name__, (tee, getattr(library, kind)), {})(http.stream, _Sink(exchange, http))
+    stream = getattr(_library_of(http), kind)  # the only kind that its responses take
+    return type(tee.__name__, (tee, stream), {})(http.stream, _Sink(exchange, http))
+
+
+def _library_of(http: httpx2.Response) -> ModuleType:
+    """Return the HTTP library that a response is of; both may be loaded."""
+    loaded = (sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules)
+    return next(library for library in loaded if isinstance(http, library.Response))
 
 
 class _Sink:

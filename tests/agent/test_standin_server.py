@@ -42,6 +42,7 @@ def test_it_says_what_it_is(server: StandInServer) -> None:
     [
         ("/v1/messages", b"{", 400, "invalid_request_error"),
         ("/v1/messages", b"\xff\xfe", 400, "invalid_request_error"),
+        ("/v1/messages", b"[" * 100_000, 400, "invalid_request_error"),
         ("/v1/messages", b"{}", 400, "invalid_request_error"),
         ("/v1/complete", b"{}", 404, "not_found_error"),
     ],

@@ -16,6 +16,8 @@ ROOMS = ("analysis", "interchange", "machines", "providers", "recorder", "replay
 """The rooms at the root; the others are folders and modules of `src/footage`."""
 FLOORS = {
     "errors": 0,
+    "http1": 0,
+    "moved": 0,
     "stopping": 0,
     "trajectory": 0,
     "plugins": 0.5,  # knows the errors; whoever has plug-ins loads them through it
@@ -36,6 +38,7 @@ FLOORS = {
 _GROUND = {"anthropic", "flask", "Xlib", "cv2", "click", "rich", "sqlite3", "sqlite_utils"}
 STRANGERS = {  # what a room must not know at all
     "trajectory": _GROUND | {"PIL"},
+    "http1": _GROUND | {"PIL"},
     "secrets": _GROUND | {"PIL"},
     "providers": _GROUND - {"cv2"},
     "machines": {"anthropic", "flask", "cv2", "click", "rich", "sqlite3", "sqlite_utils"},
@@ -178,7 +181,7 @@ def test_the_process_that_relays_loads_neither_the_store_nor_an_sdk() -> None:
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", script], text=True))
     heavy = {"anthropic", "cv2", "flask", "numpy", "PIL", "pydantic", "rich", "sqlite3", "sqlite_utils", "Xlib"}
     assert heavy.isdisjoint(loaded)
-    allowed = {"errors", "trajectory", "stopping", "recorder"}
+    allowed = {"moved", "errors", "http1", "trajectory", "stopping", "recorder"}
     assert {room_of(name) for name in loaded if name.startswith("footage.")} <= allowed
     inside = "footage.recorder.proxy.writer_process"
     assert [name for name in loaded if name.startswith(inside)] == []

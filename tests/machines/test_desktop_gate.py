@@ -270,7 +270,7 @@ def test_a_gate_that_is_killed_is_told_of_and_one_that_is_closed_is_not() -> Non
         gate.close()
         gate.listen(said.put)
         commands = ((int(path.parent.name), path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline"))
-        (pid,) = (pid for pid, command in commands if b"gate.process" in command and said_to(gate) in command)
+        (pid,) = (pid for pid, command in commands if b"gate.gate_process" in command and said_to(gate) in command)
         os.kill(pid, signal.SIGKILL)
         assert said.get(timeout=30) == Gone()
         assert said.empty()

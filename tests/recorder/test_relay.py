@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from footage.http1.client_side import ClientConnection
+from footage.http1.headers import HOP_BY_HOP
 from footage.recorder.proxy import listener as proxy
 from footage.recorder.proxy.listener import Proxy
 from footage.recorder.proxy.relay_process.client_connection import ENDED
-from footage.recorder.proxy.relay_process.upstream import HOP_BY_HOP, Upstream
+from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.recorder.proxy.writer_process.routing import Lanes
 from footage.recorder.recording import record
 from recording import Recorded, reply, user
@@ -233,10 +235,10 @@ def test_a_service_that_cannot_be_reached_is_not_waited_for_at_the_end(
 ) -> None:
     tried, reached = threading.Event(), threading.Event()
 
-    def connect(_: Upstream) -> http.client.HTTPConnection:
+    def connect(_: Upstream) -> ClientConnection:
         tried.set()
         reached.wait(30)
-        return http.client.HTTPConnection("127.0.0.1")
+        return ClientConnection(socket.socket())
 
     monkeypatch.setattr(proxy, "_END_SECONDS", 0.05)
     monkeypatch.setattr(Upstream, "connect", connect)
@@ -287,6 +289,15 @@ def test_a_client_of_old_gets_no_chunks(relayed: Relayed) -> None:
     head, _, body = seen.partition(b"\r\n\r\n")
     assert body == b"abc"
     assert b"chunked" not in head
+
+
+TWO_LENGTHS = b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("service", [TWO_LENGTHS], indirect=True)
+def test_a_reply_in_chunks_that_tells_a_length_too_comes_without_it(relayed: Relayed) -> None:
+    answer = got(relayed.address, "GET", "/v1/x")
+    assert (answer.headers, answer.body) == ([], b"abc")
 
 
 @pytest.mark.parametrize("service", [sized(b"{}")], indirect=True)

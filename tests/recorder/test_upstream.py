@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from footage.errors import UsageError
-from footage.recorder.proxy.relay_process.upstream import Upstream, is_idle
+from footage.recorder.proxy.relay_process.upstream import Upstream
 from service import Service, text
 
 
@@ -75,10 +75,11 @@ def test_an_encrypted_service_is_checked_by_its_certificate(tmp_path: Path, monk
             Upstream(address).connect()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         connection = Upstream(address).connect()
-        connection.request("GET", "/v1/models")
-        assert connection.getresponse().status == 404
+        connection.ask("GET", "/v1/models", [("Host", "localhost")])
+        connection.end()
+        assert connection.read_reply().status == 404
         connection.close()
-        assert not is_idle(connection)
+        assert not connection.is_idle
 
 
 def test_the_proxy_of_a_network_is_asked_for_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,8 +101,9 @@ def test_the_proxy_of_a_network_is_asked_for_a_tunnel(monkeypatch: pytest.Monkey
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("http_proxy", f"http://me:hush@127.0.0.1:{gate.getsockname()[1]}")
         connection = Upstream("http://service.example").connect()
-        connection.request("GET", "/v1/models")
-        assert connection.getresponse().status == 204
+        connection.ask("GET", "/v1/models", [("Host", "service.example")])
+        connection.end()
+        assert connection.read_reply().status == 204
         connection.close()
         thread.join()
     asked = b"".join(heard)

@@ -9,16 +9,17 @@ before its reply has begun at once, in the middle of it after `REST_SECONDS`, un
 from __future__ import annotations
 
 import contextlib
-import http.client
 import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from footage.recorder.proxy.relay_process.upstream import HOP_BY_HOP, Connecting, Upstream, is_idle
+from footage.http1.client_side import BadReply, ClientConnection, Reply
+from footage.http1.headers import HOP_BY_HOP, NO_BODY
+from footage.http1.server_side import HungUp, Refused, Request, ServerConnection
+from footage.recorder.proxy.relay_process.upstream import Connecting, Upstream
 
 if TYPE_CHECKING:
     from footage.recorder.proxy.listener import Proxy
@@ -29,11 +30,7 @@ __all__ = ["ENDED", "HOLD_SECONDS", "HUNG_UP", "REST_SECONDS", "Relay"]
 HOLD_SECONDS = 0.05
 """How long the piece that completes a tool call is held back at most, until the call is stored."""
 
-_PIECE = 65536
-_REQUEST_PIECE = 262144
-"""Bytes of a request that are passed on at once: large enough to be few, small enough for the service to read along."""
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "host.docker.internal"})
-_NO_BODY = frozenset({204, 304})
 _log = logging.getLogger("footage")
 
 REST_SECONDS = 3.0
@@ -41,20 +38,16 @@ REST_SECONDS = 3.0
 HUNG_UP = "The agent hung up before the end of the reply."
 ENDED = "The recording ended before the reply did."
 
-_Broken = (OSError, http.client.HTTPException)
+_Broken = (OSError, BadReply)
 
 
-class Relay(BaseHTTPRequestHandler):
-    """Serves one connection; its class attribute `proxy` is set by the `Proxy`."""
+class Relay:
+    """Serves one connection that came to a proxy."""
 
-    proxy: Proxy
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def setup(self) -> None:
-        """Begin a connection."""
-        super().setup()
-        self._connections: dict[str, http.client.HTTPConnection] = {}
+    def __init__(self, proxy: Proxy, sock: socket.socket) -> None:
+        self._proxy = proxy
+        self._agent = ServerConnection(sock)
+        self._connections: dict[str, ClientConnection] = {}
         self._tee: Tee | None = None
         self._turn = threading.Lock()
         self._asked = self._begun = self._ending = self._over = self._given_up = False
@@ -63,19 +56,21 @@ class Relay(BaseHTTPRequestHandler):
         self.hung_up = False
         """Whether the agent of the exchange under way is gone."""
 
-    def finish(self) -> None:
-        """End it, and those to the services that were opened for it."""
-        for connection in self._connections.values():
-            connection.close()
-        super().finish()
+    def serve(self) -> None:
+        """Pass on all that is asked, until the connection ends; those to the services end with it."""
+        try:
+            self._agent.serve(self._relay)
+        finally:
+            for connection in tuple(self._connections.values()):
+                connection.close()
 
     def give_up(self) -> None:
         """End the wait for a reply that is under way, from another thread."""
         self._given_up = True
         self._gone()
         for connection in tuple(self._connections.values()):
-            with contextlib.suppress(OSError, AttributeError):  # it has just ended by itself
-                connection.sock.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # it has just ended by itself
+                connection.hang_up()
 
     def forget(self) -> None:
         """Tell, from another thread, that the exchange under way is over: nothing ends the wait for the service."""
@@ -84,7 +79,7 @@ class Relay(BaseHTTPRequestHandler):
 
     def _come_to_end(self) -> None:
         """From the last piece on, it is its being passed on that says whether the agent is there."""
-        self.proxy.waiting.look()
+        self._proxy.waiting.look()
         self._ending = True
 
     def _hang_up(self) -> None:
@@ -113,95 +108,71 @@ class Relay(BaseHTTPRequestHandler):
             self._over = True
         self.give_up()
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing: paths may hold keys, and agents hang up as they please."""
-
-    def _relay(self) -> None:
-        if not self._is_local():
-            self.send_error(403, "This proxy serves programs on this machine only.")
-            return
-        if not all(length.isdecimal() for length in self._lengths) or len(self._lengths) > 1:
-            self.send_error(400, "The length of the request is none.")
-            return
-        self.proxy.waiting.look()  # whoever asks again hung up before
+    def _relay(self, request: Request) -> None:
+        if not _is_local(request):
+            raise Refused(403, "This proxy serves programs on this machine only.")
+        self._proxy.waiting.look()  # whoever asks again hung up before
         self._asked = self._begun = self._ending = self._over = self._given_up = self.hung_up = False
-        with self.proxy.busy(self), self.proxy.waiting.client(self.connection, self._left):
-            upstream, path, self._tee = self.proxy.route(self.command, self.path, self.headers.items())
+        with self._proxy.busy(self), self._proxy.waiting.client(self._agent.sock, self._left):
+            upstream, path, self._tee = self._proxy.route(request.method, request.target, request.headers)
             try:
-                self._exchange(upstream, path, self._tee)
-            finally:
-                if self.close_connection:
-                    self._forget(upstream)
+                self._exchange(upstream, path, request, self._tee)
+            except BaseException:
+                self._forget(upstream)
+                raise
+            if self._agent.closing:
+                self._forget(upstream)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _relay  # noqa: N815 - the base class's
-
-    def _is_local(self) -> bool:
-        """Whether it is a program on this machine that asks, and no web page in somebody's browser."""
-        host = self.headers.get("Host", "127.0.0.1").rpartition(":")
-        name = host[0] if host[0] and host[2].isdecimal() else "".join(host)
-        return name.lower() in _LOCAL_HOSTS and self.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
-
-    def _exchange(self, upstream: Upstream, path: str, tee: Tee) -> None:
+    def _exchange(self, upstream: Upstream, path: str, request: Request, tee: Tee) -> None:
         try:
             connection = self._connected(upstream)
         except _Broken as error:
-            if not self._hear_out(tee):
-                tee.drop()
-            elif not self._left_before_connected(tee):
+            self._hear_out(tee)
+            if not self._left_before_connected(tee):
                 self._gave_up(upstream, tee, error)
             return
         try:
-            if not self._send(connection, upstream, path, tee):
-                tee.drop()
-                return
+            self._send(connection, upstream, path, request, tee)
             with self._turn:
                 self._asked = True
                 tee.asked()
                 if self.hung_up:
                     self._leave(tee)
-            response = connection.getresponse()
+            reply = connection.read_reply()
         except _Broken as error:
             self._gave_up(upstream, tee, error)
             return
         with self._turn:
             if self._over:
-                self.close_connection = True
+                self._agent.closing = True
                 return
             self._begun = True
-        tee.answered(response.status, response.getheaders())
-        self._answer(upstream, response, tee)
-
-    def _hear_out(self, tee: Tee) -> bool:
-        """Receive a request that is passed on to nobody; False where it did not come as a whole."""
-        try:
-            return self._listen(tee)
-        except OSError:
-            self.close_connection = True
-            return False
+        tee.answered(reply.status, reply.headers)
+        self._answer(upstream, connection, request, reply, tee)
 
     def _left_before_connected(self, tee: Tee) -> bool:
         """Tell of a request whose agent hung up before there was a service to pass it on to."""
         with self._turn:
             if self.hung_up:
-                self.close_connection = self._asked = True
+                self._agent.closing = self._asked = True
                 tee.asked()
                 self._leave(tee)
             return self.hung_up
 
     def _gave_up(self, upstream: Upstream, tee: Tee, error: Exception) -> None:
         """End the connection without a reply, which is what the agent would see of a service that is not there."""
-        self.close_connection = True
+        self._agent.closing = True
         with self._turn:
             if self._over:
                 return
             self._over = True
-        said = ENDED if self.proxy.closed else f"{type(error).__name__}: {error}".removesuffix(": ")
+        said = ENDED if self._proxy.closed else f"{type(error).__name__}: {error}".removesuffix(": ")
         _log.warning("%s gave no reply (%s).", upstream.url, said)
         tee.end(said)
 
     def _cut(self, error: Exception | None = None) -> str:
         """Return why a reply broke off."""
-        if self.proxy.closed:
+        if self._proxy.closed:
             return ENDED
         if self.hung_up:
             return HUNG_UP
@@ -210,15 +181,15 @@ class Relay(BaseHTTPRequestHandler):
 
     # --- to the service ---
 
-    def _connected(self, upstream: Upstream) -> http.client.HTTPConnection:
+    def _connected(self, upstream: Upstream) -> ClientConnection:
         connection = self._connections.get(upstream.url)
-        if connection is None or not is_idle(connection):
+        if connection is None or not connection.is_idle:
             if connection is not None:
                 connection.close()
             connection = self._connections[upstream.url] = self._connect(upstream)
         return connection
 
-    def _connect(self, upstream: Upstream) -> http.client.HTTPConnection:
+    def _connect(self, upstream: Upstream) -> ClientConnection:
         """Connect to a service for as long as the agent waits. Raises OSError."""
         connecting = Connecting(upstream)
         with self._turn:
@@ -236,102 +207,56 @@ class Relay(BaseHTTPRequestHandler):
         if connection is not None:
             connection.close()
 
-    def _send(self, connection: http.client.HTTPConnection, upstream: Upstream, path: str, tee: Tee) -> bool:
-        """Pass the request on; False where the agent went away before it was complete."""
-        connection.putrequest(self.command, upstream.target(path), skip_host=True, skip_accept_encoding=True)
-        for name, value in upstream.headers(self.headers.items()):
-            connection.putheader(name, value.encode("latin-1", "replace"))
-        chunked = self._is_chunked
-        if chunked:
-            connection.putheader("Transfer-Encoding", "chunked")
-        elif "Content-Length" in self.headers:
-            connection.putheader("Content-Length", self.headers["Content-Length"])
-        connection.endheaders()
-        whole = self._listen(
-            tee, lambda piece: self._pass_on(connection, b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
-        )
-        if whole and chunked:
-            self._pass_on(connection, b"0\r\n\r\n")
-        return whole
+    def _send(self, connection: ClientConnection, upstream: Upstream, path: str, request: Request, tee: Tee) -> None:
+        """Pass the request on. Raises what `_hear_out` raises."""
+        framing = [("Transfer-Encoding", "chunked")] if request.chunked else []
+        if request.length is not None:
+            framing = [("Content-Length", str(request.length))]
+        connection.ask(request.method, upstream.target(path), [*upstream.headers(request.headers), *framing])
+        self._hear_out(tee, connection.send)
+        _pass_on(connection.end)
 
-    @property
-    def _lengths(self) -> set[str]:
-        """Return the lengths that the request says it has; more than one, or one that is no number, is a fault."""
-        return {each.strip() for value in self.headers.get_all("Content-Length", ()) for each in value.split(",")}
-
-    @property
-    def _is_chunked(self) -> bool:
-        return "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-
-    def _listen(self, tee: Tee, pass_on: Callable[[bytes], object] = bytes) -> bool:
-        """Receive the request's body, piece by piece; False where the agent went away before it was complete."""
+    def _hear_out(self, tee: Tee, send: Callable[[bytes], None] | None = None) -> None:
+        """Receive the request's body, piece by piece. Raises HungUp, Refused where it does not come as a whole."""
         try:
-            for piece in self._body_in_chunks() if self._is_chunked else self._body():
+            for piece in self._agent.pieces():
                 tee.sent(piece)
-                pass_on(piece)
-        except (EOFError, ValueError):
-            self.close_connection = True
-            return False
-        return True
-
-    @staticmethod
-    def _pass_on(connection: http.client.HTTPConnection, piece: bytes) -> None:
-        try:
-            connection.send(piece)
-        except (BrokenPipeError, ConnectionResetError):
-            return  # the service has heard enough: its reply says why
-
-    def _body(self, size: int | None = None) -> Iterator[bytes]:
-        length = int(self.headers.get("Content-Length") or 0) if size is None else size
-        while length > 0:
-            piece = self.rfile.read1(min(length, _REQUEST_PIECE))
-            if not piece:
-                raise EOFError
-            length -= len(piece)
-            yield piece
-
-    def _body_in_chunks(self) -> Iterator[bytes]:
-        """Yield the pieces of a body sent in chunks; trailers are passed over."""
-        while size := int(self.rfile.readline(1024).split(b";")[0], 16):
-            yield from self._body(size)
-            self.rfile.readline(8)
-        while self.rfile.readline(65536).strip():
-            pass
+                if send is not None:
+                    _pass_on(send, piece)
+        except (HungUp, Refused):
+            tee.drop()
+            raise
 
     # --- back to the agent ---
 
-    def _answer(self, upstream: Upstream, response: http.client.HTTPResponse, tee: Tee) -> None:
-        empty = self.command == "HEAD" or response.status in _NO_BODY
-        length = response.getheader("Content-Length")
-        chunked = not empty and length is None and self.request_version != "HTTP/1.0"
-        present = self._begin(response, chunked=chunked, closing=not empty and length is None and not chunked)
+    def _answer(
+        self, upstream: Upstream, connection: ClientConnection, request: Request, reply: Reply, tee: Tee
+    ) -> None:
+        empty = request.method == "HEAD" or reply.status in NO_BODY
+        present = self._begin(reply)
         if not present:
             self._hang_up()
         error = ""
         while (present or tee.reads_on) and not empty:
             try:
-                piece = response.read1(_PIECE)
+                piece = connection.read_piece()
             except _Broken as problem:
                 error = self._cut(problem)
                 break
             if not piece:
-                until_closed = length is None and not response.chunked
-                cut = self.proxy.closed or self._given_up if until_closed else length is not None and response.length
-                error = self._cut() if cut else ""
+                error = self._cut() if reply.until_closed and (self._proxy.closed or self._given_up) else ""
                 break
             stored = tee.pass_by(piece, time.monotonic_ns() + int(HOLD_SECONDS * 1e9))
             if stored is not None and not stored.wait(HOLD_SECONDS):
                 tee.ahead()
-            whole = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
-            present = present and self._give(whole, last=length is not None and not response.length)
+            present = present and self._give(piece, last=connection.left == 0)
         if error or not present:
-            self.close_connection = True
-        elif chunked:
+            self._agent.closing = True
+        else:
             self._come_to_end()
-            self._write(b"0\r\n\r\n")
+            _written(self._agent.end)
         tee.end(error)
-        response.close()
-        if error or not present or response.will_close:
+        if error or not present or not connection.is_idle:
             self._forget(upstream)
 
     def _give(self, piece: bytes, *, last: bool) -> bool:
@@ -340,30 +265,33 @@ class Relay(BaseHTTPRequestHandler):
             self._come_to_end()
         if self.hung_up:
             return False
-        if not self._write(piece):
+        if not _written(lambda: self._agent.send(piece)):
             self._hang_up()
             return False
         return True
 
-    def _begin(self, response: http.client.HTTPResponse, *, chunked: bool, closing: bool) -> bool:
+    def _begin(self, reply: Reply) -> bool:
         """Send status and headers as they came; False where nobody is there to receive them."""
-        self.send_response_only(response.status, response.reason)
-        for name, value in response.getheaders():
-            if name.lower() not in HOP_BY_HOP:
-                self.send_header(name, value)
-        if chunked:
-            self.send_header("Transfer-Encoding", "chunked")
-        if closing:
-            self.close_connection = True
-        try:
-            self.end_headers()
-        except OSError:
-            return False
-        return True
+        headers = [(name, value) for name, value in reply.headers if name.lower() not in HOP_BY_HOP]
+        return _written(lambda: self._agent.begin(reply.status, headers, reply.reason))
 
-    def _write(self, data: bytes) -> bool:
-        try:
-            self.wfile.write(data)
-        except OSError:
-            return False
-        return True
+
+def _is_local(request: Request) -> bool:
+    """Whether it is a program on this machine that asks, and no web page in somebody's browser."""
+    host = request.header("host", "127.0.0.1").rpartition(":")
+    name = host[0] if host[0] and host[2].isdecimal() else "".join(host)
+    return name.lower() in _LOCAL_HOSTS and request.header("sec-fetch-site", "none") in {"none", "same-origin"}
+
+
+def _pass_on(send: Callable[..., None], *piece: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the service has heard enough: its reply says why
+        send(*piece)
+
+
+def _written(write: Callable[[], None]) -> bool:
+    """Send something to the agent; False where it is gone."""
+    try:
+        write()
+    except OSError:
+        return False
+    return True

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-import http.client
-import io
-import select
 import socket
 import ssl
 import threading
 import urllib.request
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from footage.errors import UsageError
+from footage.http1.client_side import ClientConnection
+from footage.http1.headers import HOP_BY_HOP
 
-__all__ = ["HOP_BY_HOP", "PROVIDERS", "Connecting", "Upstream", "is_idle"]
+__all__ = ["PROVIDERS", "Connecting", "Upstream"]
 
 PROVIDERS = {
     "anthropic": ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
@@ -26,54 +24,12 @@ PROVIDERS = {
 }
 """Services by name: the variable by which their clients find them, and their own address."""
 
-HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"}
-    | {"transfer-encoding", "upgrade"}
-)
-"""Headers that are about one connection, not about the message."""
-
 _CONNECT_SECONDS = 60.0
 _SILENCE_SECONDS = 3600.0
 """A service that says nothing for so long is gone. Agents have time-outs of their own, which are much shorter."""
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 """Hosts that no proxy leads to."""
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
-
-
-class _Lines:
-    """The lines of a reply's head. Remembers an end that came too soon, which `http.client` takes for the last line."""
-
-    def __init__(self, file: io.BufferedIOBase) -> None:
-        self._file = file
-        self.cut = False
-
-    def readline(self, limit: int = -1) -> bytes:
-        line = self._file.readline(limit)
-        self.cut = self.cut or not line.endswith(b"\n")
-        return line
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
-class _Reply(http.client.HTTPResponse):
-    """A reply whose head is whole; what the service says before it (103 Early Hints …) is passed over."""
-
-    def begin(self) -> None:
-        self._begin_whole()
-        while 100 <= self.status < 200 and self.status != http.client.SWITCHING_PROTOCOLS:
-            self.headers = self.msg = None  # type: ignore[assignment] # as before the first: so it begins again
-            self._begin_whole()
-
-    def _begin_whole(self) -> None:
-        file = self.fp
-        self.fp = lines = _Lines(file)  # type: ignore[assignment] # all of a file that is used here
-        try:
-            super().begin()
-        finally:
-            self.fp = file
-        if lines.cut:
-            raise http.client.RemoteDisconnected("The service hung up in the middle of its headers")
 
 
 class Upstream:
@@ -104,7 +60,7 @@ class Upstream:
 
     def target(self, path: str) -> str:
         """Return what is asked for: the base path and `path`, with its query, as the service sees it."""
-        return quote(self.base_path + path, safe=_URL_SAFE, encoding="latin-1")
+        return quote(self.base_path + path, safe=_URL_SAFE, encoding="latin-1") or "/"
 
     def headers(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return a client's headers as they are passed on; replies are asked for uncompressed."""
@@ -122,25 +78,37 @@ class Upstream:
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()
 
-    def connect(self) -> http.client.HTTPConnection:
-        """Open a connection, by way of the proxy that the environment names for this host. Raises OSError."""
-        host, port, tunnel = self.host, self.port, self._way_out()
-        if tunnel is not None:
-            host, port = tunnel.hostname or "", tunnel.port or 80
-        connection = (
-            http.client.HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._context)
-            if self.secure
-            else http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
-        )
-        connection.response_class = _Reply
-        if tunnel is not None:
-            login = f"{unquote(tunnel.username or '')}:{unquote(tunnel.password or '')}"
-            basic = {"Proxy-Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
-            connection.set_tunnel(self.host, self.port, headers=basic if tunnel.username else {})
-        connection.connect()
-        connection.sock.settimeout(_SILENCE_SECONDS)
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return connection
+    def connect(self) -> ClientConnection:
+        """Open a connection, by way of the proxy that the environment names for this host. Raises OSError, BadReply."""
+        tunnel = self._way_out()
+        host, port = (tunnel.hostname or "", tunnel.port or 80) if tunnel is not None else (self.host, self.port)
+        sock = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if tunnel is not None:
+                self._dig(sock, tunnel)
+            if self.secure:
+                sock = self._context.wrap_socket(sock, server_hostname=self.host)
+            sock.settimeout(_SILENCE_SECONDS)
+        except BaseException:
+            sock.close()
+            raise
+        return ClientConnection(sock)
+
+    def _dig(self, sock: socket.socket, tunnel: SplitResult) -> None:
+        """Have the proxy of a network lead a connection on to this service."""
+        there = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        headers = [("Host", there)]
+        if tunnel.username:
+            login = f"{unquote(tunnel.username)}:{unquote(tunnel.password or '')}"
+            headers.append(("Proxy-Authorization", f"Basic {base64.b64encode(login.encode()).decode()}"))
+        gate = ClientConnection(sock)
+        gate.ask("CONNECT", there, headers)
+        gate.end()
+        reply = gate.read_reply()
+        if not 200 <= reply.status < 300:
+            raise ConnectionRefusedError(f"The network's proxy opened no tunnel: {reply.status} {reply.reason}")
 
     def _way_out(self) -> SplitResult | None:
         proxies = urllib.request.getproxies()
@@ -157,11 +125,11 @@ class Connecting:
     def __init__(self, upstream: Upstream) -> None:
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: ClientConnection | None = None
         self._error: Exception | None = None
         threading.Thread(target=self._connect, args=(upstream,), name="footage-connecting", daemon=True).start()
 
-    def wait(self) -> http.client.HTTPConnection:
+    def wait(self) -> ClientConnection:
         """Return the connection. Raises what `Upstream.connect` raises, ConnectionAbortedError once it is given up."""
         self._over.wait()
         if self._connection is None:
@@ -174,7 +142,7 @@ class Connecting:
             self._over.set()
 
     def _connect(self, upstream: Upstream) -> None:
-        connection: http.client.HTTPConnection | None = None
+        connection: ClientConnection | None = None
         error: Exception | None = None
         try:
             connection = upstream.connect()
@@ -187,12 +155,3 @@ class Connecting:
             self._over.set()
         if late and connection is not None:
             connection.close()
-
-
-def is_idle(connection: http.client.HTTPConnection) -> bool:
-    """Tell whether a connection that was used before may be used again: still open, and nothing left over in it."""
-    if connection.sock is None:
-        return False
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return not poll.poll(0)

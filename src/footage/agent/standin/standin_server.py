@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import atexit
 import json
+import socket
 import threading
 import time
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from email.utils import formatdate
+from typing import Self
 
 from footage.agent.standin.standin_replies import BadRequest, error_body, events_of, reply_to
+from footage.http1.accepting import Accepting
+from footage.http1.server_side import Request, ServerConnection
 from footage.trajectory import JSON
 
 __all__ = ["StandInServer", "shared_server"]
 
 _LARGEST = 32 * 1024 * 1024
 """Bytes of a request, as with the real service."""
+_SILENCE_SECONDS = 60.0
+_NAME = "footage-stand-in (scripted, no language model)"
 
 
 class StandInServer:
@@ -32,16 +37,14 @@ class StandInServer:
         self._failures = list(failures)
         self._cut_after = cut_after
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
-        self._server.stand_in = self  # type: ignore[attr-defined] # the handler finds its server only this way
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self._accepting = Accepting(
+            socket.create_server(("127.0.0.1", 0), backlog=128), self._serve, name="footage-stand-in"
+        )
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._accepting.url
 
     def next_failure(self) -> int | None:
         """Take the next status to fail with, if any is left."""
@@ -56,10 +59,11 @@ class StandInServer:
 
     def close(self) -> None:
         """Stop serving. Safe to call twice."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        self._accepting.close()
+
+    def _serve(self, sock: socket.socket) -> None:
+        sock.settimeout(_SILENCE_SECONDS)
+        _Client(self, sock).serve()
 
     def __enter__(self) -> Self:
         return self
@@ -81,36 +85,22 @@ def shared_server(think: float = 0.0) -> StandInServer:
         return _shared[think]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "footage-stand-in (scripted, no language model)"
-    sys_version = ""
-    timeout = 60
+class _Client:
+    """One connection to a stand-in."""
 
-    def do_POST(self) -> None:
-        service: StandInServer = self.server.stand_in  # type: ignore[attr-defined] # set by StandInServer
-        try:
-            self._answer(service)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
+    def __init__(self, service: StandInServer, sock: socket.socket) -> None:
+        self._service = service
+        self._connection = ServerConnection(sock)
 
-    def do_GET(self) -> None:
-        self._error(404, "There is nothing to get here: POST /v1/messages")
+    def serve(self) -> None:
+        self._connection.serve(self._answer, lambda no: self._error(no.status, no.why))
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing: the terminal belongs to the agent."""
-
-    def _answer(self, service: StandInServer) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _LARGEST:
-            self.close_connection = True
-            self._error(413, "The request is larger than 32 MB.")
+    def _answer(self, request: Request) -> None:
+        sent = self._connection.body(request, _LARGEST)
+        if request.method != "POST" or request.target.split("?")[0].rstrip("/") != "/v1/messages":
+            self._error(404, f"There is no {request.target} here: POST /v1/messages")
             return
-        sent = self.rfile.read(length)
-        if self.path.split("?")[0].rstrip("/") != "/v1/messages":
-            self._error(404, f"There is no {self.path} here: POST /v1/messages")
-            return
-        failure = service.next_failure()
+        failure = self._service.next_failure()
         if failure is not None:
             self._error(failure, "The stand-in was told to fail.")
             return
@@ -120,37 +110,31 @@ class _Handler(BaseHTTPRequestHandler):
         except BadRequest as error:
             self._error(error.status, str(error))
             return
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._error(400, f"The request body is no valid JSON: {error}")
             return
-        time.sleep(service.think)
+        time.sleep(self._service.think)
         if body.get("stream"):
-            self._stream(message, service.next_cut())
+            self._stream(message, self._service.next_cut())
         else:
             self._json(200, message)
 
     def _json(self, status: int, body: JSON) -> None:
-        data = json.dumps(body, ensure_ascii=False).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("request-id", f"req_standin_{time.time_ns():x}")
-        self.end_headers()
-        self.wfile.write(data)
+        headers = [*_headers("application/json"), ("request-id", f"req_standin_{time.time_ns():x}")]
+        self._connection.reply(status, headers, json.dumps(body, ensure_ascii=False).encode())
 
     def _error(self, status: int, message: str) -> None:
         self._json(status, error_body(status, message))
 
     def _stream(self, message: JSON, cut_after: int | None) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
+        self._connection.begin(200, _headers("text/event-stream; charset=utf-8"))
         for number, event in enumerate(events_of(message)):
             if number == cut_after:
-                self.close_connection = True
+                self._connection.closing = True
                 return
-            data = f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-            self.wfile.flush()
-        self.wfile.write(b"0\r\n\r\n")
+            self._connection.send(f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
+        self._connection.end()
+
+
+def _headers(kind: str) -> list[tuple[str, str]]:
+    return [("Server", _NAME), ("Date", formatdate(usegmt=True)), ("Content-Type", kind)]
