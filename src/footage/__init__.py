@@ -9,6 +9,8 @@ A flight recorder and time-travel debugger for computer-use agents.
         ...
 """
 
+import sys
+
 TYPE_CHECKING = False  # type checkers know it; nothing is imported here before the command sees to signals
 if TYPE_CHECKING:
     from typing import Any
@@ -46,3 +48,20 @@ def __getattr__(name: str) -> "Any":
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _OldNames:
+    """Asks `footage.moved` for modules of 0.1, and only where one may be meant: it is loaded by no command's start."""
+
+    _ROOMS = ("footage.analysis.", "footage.recorder.", "footage.replay.", "footage.storage.", "footage.viewer.")
+
+    @classmethod
+    def find_spec(cls, fullname: str, _path: "Any" = None, _target: "Any" = None) -> "Any":
+        if not fullname.startswith(cls._ROOMS):
+            return None
+        from footage.moved import find
+
+        return find(fullname)
+
+
+sys.meta_path.insert(0, _OldNames)  # first, so that no module is loaded twice under two names
