@@ -9,6 +9,7 @@ that makes no sense becomes an action without a point, never an error: what the 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ _FARTHEST = 1_000_000
 """No screen has a pixel farther out than this; a larger number is no point."""
 
 _DIRECTIONS = ("up", "down", "left", "right")
+_CALLED_COMPUTER = re.compile(r"[_.:/-]computer$")
+"""What a harness or an MCP server calls its computer: `desktop_computer`, `mcp__claude-in-chrome__computer`."""
 _BATCHES = {"computer_batch": "computer", "browser_batch": "browser"}
 _SHELLS = frozenset({"bash", "code_execution", "bash_code_execution"})
 _EDITORS = frozenset({"str_replace_based_edit_tool", "str_replace_editor", "text_editor_code_execution"})
@@ -72,7 +75,7 @@ def actions_of(
         return [_computer(name, fields, raw, space, tracker)]
     if isinstance(block.get("toolset_name"), str) and block["toolset_name"]:
         return [Action(name, _harmless(fields), str(block["toolset_name"]), raw)]
-    if name.startswith("computer"):
+    if name.startswith("computer") or (_CALLED_COMPUTER.search(name) and str(fields.get("action")) in COMPUTER_ACTIONS):
         return [_computer(str(fields.get("action") or ""), fields, raw, space, tracker)]
     return [_other(block, name, fields, raw)]
 

@@ -238,3 +238,18 @@ def test_what_a_tool_cannot_say_is_refused_with_a_hint() -> None:
     with pytest.raises(BadAction):
         wire_call(Action("screenshot"), "computer_1999", call_id="c")
     assert "screenshot" in COMPUTER_ACTIONS
+
+
+@pytest.mark.parametrize(
+    "name", ["mcp__desk__computer", "mcp__claude-in-chrome__computer", "desktop_computer", "my.computer"]
+)
+def test_a_computer_by_another_name_is_a_computer(name: str) -> None:
+    given = {"action": "left_click", "coordinate": [84, 445]}
+    (action,) = actions_of({"type": "tool_use", "id": "a", "name": name, "input": given})
+    assert (action.namespace, action.name, action.point) == ("computer", "left_click", (84, 445))
+
+
+@pytest.mark.parametrize("name", ["mcp__desk__computer", "find_computer"])
+def test_a_tool_that_is_only_called_so_stays_another_tool(name: str) -> None:
+    (action,) = actions_of({"type": "tool_use", "id": "a", "name": name, "input": {"action": "list"}})
+    assert action.namespace != "computer"
