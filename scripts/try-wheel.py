@@ -1,7 +1,7 @@
 """
 Try a wheel alone, in a fresh environment, far from the sources.
 
-    python scripts/try-wheel.py dist/footage-0.1.0-py3-none-any.whl
+    python scripts/try-wheel.py dist/footage-0.2.0-py3-none-any.whl
 
 Prints a line for each trial and `N passed, N failed` at the end.
 """
