@@ -11,11 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import footage
-from footage.agent.model_client import make_client
-from footage.machines.desktop.machine import Desktop
-from footage.providers.anthropic.computer_tools import actions_of
-from footage.providers.anthropic.images import image_block
-from footage.providers.anthropic.scaling import encode_png
+from footage import Desktop, actions_of, encode_png, image_block, make_client
 
 TASK = 'Write "hello" in the notes and save them'
 MODEL = "stand-in/careful"

@@ -15,21 +15,159 @@ TYPE_CHECKING = False  # type checkers know it; nothing is imported here before 
 if TYPE_CHECKING:
     from typing import Any
 
-    from footage.errors import FootageError
+    from footage.agent.model_client import make_client
+    from footage.analysis.detectors.contract import ExaminedRun, Noticed
+    from footage.analysis.runs.diff import diff_runs
+    from footage.errors import BadImport, FootageError, MachineError, UnsupportedAction, UsageError
+    from footage.interchange.exporters.contract import Exported, Progress
+    from footage.interchange.exporters.exporting import export_runs
+    from footage.interchange.importers import import_paths
+    from footage.interchange.importers.draft import DraftRun, DraftStep
+    from footage.interchange.importers.entry import Entry
+    from footage.machines.desktop.machine import Desktop
+    from footage.machines.desktop.programs.starting import Program
+    from footage.machines.opening import open_machine, reopen
+    from footage.providers.anthropic.computer_tools import actions_of
+    from footage.providers.anthropic.images import image_block
+    from footage.providers.anthropic.scaling import encode_png
     from footage.recorder.recording import Recording, record
-    from footage.storage import Store, open_store
-    from footage.trajectory import Action, Machine
+    from footage.replay.engine import replay_run
+    from footage.replay.fork import fork_run
+    from footage.storage import Store, open_store, verify_store
+    from footage.trajectory import (
+        MACHINE_PROTOCOL,
+        Action,
+        Conversation,
+        Divergence,
+        Finding,
+        Frame,
+        FrameRole,
+        Gap,
+        InputEvent,
+        Instant,
+        Machine,
+        Note,
+        Outcome,
+        Performed,
+        Region,
+        Run,
+        Screenshot,
+        Space,
+        Step,
+        StepStatus,
+        Turn,
+        Verdict,
+    )
 
-__all__ = ["Action", "FootageError", "Machine", "Recording", "Store", "__version__", "open_store", "record"]
+__all__ = [
+    "MACHINE_PROTOCOL",
+    "Action",
+    "BadImport",
+    "Conversation",
+    "Desktop",
+    "Divergence",
+    "DraftRun",
+    "DraftStep",
+    "Entry",
+    "ExaminedRun",
+    "Exported",
+    "Finding",
+    "FootageError",
+    "Frame",
+    "FrameRole",
+    "Gap",
+    "InputEvent",
+    "Instant",
+    "Machine",
+    "MachineError",
+    "Note",
+    "Noticed",
+    "Outcome",
+    "Performed",
+    "Program",
+    "Progress",
+    "Recording",
+    "Region",
+    "Run",
+    "Screenshot",
+    "Space",
+    "Step",
+    "StepStatus",
+    "Store",
+    "Turn",
+    "UnsupportedAction",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "actions_of",
+    "diff_runs",
+    "encode_png",
+    "export_runs",
+    "fork_run",
+    "image_block",
+    "import_paths",
+    "make_client",
+    "open_machine",
+    "open_store",
+    "record",
+    "reopen",
+    "replay_run",
+    "verify_store",
+]
 
 _HOMES = {
     "Action": "footage.trajectory",
+    "BadImport": "footage.errors",
+    "Conversation": "footage.trajectory",
+    "Divergence": "footage.trajectory",
+    "Desktop": "footage.machines.desktop.machine",
+    "DraftRun": "footage.interchange.importers.draft",
+    "DraftStep": "footage.interchange.importers.draft",
+    "Entry": "footage.interchange.importers.entry",
+    "ExaminedRun": "footage.analysis.detectors.contract",
+    "Exported": "footage.interchange.exporters.contract",
+    "Finding": "footage.trajectory",
     "FootageError": "footage.errors",
+    "Frame": "footage.trajectory",
+    "FrameRole": "footage.trajectory",
+    "Gap": "footage.trajectory",
+    "InputEvent": "footage.trajectory",
+    "Instant": "footage.trajectory",
+    "MACHINE_PROTOCOL": "footage.trajectory",
     "Machine": "footage.trajectory",
+    "MachineError": "footage.errors",
+    "Note": "footage.trajectory",
+    "Noticed": "footage.analysis.detectors.contract",
+    "Outcome": "footage.trajectory",
+    "Performed": "footage.trajectory",
+    "Program": "footage.machines.desktop.programs.starting",
+    "Progress": "footage.interchange.exporters.contract",
     "Recording": "footage.recorder.recording",
+    "Region": "footage.trajectory",
+    "Run": "footage.trajectory",
+    "Screenshot": "footage.trajectory",
+    "Space": "footage.trajectory",
+    "Step": "footage.trajectory",
+    "StepStatus": "footage.trajectory",
     "Store": "footage.storage",
+    "Turn": "footage.trajectory",
+    "UnsupportedAction": "footage.errors",
+    "UsageError": "footage.errors",
+    "Verdict": "footage.trajectory",
+    "actions_of": "footage.providers.anthropic.computer_tools",
+    "diff_runs": "footage.analysis.runs.diff",
+    "encode_png": "footage.providers.anthropic.scaling",
+    "export_runs": "footage.interchange.exporters.exporting",
+    "fork_run": "footage.replay.fork",
+    "image_block": "footage.providers.anthropic.images",
+    "import_paths": "footage.interchange.importers",
+    "make_client": "footage.agent.model_client",
+    "open_machine": "footage.machines.opening",
     "open_store": "footage.storage",
     "record": "footage.recorder.recording",
+    "reopen": "footage.machines.opening",
+    "replay_run": "footage.replay.engine",
+    "verify_store": "footage.storage",
 }
 
 

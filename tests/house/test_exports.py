@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,8 +17,8 @@ from places import ROOT
 MODULES = sorted(module.name for module in pkgutil.walk_packages(footage.__path__, "footage."))
 
 
-def test_the_public_names_are_sorted_and_there() -> None:
-    assert footage.__all__ == sorted(footage.__all__)
+def test_the_public_names_are_there_each_once() -> None:
+    assert len(footage.__all__) == len(set(footage.__all__))
     for name in footage.__all__:
         assert getattr(footage, name) is not None
     assert set(dir(footage)) == set(footage.__all__)
@@ -44,3 +45,12 @@ def test_importing_footage_loads_nothing_heavy() -> None:
     script = "import footage, sys; print(*sorted(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     assert not {"anthropic", "click", "cv2", "flask", "numpy", "rich", "sqlite3", "sqlite_utils"} & set(loaded)
+
+
+TAUGHT = re.compile(r"^(?:from (footage[.\w]*) import|import (footage[.\w]*))", re.MULTILINE)
+
+
+def test_readme_docs_and_examples_teach_public_names_alone() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.py")]
+    taught = {(page.name, name) for page in pages for pair in TAUGHT.findall(page.read_text("utf-8")) for name in pair}
+    assert {(page, name) for page, name in taught if name not in {"", "footage", "footage.errors"}} == set()

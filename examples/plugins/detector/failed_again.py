@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from footage.analysis.detectors.contract import ExaminedRun, Noticed
-from footage.trajectory import Step, StepStatus
+from footage import ExaminedRun, Noticed, Step, StepStatus
 
 NAME = "failed-again"
 VERSION = 1

@@ -6,9 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from footage import Exported, Progress, Store
 from footage.errors import UsageError
-from footage.interchange.exporters.contract import Exported, Progress
-from footage.storage import Store
 
 NAME = "markdown"
 ENDING = ".md"

@@ -15,10 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from footage import Action, DraftRun, DraftStep, Entry
 from footage.errors import BadImport
-from footage.interchange.importers.draft import DraftRun, DraftStep
-from footage.interchange.importers.entry import Entry
-from footage.trajectory import Action
 
 NAME = "click-log"
 LINE = "click_log in the first line of a JSON lines file"

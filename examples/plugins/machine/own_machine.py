@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from footage import MACHINE_PROTOCOL, Action, InputEvent, Instant, Performed, Region, Screenshot
 from footage.errors import MachineError, UnsupportedAction
-from footage.trajectory import MACHINE_PROTOCOL, Action, InputEvent, Instant, Performed, Region, Screenshot
 
 SIZE = (640, 400)
 
