@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint bench soak wheel clean system
+.PHONY: help demo quick test lint bench soak wheel clean system
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ demo: system $(READY) ## Record, replay, fork and diff a sample task, then open 
 
 test: system lint ## Run the linters, the type checker and all tests, the desktop and the browser included.
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+quick: $(READY) ## Run the tests of single rooms that start little: no desktop, no browser, no virtual machine.
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not desktop and not browser and not qemu" \
+		tests/analysis tests/providers tests/secrets tests/interchange tests/storage $(ARGS)
 
 lint: $(READY) ## Run the linters and the type checker alone.
 	$(BIN)/ruff check .

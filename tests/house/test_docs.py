@@ -19,7 +19,8 @@ from footage.trajectory import RunKind, RunStatus
 from places import ROOT
 
 FOOTAGE = Path(sys.executable).with_name("footage")
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = ("README", "ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "SECURITY", "CODE_OF_CONDUCT")
+PAGES = [*(ROOT / f"{name}.md" for name in NAMES), *sorted((ROOT / "docs").glob("*.md"))]
 NEEDS_A_DESKTOP = {"demo", "agent", "replay", "fork", "machine"}
 
 
