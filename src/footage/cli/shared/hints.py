@@ -13,7 +13,7 @@ from footage.cli.group import SECTIONS
 
 __all__ = ["WITHOUT_STORE", "command_line", "program", "spelled", "store_in"]
 
-WITHOUT_STORE = frozenset({"machine"})
+WITHOUT_STORE = frozenset({"machine", "plugins"})
 """Commands that take no --store."""
 _COMMANDS = "|".join(name for section in SECTIONS.values() for name in section)
 _MENTIONED = re.compile(rf"(?<![\w./-])footage ((?:{_COMMANDS})\b|(?=--help))( --help\b)?( --store\b)?")
