@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from footage import errors
 from footage.errors import CannotDo, FootageError, StoreError
@@ -346,8 +346,7 @@ class Supervisor:
         if not self._begun.wait(_START_SECONDS):
             raise CannotDo("The process that records did not start within a minute.")
         if self._failure is not None:
-            kind: Any = getattr(errors, self._failure["kind"], FootageError)
-            raise kind(self._failure["message"], hint=self._failure["hint"])
+            raise FootageError.from_told(self._failure)
 
     def _let_go(self) -> None:
         self._listener.close()

@@ -27,7 +27,8 @@ Each carries one sentence, and a hint that says what to do. `code` is the machin
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 __all__ = [
     "BadAction",
@@ -62,6 +63,17 @@ class FootageError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def told(self) -> dict[str, str]:
+        """Return {"kind", "message", "hint"}: what another process raises it again from, by `from_told`."""
+        return {"kind": type(self).__name__, "message": self.message, "hint": self.hint}
+
+    @staticmethod
+    def from_told(said: Mapping[str, Any]) -> FootageError:
+        """Return the error that another process told of."""
+        kind = globals().get(str(said["kind"]))
+        known = kind if isinstance(kind, type) and issubclass(kind, FootageError) else FootageError
+        return known(said["message"], hint=said["hint"])
 
 
 class UsageError(FootageError):

@@ -5,7 +5,7 @@ The process that writes a store's file anew.
 
 A process of its own: the last part of a VACUUM copies the whole file within SQLite, which looks at no interruption
 there, for seconds a gigabyte. Killed at any instant it leaves the file as it was, or as it was to be. It takes the
-writers' lock itself. Its output is one line: {"busy"} once it is done, {"error", "message", "hint"} where it cannot.
+writers' lock itself. Its output is one line: {"busy"} once it is done, {"failed"} where it cannot.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from footage import errors
+from footage.errors import FootageError, StoreError
 from footage.storage.file.children import at_work
 from footage.storage.file.database import Database
 
@@ -32,10 +32,10 @@ def rewrite(path: Path) -> bool:
         assert child.stdout is not None
         said = child.stdout.read()
     if child.returncode or not said:
-        raise errors.StoreError(f"{path} could not be written anew.", hint="Nothing is lost; try again.")
+        raise StoreError(f"{path} could not be written anew.", hint="Nothing is lost; try again.")
     answer = json.loads(said)
-    if "error" in answer:
-        raise getattr(errors, answer["error"])(answer["message"], hint=answer["hint"])
+    if "failed" in answer:
+        raise FootageError.from_told(answer["failed"])
     return not answer["busy"]
 
 
@@ -44,8 +44,8 @@ def _main() -> None:
     try:
         with contextlib.closing(Database(Path(sys.argv[1]), create=False)) as database:
             answer = {"busy": _rewritten(database)}
-    except errors.FootageError as error:
-        answer = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+    except FootageError as error:
+        answer = {"failed": error.told()}
     sys.stdout.write(json.dumps(answer) + "\n")
 
 

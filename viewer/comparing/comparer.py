@@ -2,7 +2,7 @@
 The process that compares two runs for the viewer: a program, started as `comparer.py STORE A B`.
 
 On its standard output it pickles `("at", done, total)` as it goes, and at the end `("made", RunDiff)` or
-`("failed", name of the error, message, hint)`. It ends when its standard input does: with the viewer.
+`("failed", what `FootageError.told` says)`. It ends when its standard input does: with the viewer.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def compare(path: str, a: str, b: str, out: BinaryIO) -> None:
             found: RunDiff = diff_runs(store, a, b, on_progress=tell)
         _say(out, "made", found)
     except FootageError as error:
-        _say(out, "failed", type(error).__name__, error.message, error.hint)
+        _say(out, "failed", error.told())
     except Exception as error:  # noqa: BLE001 - whoever waits is to be told
-        _say(out, "failed", "FootageError", f"The comparison failed: {type(error).__name__}: {error}", "")
+        _say(out, "failed", FootageError(f"The comparison failed: {type(error).__name__}: {error}").told())
 
 
 def _say(out: BinaryIO, *words: object) -> None:

@@ -13,11 +13,9 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footage import errors
 from footage.analysis.runs.diff import RunDiff
 from footage.errors import CannotDo, FootageError
 from footage.storage import Store
@@ -162,9 +160,7 @@ def _listen(making: Making, process: subprocess.Popen[bytes]) -> RunDiff:
             found: RunDiff = words[0]
             return found
         else:
-            name, message, hint = words
-            failure: Callable[..., FootageError] = getattr(errors, name, FootageError)
-            raise failure(message, hint=hint)
+            raise FootageError.from_told(*words)
 
 
 def _stop(making: Making) -> None:

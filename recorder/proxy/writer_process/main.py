@@ -216,8 +216,7 @@ def main() -> int:
     try:
         scribe = Scribe(order)
     except FootageError as error:
-        failure = {"kind": type(error).__name__, "message": str(error), "hint": error.hint}
-        say({"failed": failure})
+        say({"failed": error.told()})
         return error.exit_code
     scribe.obey()
     return 0
