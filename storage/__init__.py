@@ -6,7 +6,9 @@ Knows no agent, no machine and no page. `open_store` opens one; `Store` reads; `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from footage.lazy import loading
 
 if TYPE_CHECKING:
     from footage.storage.store import Store, open_store
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunWriter", "Store", "VerifyReport", "open_store", "verify_store"]
 
-_HOMES = {
+_HOMES = {  # who only asks where the store is needs no pictures
     "RunWriter": "footage.storage.writer",
     "Store": "footage.storage.store",
     "VerifyReport": "footage.storage.upkeep.verify",
@@ -24,13 +26,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a name where it is first used: who only asks where the store is needs no pictures."""
-    import importlib
-
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'footage.storage' has no attribute {name!r}")
+__getattr__ = loading(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,9 @@ where one of them is first used: the exporter `html` is asked what it is without
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from footage.lazy import loading
 
 if TYPE_CHECKING:
     from footage.viewer.app import create_app
@@ -22,10 +24,4 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a name where it is first used."""
-    import importlib
-
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'footage.viewer' has no attribute {name!r}")
+__getattr__ = loading(__name__, _HOMES)

@@ -173,15 +173,13 @@ _HOMES = {
 
 def __getattr__(name: str) -> "Any":
     """Load a public name where it is first used, so that `import footage` stays cheap."""
-    import importlib
-
     if name == "__version__":
         from importlib.metadata import version
 
         return version("footage")
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'footage' has no attribute {name!r}")
+    from footage.lazy import loading
+
+    return loading("footage", _HOMES)(name)
 
 
 def __dir__() -> list[str]:

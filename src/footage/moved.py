@@ -61,11 +61,11 @@ MOVED = {
 
 def new_name(name: str) -> str | None:
     """Return the full name that a module of 0.1 has now; None for one that is in no table."""
-    inside = name.removeprefix("footage.")
-    for old in sorted(MOVED, key=len, reverse=True):
-        if inside == old or inside.startswith(f"{old}."):
-            return f"footage.{MOVED[old]}{inside.removeprefix(old)}"
-    return None
+    old, below = name.removeprefix("footage."), ""
+    while old and old not in MOVED:  # every module's import asks: so many looks as the name has parts
+        old, dot, last = old.rpartition(".")
+        below = dot + last + below
+    return f"footage.{MOVED[old]}{below}" if old else None
 
 
 class _Loader(importlib.abc.Loader):

@@ -17,6 +17,7 @@ ROOMS = ("analysis", "interchange", "machines", "providers", "recorder", "replay
 FLOORS = {
     "errors": 0,
     "http1": 0,
+    "lazy": 0,
     "moved": 0,
     "stopping": 0,
     "trajectory": 0,
