@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from footage.analysis.detectors.contract import Detector
 from footage.analysis.detectors.diagnosing import findings_by
-from footage.plugins import CheckResult, Plugin, attempt
+from footage.plugins import CheckResult, Plugin, assert_named, attempt
 from footage.storage import Store
 
 __all__ = ["check_detector"]
@@ -28,13 +28,9 @@ def check_detector(plugin: Plugin, store: Store, empty: str) -> Iterator[CheckRe
 
 
 def _contract(plugin: Plugin, detector: Detector) -> str:
-    assert getattr(detector, "NAME", None) == plugin.name, f"NAME must be the entry point's name, {plugin.name!r}"
+    line = assert_named(plugin, detector, "it notices")
     version = getattr(detector, "VERSION", None)
     assert type(version) is int, f"VERSION must be a whole number, and is {version!r}"
-    line = getattr(detector, "LINE", None)
-    assert isinstance(line, str), "LINE must say in a few words what it notices"
-    assert line.strip(), "LINE is empty"
-    assert "\n" not in line, "LINE must be one line"
     kinds = getattr(detector, "KINDS", None)
     assert isinstance(kinds, tuple), f"KINDS must be a tuple of words, and is {kinds!r}"
     assert kinds, "KINDS is empty"

@@ -65,10 +65,8 @@ def findings_by(plugin: Plugin, store: Store, run: Run) -> list[Finding]:
     except (StoreError, RunNotFound):
         raise  # the store's trouble, and not the detector's
     except Exception as error:
-        title = plugin.title[0].upper() + plugin.title[1:]
-        said = " ".join(str(error).split())[:300].rstrip(".")
         hint = f"Leave it out (--detector names others), mend it, or remove it: pip uninstall {plugin.package}."
-        raise PluginBroken(f"{title} failed on run {run.id}: {type(error).__name__}: {said}.", hint=hint) from error
+        raise plugin.broken(f"failed on run {run.id}", error, hint) from error
 
 
 def _finding(detector: Detector, store: Store, run: Run, noticed: Noticed) -> Finding:

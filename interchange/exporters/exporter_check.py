@@ -9,7 +9,7 @@ from pathlib import Path
 
 from footage.errors import RunNotFound, UsageError
 from footage.interchange.exporters.contract import Exporter
-from footage.plugins import CheckResult, Plugin, attempt
+from footage.plugins import CheckResult, Plugin, assert_named, attempt
 from footage.storage import Store
 
 __all__ = ["check_exporter"]
@@ -36,15 +36,11 @@ def check_exporter(plugin: Plugin, store: Store, empty: str) -> Iterator[CheckRe
 
 
 def _contract(plugin: Plugin, exporter: Exporter) -> str:
-    assert getattr(exporter, "NAME", None) == plugin.name, f"NAME must be the entry point's name, {plugin.name!r}"
+    line = assert_named(plugin, exporter, "is in the file")
     ending = getattr(exporter, "ENDING", None)
     assert isinstance(ending, str), "ENDING must be the ending of its files"
     right = ending == Path(f"x{ending}").suffix == ending.lower()
     assert right, f"ENDING must be one dot and small letters, and is {ending!r}"
-    line = getattr(exporter, "LINE", None)
-    assert isinstance(line, str), "LINE must say in a few words what is in the file"
-    assert line.strip(), "LINE is empty"
-    assert "\n" not in line, "LINE must be one line"
     assert callable(getattr(exporter, "export", None)), "there is no export(store, runs, path, …)"
     return f"{ending}: {line}"
 

@@ -13,7 +13,7 @@ from footage.errors import BadImport
 from footage.interchange.importers.contract import Importer, WithExample
 from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.walking import Report, import_paths
-from footage.plugins import CheckResult, Plugin, attempt
+from footage.plugins import CheckResult, Plugin, assert_named, attempt
 from footage.storage import open_store
 from footage.storage.upkeep.verify import verify_store
 
@@ -65,11 +65,7 @@ def check_importer(plugin: Plugin, example: Path | None = None) -> Iterator[Chec
 
 
 def _contract(plugin: Plugin, importer: Importer) -> str:
-    assert getattr(importer, "NAME", None) == plugin.name, f"NAME must be the entry point's name, {plugin.name!r}"
-    line = getattr(importer, "LINE", None)
-    assert isinstance(line, str), "LINE must say in a few words what it looks for"
-    assert line.strip(), "LINE is empty"
-    assert "\n" not in line, "LINE must be one line"
+    line = assert_named(plugin, importer, "it looks for")
     priority = getattr(importer, "PRIORITY", 0)
     assert isinstance(priority, int | float), "PRIORITY must be a number"
     for name in ("recognise", "read"):

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from footage.errors import FootageError, MachineError, UnsupportedAction
+from footage import plugins
+from footage.errors import MachineError, UnsupportedAction
 from footage.machines.checking import probe
 from footage.machines.checking.cases import Case, NotSeen, all_cases
 from footage.machines.checking.promises import after_closing, perform_blindly, promises
@@ -41,13 +42,9 @@ IDLE = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CheckResult:
-    """One thing that was checked."""
+class CheckResult(plugins.CheckResult):
+    """One thing that was checked, with what the screen showed."""
 
-    name: str
-    ok: bool
-    detail: str
-    """What was seen, or what was missing, for people."""
     before: Pixels | None = None
     """The screen before the action, where there was one."""
     after: Pixels | None = None
@@ -73,16 +70,6 @@ def check_machine(
         if on_result is not None:
             on_result(result)
     return results
-
-
-def _attempt(look: Callable[[], str]) -> tuple[bool, str]:
-    """Return whether `look` saw what it should, and what it says; what a driver breaks on is told as well."""
-    try:
-        return True, look()
-    except (FootageError, NotSeen) as problem:
-        return False, str(problem)
-    except Exception as problem:  # noqa: BLE001 - somebody's own driver may raise anything
-        return False, f"{type(problem).__name__}: {problem}"
 
 
 class Witness(Protocol):
@@ -146,8 +133,8 @@ class _Check:
         yield self._judge("reset", partial(self._reset, first))
         if close:
             last = self._screen_if_any()
-            ok, detail = _attempt(partial(after_closing, self._machine))
-            yield CheckResult("close", ok, detail, last)
+            seen = plugins.attempt("close", partial(after_closing, self._machine), NotSeen)
+            yield CheckResult(seen.name, seen.ok, seen.detail, last)
 
     @property
     def _is_seen(self) -> bool:
@@ -189,8 +176,8 @@ class _Check:
     def _judge(self, name: str, look: Callable[[], str]) -> CheckResult:
         """Turn what `look` says, or raises, into a result with the screens before and after, where there are any."""
         before = self._screen_if_any()
-        ok, detail = _attempt(look)
-        return CheckResult(name, ok, detail, before, self._screen_if_any())
+        seen = plugins.attempt(name, look, NotSeen)
+        return CheckResult(seen.name, seen.ok, seen.detail, before, self._screen_if_any())
 
     def _screen_if_any(self) -> Pixels | None:
         """Return the screen, or None where a machine that broke shows none: the result says why it broke."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from footage.errors import CannotDo, FootageError, PluginBroken, UsageError
 
-__all__ = ["GROUPS", "OWN", "CheckResult", "Plugin", "attempt", "find", "installed", "shadowed"]
+__all__ = ["GROUPS", "OWN", "CheckResult", "Plugin", "assert_named", "attempt", "find", "installed", "shadowed"]
 
 GROUPS = {
     "machine": "footage.machines",
@@ -44,6 +44,12 @@ class Plugin:
     def title(self) -> str:
         """What it is and who brings it: `the importer 'notes' of footage-notes 0.1`."""
         return f"the {self.kind} {self.name!r} of {self.package} {self.version}"
+
+    def broken(self, did: str, problem: BaseException, hint: str) -> PluginBroken:
+        """Return the error for what its code raised: `did` says where, as in "cannot be loaded"."""
+        said = " ".join(str(problem).split())[:300].rstrip(".")
+        title = self.title[0].upper() + self.title[1:]
+        return PluginBroken(f"{title} {did}: {type(problem).__name__}: {said}.", hint=hint)
 
     def load(self) -> Any:
         """Return the module or class. Raises PluginBroken where it cannot be loaded, whatever its code raises."""
@@ -89,12 +95,22 @@ def find(kind: str, name: str) -> Plugin:
     return known[name]
 
 
-def attempt(name: str, look: Callable[[], str]) -> CheckResult:
-    """Return what a check saw: `look` says it, or raises AssertionError with what is missing, or whatever broke."""
+def assert_named(plugin: Plugin, loaded: object, says: str) -> str:
+    """Assert that a plug-in has its entry point's name, and a line that `says` what it should; return the line."""
+    assert getattr(loaded, "NAME", None) == plugin.name, f"NAME must be the entry point's name, {plugin.name!r}"
+    line = getattr(loaded, "LINE", None)
+    assert isinstance(line, str), f"LINE must say in a few words what {says}"
+    assert line.strip(), "LINE is empty"
+    assert "\n" not in line, "LINE must be one line"
+    return line
+
+
+def attempt(name: str, look: Callable[[], str], missing: type[Exception] = AssertionError) -> CheckResult:
+    """Return what a check saw: `look` says it, or raises `missing` with what is not there, or whatever broke."""
     try:
         return CheckResult(name, ok=True, detail=look())
-    except AssertionError as missing:
-        return CheckResult(name, ok=False, detail=str(missing))
+    except missing as said:
+        return CheckResult(name, ok=False, detail=str(said))
     except FootageError as error:
         return CheckResult(name, ok=False, detail=error.message)
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and is told of it
@@ -131,7 +147,5 @@ def _load(plugin: Plugin) -> Any:
     except (Exception, SystemExit) as problem:
         own = "Install footage again." if plugin.package == OWN else ""
         hint = own or f"Mend the package, or remove it: pip uninstall {plugin.package}."
-        title = plugin.title[0].upper() + plugin.title[1:]
-        said = " ".join(str(problem).split())[:300].rstrip(".")
-        raise PluginBroken(f"{title} cannot be loaded: {type(problem).__name__}: {said}.", hint=hint) from problem
+        raise plugin.broken("cannot be loaded", problem, hint) from problem
     return found

@@ -164,8 +164,7 @@ def _results(plugin: Plugin, example: Path | None) -> Iterator[plugins.CheckResu
 
         driver = plugin.name.removesuffix("-exact")
         with closing(open_machine(driver, exact=driver != plugin.name)) as started:
-            for result in check_machine(started, close=True):
-                yield plugins.CheckResult(result.name, result.ok, result.detail)
+            yield from check_machine(started, close=True)
 
 
 @contextmanager
