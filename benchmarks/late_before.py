@@ -38,6 +38,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/helpers"))
+
+from acting_agent import Display, Remote
+
 CLIENTS = ("xdotool", "pyautogui", "pynput", "raw", "vnc")
 LIBRARIES = {"pyautogui": "python3-xlib", "pynput": "python-xlib"}
 """The folders that `scripts/make-environment` keeps them in."""
@@ -61,13 +65,6 @@ def colour(call: int) -> tuple[int, int, int]:
 
 
 # --- the agent, run by `footage record` ---------------------------------------------------------------------------
-
-
-class XProgram:
-    """Acts by xdotool."""
-
-    def click(self, x: int, y: int) -> None:
-        subprocess.run(["xdotool", "mousemove", str(x), str(y), "click", "1"], check=True)
 
 
 class PyAutoGui:
@@ -122,29 +119,8 @@ class RawX:
         self._file.read(32)
 
 
-class Rfb:
-    """Acts as a client of the VNC server in the environment."""
-
-    def __init__(self) -> None:
-        host, _, port = os.environ["FOOTAGE_VNC"].rpartition(":")
-        self._link = socket.create_connection((host, int(port)))
-        file = self._link.makefile("rb")
-        file.read(12)
-        self._link.sendall(b"RFB 003.008\n")
-        file.read(file.read(1)[0])
-        self._link.sendall(b"\x01")
-        file.read(4)
-        self._link.sendall(b"\x01")
-        file.read(20)
-        file.read(struct.unpack(">I", file.read(4))[0])
-
-    def click(self, x: int, y: int) -> None:
-        for buttons in (0, 1, 0):
-            self._link.sendall(struct.pack(">BBHH", 5, buttons, x, y))
-
-
 HANDS: dict[str, Callable[[], Any]] = {
-    "xdotool": XProgram, "pyautogui": PyAutoGui, "pynput": Pynput, "raw": RawX, "vnc": Rfb
+    "xdotool": Display, "pyautogui": PyAutoGui, "pynput": Pynput, "raw": RawX, "vnc": Remote
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from footage.analysis.phrases import cut_out, parting
 from footage.analysis.requests.blame import changed_field, first_words
 from footage.analysis.requests.grading import RequestChange
 from footage.analysis.requests.volatile_text import differs_only_in, scrubbed_task
@@ -164,21 +165,18 @@ def _names(tools: Any) -> str:
 def _from_where_they_part(a: str, b: str) -> tuple[str, str]:
     if max(len(a), len(b)) <= _SHOWN:
         return told(a), told(b)
-    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    start = max(0, same - 40)
-    one, two = (("…" if start else "") + text[start : start + _SHOWN] for text in (a, b))
-    return one + ("…" if len(a) > start + _SHOWN else ""), two + ("…" if len(b) > start + _SHOWN else "")
+    start = max(0, parting(a, b) - 40)
+    return cut_out(a, start, _SHOWN), cut_out(b, start, _SHOWN)
 
 
 def _just_before(a: str, b: str) -> tuple[str, str]:
     """Return two texts from the word in which they part."""
-    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    same = parting(a, b)
     start = max(a.rfind(" ", 0, same), a.rfind("\n", 0, same)) + 1
-    one, two = (("…" if start else "") + text[start : start + _PART] for text in (a, b))
-    return one + ("…" if len(a) > start + _PART else ""), two + ("…" if len(b) > start + _PART else "")
+    return cut_out(a, start, _PART), cut_out(b, start, _PART)
 
 
 def told(value: Any) -> str:
     """Return a value as it is shown: "none" for nothing, long texts cut."""
     text = "none" if value in (None, "") else str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return cut_out(text, 0, _SHOWN)

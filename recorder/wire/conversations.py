@@ -135,8 +135,8 @@ class Conversations:
         self.zooms: set[str] = set()
         """Ids of the calls whose pictures show a part of the screen only."""
 
-    def find(self, body: JSON) -> Talk | None:
-        """Return the conversation a request belongs to; None if it begins a new one."""
+    def find(self, body: JSON, fingerprint: int) -> Talk | None:
+        """Return the conversation a request, of this `full_print`, belongs to; None if it begins a new one."""
         thread = body.get("thread")
         previous = str(thread.get("previous_message_id")) if isinstance(thread, dict) else ""
         if previous in self._by_response:
@@ -146,16 +146,16 @@ class Conversations:
             asked = self._by_call.get(str(block.get("tool_use_id")))
             if asked is not None:
                 return asked
-        return self._by_prefix([text_print(message) for message in messages]) or self._by_telling(body)
+        return self._by_prefix([text_print(message) for message in messages]) or self._by_telling(body, fingerprint)
 
-    def _by_telling(self, body: JSON) -> Talk | None:
+    def _by_telling(self, body: JSON, fingerprint: int) -> Talk | None:
         """Return the one, answered by now, whose history a request without replies tells anew; not the same again."""
         telling = telling_of(body)
         if telling is None:
             return None
         for talk in reversed(self._talks):
             if talk.outcome and talk.telling is not None and telling.goes_on(talk.telling):
-                return None if talk.request == full_print(body) else talk
+                return None if talk.request == fingerprint else talk
         return None
 
     def _by_prefix(self, prints: list[int]) -> Talk | None:

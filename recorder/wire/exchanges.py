@@ -115,7 +115,7 @@ class Wire:
                 self.conversations.retried(fingerprint)
             begun = self._begun(exchange) if exchange.again else None
             talk = self.conversations.numbered(begun.conversation) if begun else None
-            talk = talk or self.conversations.find(body) or self._new_talk(body)
+            talk = talk or self.conversations.find(body, fingerprint) or self._new_talk(body)
             retried = begun is None and talk.asks_again(body, fingerprint, retry=retry)
             talk.prints = talk.prints if retried else self._prints(talk, body)
             talk.request, talk.outcome = fingerprint, ""

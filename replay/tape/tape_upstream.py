@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable
 
 from footage.http1.client_side import BadReply, ClientConnection, Reply
-from footage.http1.headers import HOP_BY_HOP
+from footage.http1.headers import end_to_end
 from footage.http1.server_side import Request, ServerConnection
 from footage.providers.anthropic.reply_writer import Answer
 from footage.recorder.proxy.relay_process.upstream import Upstream
@@ -99,8 +99,7 @@ class _TapeConnection:
             self._proxy.closing = True  # what the agent would see of a service that is not there
 
     def _pass_back(self, service: ClientConnection, reply: Reply) -> None:
-        headers = [(name, value) for name, value in reply.headers if name.lower() not in HOP_BY_HOP]
-        self._proxy.begin(reply.status, headers, reply.reason)
+        self._proxy.begin(reply.status, end_to_end(reply.headers), reply.reason)
         head = service.read_piece()
         self._service.live_reply(reply.status, head)
         self._write(itertools.chain([head], iter(service.read_piece, b"")))

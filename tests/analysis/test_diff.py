@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawn import bar, drawn_on, page, pixels, text
+from drawn import bar, drawn_on, pixels, text
 from footage.analysis.runs.diff import DiffVerdict, RunDiff, diff_runs
 from footage.errors import RunNotFound
 from footage.storage import Store
@@ -18,6 +18,7 @@ from scenes import (
     MENU,
     SAVE,
     WAIT,
+    WRONG,
     Asked,
     Scene,
     changed,
@@ -27,8 +28,6 @@ from scenes import (
     typed,
     write_run,
 )
-
-WRONG = pixels(page("Settings", paper=(30, 32, 38), ink=(220, 220, 220)))
 
 
 def diff(store: Store, scenes: list[Scene], end: Pixels | None = END, **more: object) -> RunDiff:

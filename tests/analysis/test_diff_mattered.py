@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image
 
-from drawn import bar, drawn_on, page, pixels, text, tick
+from drawn import bar, drawn_on, page, text, tick
 from footage.analysis.runs.diff import DiffVerdict, RunDiff, diff_runs
 from footage.storage import Store
 from footage.trajectory import Action, Cause, Divergence, Pixels
@@ -16,6 +16,7 @@ from scenes import (
     SAVE,
     TASK,
     WAIT,
+    WRONG,
     Asked,
     Scene,
     changed,
@@ -26,7 +27,6 @@ from scenes import (
     write_run,
 )
 
-WRONG = pixels(page("Settings", paper=(30, 32, 38), ink=(220, 220, 220)))
 ESCAPE = Action("key", {"text": "Escape"})
 
 

@@ -33,6 +33,8 @@ SAVE = Action("key", {"text": "ctrl+s"})
 MENU, FIELD, BOX = (60, 12), (300, 340), (520, 340)
 
 DESK = page("Desk")
+WRONG = pixels(page("Settings", paper=(30, 32, 38), ink=(220, 220, 220)))
+"""The page that a wrong click leads to."""
 NOTE = page("Note", paper=(245, 245, 230))
 
 

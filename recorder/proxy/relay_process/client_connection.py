@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from footage.http1.client_side import BadReply, ClientConnection, Reply
-from footage.http1.headers import HOP_BY_HOP, NO_BODY
+from footage.http1.headers import NO_BODY, end_to_end
 from footage.http1.server_side import HungUp, Refused, Request, ServerConnection
 from footage.recorder.proxy.relay_process.upstream import Connecting, Upstream
 
@@ -272,8 +272,7 @@ class Relay:
 
     def _begin(self, reply: Reply) -> bool:
         """Send status and headers as they came; False where nobody is there to receive them."""
-        headers = [(name, value) for name, value in reply.headers if name.lower() not in HOP_BY_HOP]
-        return _written(lambda: self._agent.begin(reply.status, headers, reply.reason))
+        return _written(lambda: self._agent.begin(reply.status, end_to_end(reply.headers), reply.reason))
 
 
 def _is_local(request: Request) -> bool:

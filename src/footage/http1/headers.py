@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-__all__ = ["HOP_BY_HOP", "NO_BODY", "Headers", "header", "readable", "sendable"]
+__all__ = ["HOP_BY_HOP", "NO_BODY", "Headers", "end_to_end", "header", "readable", "sendable"]
 
 Headers: TypeAlias = Iterable[tuple[str, str]]
 
@@ -22,6 +22,11 @@ NO_BODY = frozenset({204, 304})
 def header(headers: Headers, name: str, default: str = "") -> str:
     """Return the first value of a header, by its name in lower case."""
     return next((value for key, value in headers if key.lower() == name), default)
+
+
+def end_to_end(headers: Headers) -> list[tuple[str, str]]:
+    """Return the headers that are passed on with a message: those that are not about one connection."""
+    return [(name, value) for name, value in headers if name.lower() not in HOP_BY_HOP]
 
 
 def readable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

@@ -44,7 +44,7 @@ def store_in(given: Sequence[str]) -> str:
 
 def spelled(text: str, store: Path | str | None) -> str:
     """Return a text with the commands that it mentions (`footage show`) named as they have to be typed here."""
-    given = f" --store {shlex.quote(str(store))}" if store else ""
+    given = _given(store)
 
     def name(found: re.Match[str]) -> str:
         command, asks_help, has_store = found[1], found[2] or "", found[3] or ""
@@ -56,4 +56,8 @@ def spelled(text: str, store: Path | str | None) -> str:
 
 def command_line(words: str, store: Path | str | None) -> str:
     """Return a command (`show 7f3k`) as it has to be typed here."""
-    return f"{program()} {words}" + (f" --store {shlex.quote(str(store))}" if store else "")
+    return f"{program()} {words}{_given(store)}"
+
+
+def _given(store: Path | str | None) -> str:
+    return f" --store {shlex.quote(str(store))}" if store else ""
