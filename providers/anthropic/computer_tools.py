@@ -66,15 +66,14 @@ def problem(action: Action) -> str:
     for field in _NEEDED.get(action.name, ()) if action.is_computer else ():
         if field not in action.arguments:
             return f"{action.name} needs a valid `{field}`."
-    raw = action.raw if isinstance(action.raw, Mapping) else {}
+    raw = action.raw if action.is_computer and isinstance(action.raw, Mapping) else {}
     for field in ("coordinate", "start_coordinate"):
-        if action.is_computer and raw.get(field) is not None:
-            point = point_of(raw[field])
-            if point is None:
-                return f"`{field}` must be two numbers, not {raw[field]!r}."
-            if action.space and not (0 <= point[0] < action.space.width and 0 <= point[1] < action.space.height):
-                size = f"{action.space.width} x {action.space.height}"
-                return f"`{field}` {list(point)} is outside the screenshot of {size} pixels."
+        if raw.get(field) is not None and field not in action.arguments:
+            return f"`{field}` must be two numbers, not {raw[field]!r}."
+        point = point_of(raw.get(field))
+        if point and action.space and not action.space.shows(*point):
+            size = f"{action.space.width} x {action.space.height}"
+            return f"`{field}` {list(point)} is outside the screenshot of {size} pixels."
     return ""
 
 
@@ -86,8 +85,8 @@ def from_screen(space: Space | None, x: int, y: int) -> list[int]:
     if space is None:
         return [x, y]
     return [
-        min(int((x + 0.5) * space.width / space.screen_width), space.width - 1),
-        min(int((y + 0.5) * space.height / space.screen_height), space.height - 1),
+        min(round(x * space.width / space.screen_width), space.width - 1),
+        min(round(y * space.height / space.screen_height), space.height - 1),
     ]
 
 

@@ -190,10 +190,15 @@ class Space:
     screen_height: int
 
     def to_screen(self, x: float, y: float) -> tuple[int, int]:
-        """Return the screen pixel under the centre of the image's pixel (x, y), clamped to the screen."""
-        sx = int((x + 0.5) * self.screen_width / self.width)
-        sy = int((y + 0.5) * self.screen_height / self.height)
-        return min(max(sx, 0), self.screen_width - 1), min(max(sy, 0), self.screen_height - 1)
+        """
+        Return the screen pixel of the image's pixel (x, y): each number times the scale, rounded, as agents' own
+        loops move the pointer there. A point outside the image stays outside the screen.
+        """
+        return round(x * self.screen_width / self.width), round(y * self.screen_height / self.height)
+
+    def shows(self, x: float, y: float) -> bool:
+        """Tell whether the image has the pixel (x, y)."""
+        return 0 <= x < self.width and 0 <= y < self.height
 
     def as_json(self) -> JSON:
         """Return {"width", "height", "screen_width", "screen_height"}."""
@@ -492,6 +497,16 @@ class Step:
         if self.started is None or self.ended is None:
             return None
         return (self.ended.monotonic_ns - self.started.monotonic_ns) / 1e6
+
+    @property
+    def outside(self) -> bool:
+        """Whether the action's point lies outside the screen, whose size its frames tell, or else its space."""
+        frame = next((held[0] for held in self.frames.values() if held), None)
+        screen = frame or self.action.space
+        if self.action.point is None or screen is None:
+            return False
+        x, y = self.action.point
+        return not (0 <= x < screen.screen_width and 0 <= y < screen.screen_height)
 
     def frame(self, role: FrameRole) -> Frame | None:
         """Return the (first) frame in that role, or None."""

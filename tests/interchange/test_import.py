@@ -12,10 +12,10 @@ from footage.errors import StoreFull, UsageError
 from footage.interchange.importers import draft_writer as importers_writing
 from footage.interchange.importers import import_paths
 from footage.interchange.importers.common.blocks_of_recordings import wall_ns
-from footage.interchange.importers.common.coordinates import FRACTIONS, THOUSANDTHS, placed, space_of
 from footage.interchange.importers.common.derive import derive_after, derive_before
 from footage.interchange.importers.draft import DraftPicture, DraftRun, DraftStep
 from footage.interchange.importers.salvage import closed
+from footage.providers.actions.coordinates import FRACTIONS, THOUSANDTHS, placed, space_of
 from footage.storage import Store
 from footage.trajectory import Action, FrameRole, OutcomeSource, RunKind, RunStatus, Space, StepStatus
 from samples import encoded, noise

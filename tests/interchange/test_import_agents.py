@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from footage.interchange.exporters.atif_writer import write_atif
-from footage.interchange.importers.common.computer_calls import action_of_call
+from footage.providers.actions.any_call import actions_of_call
 from footage.providers.anthropic.tool_calls import PointerTracker
 from footage.storage import Store, open_store
 from footage.trajectory import FrameRole, OutcomeSource, RunStatus, StepStatus
@@ -53,14 +53,14 @@ UUID_MOMENT = str(MOMENT // 100 + 0x01B21DD213814000)
     ],
 )
 def test_calls_by_other_names(name: str, given: Any, title: str, arguments: JSON) -> None:
-    (action,) = action_of_call(name, given)
+    (action,) = actions_of_call(name, given)
     assert (action.title, dict(action.arguments)) == (title, arguments)
 
 
 def test_a_click_without_a_place_lands_where_the_pointer_was() -> None:
     pointer = PointerTracker()
-    action_of_call("computer", {"type": "move", "x": 3, "y": 4}, pointer)
-    (click,) = action_of_call("computer", {"type": "click"}, pointer)
+    actions_of_call("computer", {"type": "move", "x": 3, "y": 4}, pointer=pointer)
+    (click,) = actions_of_call("computer", {"type": "click"}, pointer=pointer)
     assert (click.point, click.tracked) == ((3, 4), (3, 4))
 
 

@@ -11,9 +11,9 @@ import pytest
 
 import recordings
 from footage.interchange.importers import Report, import_paths
-from footage.interchange.importers.common.canvas import Canvas
-from footage.interchange.importers.common.gestures import joined
-from footage.interchange.importers.common.pyautogui import actions_in
+from footage.providers.actions.canvas import Canvas
+from footage.providers.actions.gestures import joined
+from footage.providers.actions.pyautogui import actions_in
 from footage.storage import Store
 from footage.trajectory import Action, FrameRole, OutcomeSource, Run, RunStatus, Space, Step, StepStatus
 from places import SHARED_DATA

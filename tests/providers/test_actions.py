@@ -51,12 +51,12 @@ def test_modifiers_come_in_key_or_in_text() -> None:
 
 def test_points_are_mapped_to_the_screen_and_the_raw_input_is_kept() -> None:
     click = one(used("computer", action="double_click", coordinate=[100, 50]), space=HALF)
-    assert click.point == (201, 101)  # the centre of the image's pixel, in screen pixels
+    assert click.point == (200, 100)  # as agents' own loops scale it
     assert click.raw is not None
     assert click.raw["coordinate"] == [100, 50]
     assert click.space == HALF
     drag = one(used("computer", action="left_click_drag", start_coordinate=[0, 0], coordinate=[639, 399]), space=HALF)
-    assert drag.arguments == {"start_coordinate": [1, 1], "coordinate": [1279, 799]}
+    assert drag.arguments == {"start_coordinate": [0, 0], "coordinate": [1278, 798]}
 
 
 def test_a_zoom_region_is_scaled_by_its_edges() -> None:
@@ -146,7 +146,7 @@ MALFORMED: list[Any] = [
     {},
     {"action": None},
     {"action": ["left_click"]},
-    {"action": "left_click", "coordinate": "[100, 200]"},
+    {"action": "left_click", "coordinate": "100, 200, 300"},
     {"action": "left_click", "coordinate": [1]},
     {"action": "left_click", "coordinate": [1, None]},
     {"action": "left_click", "coordinate": [True, False]},
@@ -176,7 +176,7 @@ def test_what_is_wrong_is_said_in_a_sentence() -> None:
     assert "two numbers" in problem(one(used("computer", action="left_click", coordinate="here")))
     outside = one(used("computer", action="left_click", coordinate=[640, 10]), space=HALF)
     assert "outside the screenshot of 640 x 400" in problem(outside)
-    assert outside.point == (1279, 21)  # recorded on the screen's edge
+    assert outside.point == (1280, 20)  # recorded where it was said, outside the screen
 
 
 def test_the_first_of_the_four_tools_is_found() -> None:

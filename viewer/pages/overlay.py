@@ -90,9 +90,10 @@ def draw(action: Action, frame: Frame, regions: Iterable[Region] = ()) -> Markup
     if action.namespace == "browser" and action.point is not None:
         shape = _placed
     points = [point for point in (_start(action), action.point) if point is not None]
+    beyond = ""
     if shape is not None and action.name != "zoom" and not (points and all(lens.shows(point) for point in points)):
-        shape = None
-    parts = shape(action, lens) if shape else _caption(action, lens)
+        shape, beyond = None, " (outside the picture)" if points else ""
+    parts = shape(action, lens) if shape else _caption(action, lens, beyond)
     return _svg(lens, [*_outlines(lens, regions), *parts], action_line(action))
 
 
@@ -168,9 +169,9 @@ def _placed(action: Action, lens: Lens) -> list[str]:
     return [_mark(lens, point, [_ring(13), _dot()], ""), *_caption(action, lens)]
 
 
-def _caption(action: Action, lens: Lens) -> list[str]:
-    """Tell what has no point (or one outside the picture) along the lower edge."""
-    text = action_line(action, CAPTION_CELLS)
+def _caption(action: Action, lens: Lens, beyond: str = "") -> list[str]:
+    """Tell what has no point, or one `beyond` the picture, along the lower edge."""
+    text = action_line(action, CAPTION_CELLS) + beyond
     quiet = " quiet" if action.looks_only else ""
     chip = _chip(text, 0, -22, "middle")
     return [f'<g class="caption{quiet}" transform="translate({lens.width / 2:g} {lens.height:g})">{_steady(chip)}</g>']

@@ -1,1 +1,1 @@
-"""What several formats share: conversations, calls, coordinates, gestures and code that drives a screen."""
+"""What several formats share: conversations, calls and their results, and parts of recordings."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from footage.errors import BadImport
 from footage.interchange.importers.common.blocks_of_recordings import objects
-from footage.interchange.importers.common.canvas import Canvas
 from footage.interchange.importers.reasons import reason_of
 from footage.interchange.importers.safety import parse_lines
+from footage.providers.actions.canvas import Canvas
 from footage.trajectory import JSON, Action
 
 __all__ = ["Call", "FrameEvent", "Trace", "action_of", "merged"]

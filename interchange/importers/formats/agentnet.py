@@ -19,10 +19,7 @@ from typing import Any
 
 from footage.errors import BadImport
 from footage.interchange.importers.common.blocks_of_recordings import objects
-from footage.interchange.importers.common.canvas import Canvas
 from footage.interchange.importers.common.derive import derive_after
-from footage.interchange.importers.common.gestures import joined
-from footage.interchange.importers.common.pyautogui import actions_in
 from footage.interchange.importers.draft import (
     MOST_PROBLEMS,
     DraftNote,
@@ -32,6 +29,9 @@ from footage.interchange.importers.draft import (
     DraftTurn,
 )
 from footage.interchange.importers.entry import Entry
+from footage.providers.actions.canvas import Canvas
+from footage.providers.actions.gestures import joined
+from footage.providers.actions.pyautogui import actions_in
 from footage.providers.anthropic.tool_calls import PointerTracker
 from footage.trajectory import JSON, FrameRole, OutcomeSource, RunStatus
 

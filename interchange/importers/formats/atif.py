@@ -26,11 +26,11 @@ from footage.interchange.importers.common.blocks_of_recordings import (
     wall_ns,
 )
 from footage.interchange.importers.common.calls import CallBook, looks_at_screen
-from footage.interchange.importers.common.computer_calls import action_of_call
 from footage.interchange.importers.common.derive import derive_before_from_last
 from footage.interchange.importers.draft import DraftNote, DraftOutcome, DraftPicture, DraftRun, DraftTurn
 from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.own.own_atif import own_action, own_facts, own_result
+from footage.providers.actions.any_call import actions_of_call
 from footage.providers.tasks import task_of_texts
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus
 
@@ -156,7 +156,7 @@ class _Trajectory:
         for call in calls:
             own = own_action(call, self._calls.pointer) if self.own else None
             name = str(call.get("function_name") or "")
-            made = [own] if own else action_of_call(name, call.get("arguments"), self._calls.pointer)
+            made = [own] if own else actions_of_call(name, call.get("arguments"), pointer=self._calls.pointer)
             self._calls.add_actions(number, str(call.get("tool_call_id") or ""), made, at=at)
         self._observe(step, number, at)
         for made_step in self._run.steps[done : done + 1]:

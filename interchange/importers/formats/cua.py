@@ -27,11 +27,11 @@ from footage.interchange.importers.common.blocks_of_recordings import (
     wall_ns,
 )
 from footage.interchange.importers.common.calls import CallBook
-from footage.interchange.importers.common.computer_calls import action_of_call
 from footage.interchange.importers.common.derive import derive_before_from_last
 from footage.interchange.importers.draft import DraftOutcome, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.safety import parse_json, parse_literal
+from footage.providers.actions.any_call import actions_of_call
 from footage.providers.tasks import task_of_messages
 from footage.trajectory import JSON, FrameRole, OutcomeSource, RunStatus, StepStatus
 
@@ -171,14 +171,16 @@ class _Trajectory:
             turn.content.append({"type": "tool_use", "id": call, "name": "computer", "input": {"actions": actions}})
             if len(actions) == 1:
                 turn.content[-1]["input"] = actions[0]
-            made = [action for one in actions for action in action_of_call("computer", one, self._calls.pointer)]
+            made = [
+                action for one in actions for action in actions_of_call("computer", one, pointer=self._calls.pointer)
+            ]
             self._calls.add_actions(number, call, made, at=at)
             self._last = self._calls.last_step(call)
         elif kind == "function_call":
             call, name = str(item.get("call_id") or item.get("id") or ""), str(item.get("name") or "")
             given = _parsed(item.get("arguments"))
             turn.content.append({"type": "tool_use", "id": call, "name": name, "input": given})
-            made = action_of_call(name, given, self._calls.pointer)
+            made = actions_of_call(name, given, pointer=self._calls.pointer)
             self._calls.add_actions(number, call, made, at=at)
             self._last = self._calls.last_step(call)
         elif str(kind).endswith("_output"):

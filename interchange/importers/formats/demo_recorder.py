@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from footage.interchange.importers.common.blocks_of_recordings import objects, wall_ns
-from footage.interchange.importers.common.canvas import Canvas
-from footage.interchange.importers.common.computer_calls import computer_action
 from footage.interchange.importers.draft import DraftNote, DraftPicture, DraftRun, DraftStep
 from footage.interchange.importers.entry import Entry
+from footage.providers.actions.canvas import Canvas
+from footage.providers.actions.computer_calls import computer_action
 from footage.trajectory import JSON, Action, FrameRole
 
 __all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]

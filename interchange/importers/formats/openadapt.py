@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator
 
 from footage.interchange.importers.common.blocks_of_recordings import wall_ns
-from footage.interchange.importers.common.canvas import Canvas
 from footage.interchange.importers.common.derive import derive_before
-from footage.interchange.importers.common.pyautogui import actions_in
 from footage.interchange.importers.draft import DraftNote, DraftOutcome, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.safety import decode_text
+from footage.providers.actions.canvas import Canvas
+from footage.providers.actions.pyautogui import actions_in
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource
 
 __all__ = ["LINE", "NAME", "PRIORITY", "read", "recognise"]

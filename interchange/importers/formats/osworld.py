@@ -21,13 +21,13 @@ from typing import Any
 
 from footage.interchange.importers.common.blocks_of_recordings import text_of, usage_of
 from footage.interchange.importers.common.calls import CallBook
-from footage.interchange.importers.common.canvas import Canvas
-from footage.interchange.importers.common.computer_calls import computer_action
 from footage.interchange.importers.common.derive import derive_before
-from footage.interchange.importers.common.gestures import joined
-from footage.interchange.importers.common.pyautogui import action_named, actions_in
 from footage.interchange.importers.draft import DraftOutcome, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.interchange.importers.entry import Entry
+from footage.providers.actions.canvas import Canvas
+from footage.providers.actions.computer_calls import computer_action
+from footage.providers.actions.gestures import joined
+from footage.providers.actions.pyautogui import action_named, actions_in
 from footage.providers.anthropic.tool_calls import CLICKS, COMPUTER_ACTIONS, PointerTracker, actions_of
 from footage.trajectory import JSON, Action, FrameRole, OutcomeSource, RunStatus, StepStatus
 

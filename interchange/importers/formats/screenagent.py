@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from footage.interchange.importers.common.blocks_of_recordings import objects, wall_ns
-from footage.interchange.importers.common.canvas import Canvas
 from footage.interchange.importers.common.derive import derive_after
 from footage.interchange.importers.draft import DraftNote, DraftPicture, DraftRun, DraftStep, DraftTurn
 from footage.interchange.importers.entry import Entry
+from footage.providers.actions.canvas import Canvas
 from footage.providers.anthropic.tool_calls import PointerTracker
 from footage.trajectory import JSON, Action, FrameRole
 

@@ -138,7 +138,7 @@ def _table(steps: Sequence[Step], *, verdicts: bool) -> Table:
         table.add_row(
             str(step.index),
             Text(shortened(action.title, 40), style="" if action.looks_only else "bold"),
-            place(action),
+            Text(f"{place(action)} outside", style="yellow") if step.outside else place(action),
             Text(described(action), no_wrap=True, overflow="ellipsis"),
             _result(step),
             duration(step.duration_ms),

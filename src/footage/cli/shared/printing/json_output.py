@@ -8,7 +8,7 @@ from footage.cli.shared.printing.text import iso
 from footage.storage import Store
 from footage.storage.findings import findings_of
 from footage.storage.search.places import Place
-from footage.trajectory import JSON, Action, Finding, Gap, Instant, Run, Step, Turn
+from footage.trajectory import JSON, Finding, Gap, Instant, Run, Step, Turn
 
 __all__ = ["finding_json", "run_json", "runs_json", "show_json"]
 
@@ -118,7 +118,7 @@ def _step(step: Step) -> JSON:
         "index": step.index,
         "turn": step.turn,
         "status": step.status,
-        "action": _action(step.action),
+        "action": _action(step),
         "delivered": None if step.delivered is None else [list(event) for event in step.delivered],
         "result": {"text": step.result_text, "error": step.error},
         "verdict": step.verdict.verdict if step.verdict else None,
@@ -130,7 +130,8 @@ def _step(step: Step) -> JSON:
     }
 
 
-def _action(action: Action) -> JSON:
+def _action(step: Step) -> JSON:
+    action = step.action
     x, y = action.point or (None, None)
     return {
         "name": action.name,
@@ -138,6 +139,7 @@ def _action(action: Action) -> JSON:
         "x": x,
         "y": y,
         "tracked": action.tracked is not None,
+        "outside": step.outside,
         "text": action.arguments.get("text"),
         "arguments": action.arguments,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from footage.interchange.importers.common.coordinates import FRACTIONS, THOUSANDTHS, placed, space_of
+from footage.providers.actions.coordinates import FRACTIONS, THOUSANDTHS, placed, space_of
 from footage.trajectory import Space
 
 __all__ = ["Canvas"]

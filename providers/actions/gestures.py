@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from footage.providers.anthropic.tool_calls import CLICKS
+from footage.providers.actions.canonical import CLICKS
 from footage.trajectory import JSON, Action
 
 __all__ = ["joined"]

@@ -10,9 +10,9 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from footage.interchange.importers.common.canvas import Canvas
-from footage.interchange.importers.common.computer_calls import key_name
-from footage.providers.anthropic.tool_calls import PointerTracker
+from footage.providers.actions.canvas import Canvas
+from footage.providers.actions.computer_calls import key_name
+from footage.providers.actions.points import PointerTracker
 from footage.trajectory import JSON, Action
 
 __all__ = ["action_named", "actions_in"]
