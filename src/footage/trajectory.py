@@ -192,9 +192,12 @@ class Space:
     def to_screen(self, x: float, y: float) -> tuple[int, int]:
         """
         Return the screen pixel of the image's pixel (x, y): each number times the scale, rounded, as agents' own
-        loops move the pointer there. A point outside the image stays outside the screen.
+        loops move the pointer there. A point within the image is within the screen, one outside stays outside.
         """
-        return round(x * self.screen_width / self.width), round(y * self.screen_height / self.height)
+        sx, sy = round(x * self.screen_width / self.width), round(y * self.screen_height / self.height)
+        if self.shows(x, y):
+            return min(sx, self.screen_width - 1), min(sy, self.screen_height - 1)
+        return sx, sy
 
     def shows(self, x: float, y: float) -> bool:
         """Tell whether the image has the pixel (x, y)."""

@@ -124,6 +124,10 @@ def test_a_scaled_point_is_where_the_agents_own_loop_moves_to(size: tuple[int, i
         assert found.point == (round(x * 2560 / size[0]), round(y * 1600 / size[1]))
 
 
+def test_a_point_within_a_picture_larger_than_the_screen_is_within_the_screen() -> None:
+    assert Space(2560, 1600, 1280, 800).to_screen(2559, 1599) == (1279, 799)
+
+
 @pytest.mark.parametrize(
     ("name", "given", "action", "arguments"),
     [

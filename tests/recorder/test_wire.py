@@ -148,7 +148,7 @@ def test_coordinates_of_a_smaller_picture_are_mapped_to_the_watched_screen(tmp_p
     tape = Tape(tmp_path, machine={"driver": "x", "protocol": 1, "screen": [128, 96]})
     tape.run.turn(request(FIRST), reply(call("a", action="left_click", coordinate=[10, 20])))
     (step,) = tape.read().steps
-    assert step.action.point == (21, 41)
+    assert step.action.point == (20, 40)
     assert step.action.raw == {"action": "left_click", "coordinate": [10, 20]}
     assert step.action.space is not None
     assert (step.action.space.width, step.action.space.screen_width) == (64, 128)
@@ -172,7 +172,7 @@ def test_a_zoomed_picture_is_no_space_for_coordinates(tmp_path: Path) -> None:
     tape.run.turn(request(begin, tools=tools), reply(zoom))
     tape.run.turn(request(begin, said(zoom), user([result("z", image(2, (100, 75)))]), tools=tools), reply(click))
     seen = tape.read()
-    assert seen.steps[1].action.point == (21, 21)
+    assert seen.steps[1].action.point == (20, 20)
     (shown,) = seen.steps[0].frames[FrameRole.OBSERVED]
     assert shown.region is not None
     assert shown.region.as_list() == [0, 0, 64, 48]
