@@ -278,7 +278,7 @@ def test_a_large_screen_is_shrunk_and_points_are_mapped_back(tmp_path: Path) -> 
     declared = model.requests[0]["tools"][0]
     assert (declared["display_width_px"], declared["display_height_px"]) == (1389, 868)
     assert machine.input_log[0].values == (2558, 1598)
-    assert seen.steps[0].action.point == (2559, 1599)
+    assert seen.steps[0].action.point == (2558, 1598)
     assert picture_size(image_bytes(model.results(1)[0]["content"][1]) or b"") == (1389, 868)
     assert picture_size(image_bytes(model.results(2)[0]["content"][1]) or b"") == (100, 100)
     observed = seen.steps[0].frame(FrameRole.OBSERVED)
