@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from footage.errors import RunNotFound, StoreError, UsageError
-from footage.providers.anthropic.blocks import plain
+from footage.providers.common_form import plain
 from footage.recorder.environment import PROXY, is_proxied, run_to_join
 from footage.recorder.heartbeat import Heartbeat
 from footage.recorder.kept_out import SHORTEST_NAMED, Secrets, secrets_of_environment

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from footage.errors import StoreCorrupt
-from footage.providers.anthropic.blocks import objects
-from footage.providers.anthropic.uploads import UPLOADED_TO
+from footage.providers.common_form import objects
+from footage.providers.registry import asked_in
+from footage.providers.uploads import UPLOADED_TO
 from footage.recorder.wire.conversations import Left
 from footage.storage import Store
 from footage.trajectory import JSON, Step, Turn
@@ -39,16 +40,18 @@ def take_up(recording: Recording, store: Store) -> None:
 
 def _take_up_conversation(recording: Recording, store: Store, turns: Sequence[Turn], called: Sequence[Step]) -> None:
     wire, last = recording.wire, turns[-1]
-    asked = ((turn, found) for turn in reversed(turns) if (found := store.request(turn.id)) is not None)
-    turn, request = next(asked, (last, {}))
+    found = ((turn, body) for turn in reversed(turns) if (body := store.request(turn.id)) is not None)
+    turn, request = next(found, (last, {}))
+    asked = asked_in(turn, request)
     with wire.lock:
-        talk = wire.adopt(last.conversation, objects(request.get("messages")))
+        talk = wire.adopt(last.conversation, objects(asked.get("messages")))
         for step in called:
             if step.call_id:
                 wire.conversations.asked(talk, step.call_id, zoom=step.action.shows_part)
         for each in turns:
             wire.conversations.replied(talk, each.response_id)
-        talk.learn(request, wire.conversations.zooms, lambda block: _size_of(recording, store, block))
+        talk.calls = list(dict.fromkeys(step.call_id for step in called if step.turn == last.number and step.call_id))
+        talk.learn(asked, wire.conversations.zooms, lambda block: _size_of(recording, store, block))
         if turn is last and last.attempts:
             failed = bool(last.attempts[-1].error)
             talk.left = Left(request, last.number, last.attempts[-1].number, failed)

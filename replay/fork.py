@@ -196,6 +196,7 @@ def copy_turns(store: Store, source: Run, turns: Sequence[Turn], step: Step, wri
             started=turn.started,
             request=request,
             copied_from=turn.id,
+            provider=turn.provider,
         )
         writer.end_turn(
             number,

@@ -179,9 +179,10 @@ class RunWriter:
         request: JSON | None = None,
         conversation: int = 0,
         copied_from: int | None = None,
+        provider: str = "",
     ) -> int:
         """
-        Store that the model was asked, and what; return the turn's number.
+        Store that the model was asked, and what; return the turn's number. `provider` names the API; "": Anthropic's.
 
         `copied_from` is the id of a turn of the same family: the request is then that turn's, as `Store.request` gave
         it.
@@ -194,6 +195,7 @@ class RunWriter:
             number = self._next_number(connection, "turns")
             values = {"run": self._run, "conversation": conversation, "number": number, "model": model}
             values |= {"status": "streaming", "copied_from": copied_from, **instant_columns("started", started)}
+            values |= {"provider": provider or None}
             row = insert(connection, "turn", values)
             subject.append(row)
             if prepared is not None:

@@ -16,6 +16,7 @@ from footage.analysis.requests.blame import changed_field, first_words
 from footage.analysis.requests.grading import RequestChange
 from footage.analysis.requests.volatile_text import differs_only_in, scrubbed_task
 from footage.analysis.runs.sides import Side
+from footage.providers.registry import asked_in
 from footage.storage import Store
 from footage.trajectory import JSON
 
@@ -97,7 +98,7 @@ def _first_request(store: Store, side: Side) -> JSON | None:
         return None
     thread = [other for other in side.turns.values() if other.conversation == turn.conversation]
     first = min(thread, key=lambda other: other.number, default=turn)
-    return store.request(first.id)
+    return asked_in(first, store.request(first.id))
 
 
 def _found(a: Side, b: Side, one: JSON | None, two: JSON | None) -> Iterator[Condition]:

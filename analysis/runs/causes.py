@@ -15,6 +15,7 @@ from footage.analysis.runs.same_action import ActionDifference, ActionVerdict, c
 from footage.analysis.runs.sides import Side
 from footage.analysis.screens.comparison_of_screens import ANOTHER_PAGE, IDENTICAL, ScreenDifference
 from footage.analysis.screens.targets import each_its_own
+from footage.providers.registry import asked_in
 from footage.storage import Store
 from footage.trajectory import JSON, Cause, Divergence, Region, RunKind, RunStatus, Step, StepStatus, Turn
 
@@ -131,7 +132,9 @@ class Judge:
         return i if i < len(self._a.steps) else None, j if j < len(self._b.steps) else None
 
     def _of_turns(self, a: Turn | None, b: Turn | None, *, tolerant: bool) -> tuple[Cause, str, str]:
-        requests = [self._store.request(turn.id) if turn is not None else None for turn in (a, b)]
+        requests = [
+            asked_in(turn, self._store.request(turn.id)) or None if turn is not None else None for turn in (a, b)
+        ]
         if a is None or b is None or requests[0] is None or requests[1] is None:
             which = "neither run" if requests == [None, None] else "not both runs"
             why = f"{which} recorded the request, so that a change of the harness cannot be ruled out"

@@ -1,42 +1,21 @@
 """
-Server-sent events of the Messages API, put together again as they arrive.
+Streamed replies of the Messages API, put together again as they arrive.
 
-`EventReader` cuts bytes into events however they were chunked; `MessageBuilder` makes the message of them, and tells
-of each content block the moment it is complete. What a cut stream left unfinished is kept: text as far as it came, the
-JSON of a tool's input as `input_partial`.
+`MessageBuilder` makes the message of events, and tells of each content block the moment it is complete. What a cut
+stream left unfinished is kept: text as far as it came, the JSON of a tool's input as `input_partial`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
+from footage.providers.server_sent_events import EventReader
 from footage.trajectory import JSON
 
-__all__ = ["EventReader", "MessageBuilder"]
+__all__ = ["MessageBuilder"]
 
 _APPENDED = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
-
-
-class EventReader:
-    """Cuts a byte stream into events."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> Iterator[JSON]:
-        """Yield the data of each event completed by `chunk`; data that is no JSON object is passed over."""
-        self._rest = (self._rest + chunk).replace(b"\r\n", b"\n")
-        while b"\n\n" in self._rest:
-            event, self._rest = self._rest.split(b"\n\n", 1)
-            lines = [line[5:].lstrip() for line in event.split(b"\n") if line.startswith(b"data:")]
-            try:
-                data = json.loads(b"\n".join(lines).decode("utf-8", "replace"))
-            except ValueError:
-                continue
-            if isinstance(data, dict):
-                yield data
 
 
 class MessageBuilder:
@@ -54,6 +33,12 @@ class MessageBuilder:
         self._blocks: dict[int, JSON] = {}
         self._json: dict[int, str] = {}
         self._complete: set[int] = set()
+        self._events = EventReader()
+
+    def feed(self, chunk: bytes) -> list[JSON]:
+        """Take bytes as they come; return the content blocks that they complete."""
+        blocks = (self.add(event) for event in self._events.feed(chunk))
+        return [block for block in blocks if block is not None]
 
     def add(self, event: JSON) -> JSON | None:
         """Take one event; return the content block that it completed, if it did."""

@@ -17,7 +17,7 @@ from footage.providers.actions.canonical import CLICKS, COMPUTER_ACTIONS, canoni
 from footage.providers.actions.points import PointerTracker, point_of
 from footage.trajectory import Action, Space
 
-__all__ = ["CLICKS", "COMPUTER_ACTIONS", "PointerTracker", "actions_of", "point_of", "says_not_executed"]
+__all__ = ["CLICKS", "COMPUTER_ACTIONS", "PointerTracker", "actions_of", "point_of"]
 
 
 def actions_of(
@@ -49,8 +49,3 @@ def actions_of(
     if block.get("type") == "server_tool_use":
         found = [replace(action, namespace="server") if action.namespace == "tool" else action for action in found]
     return found
-
-
-def says_not_executed(text: str) -> bool:
-    """Whether the text of a failed result says that its call was not tried, since an earlier one had failed."""
-    return text.lower().lstrip().startswith("not executed")

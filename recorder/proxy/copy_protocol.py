@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum
 from typing import BinaryIO
 
+from footage.providers.contract import Provider
+from footage.providers.registry import provider_asked
 from footage.trajectory import Instant
 
 __all__ = ["HELD", "Kind", "Passing", "pack", "read_copies"]
@@ -65,10 +67,9 @@ class Passing:
     again: bool = False
 
     @property
-    def is_message(self) -> bool:
-        """Whether it is an exchange with the Messages API."""
-        path = self.path.split("?")[0].rstrip("/")
-        return self.service == "anthropic" and self.method == "POST" and path.endswith("/v1/messages")
+    def provider(self) -> Provider | None:
+        """The provider whose model it asks for a reply; None for any other request."""
+        return provider_asked(self.method, self.path, dict(self.headers))
 
     def dump(self) -> bytes:
         """Return it as bytes."""

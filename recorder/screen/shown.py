@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from footage.providers.anthropic.blocks import content_of, objects, tool_results
-from footage.providers.anthropic.uploads import Uploads
+from footage.providers.common_form import content_of, objects, tool_results
+from footage.providers.uploads import Uploads
 from footage.recorder.screen.frame_queue import PictureQueue, QueuedFrame
 from footage.recorder.step_book import StepEntry
 from footage.trajectory import JSON, FrameRole, Instant

@@ -18,7 +18,8 @@ from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, 
 
 from footage.errors import UsageError
 from footage.providers.anthropic.aws_events import AwsEvents
-from footage.providers.anthropic.blocks import parsed, plain
+from footage.providers.common_form import parsed, plain
+from footage.providers.registry import default_provider
 from footage.recorder.wire.exchanges import Exchange, Wire
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RecordingMiddleware(Middleware):
         """Record one attempt of a synchronous client."""
         if not _is_message(request):
             return call_next(request)
-        exchange = self.wire.ask(plain(request.json))
+        exchange = self.wire.ask(plain(request.json), path=request.url)
         try:
             response = call_next(_readable(request))
         except Exception as error:
@@ -79,7 +80,7 @@ class RecordingMiddleware(Middleware):
         """Record one attempt of an asynchronous client."""
         if not _is_message(request):
             return await call_next(request)
-        exchange = self.wire.ask(plain(request.json))
+        exchange = self.wire.ask(plain(request.json), path=request.url)
         try:
             response = await call_next(_readable(request))
         except Exception as error:
@@ -97,8 +98,8 @@ class RecordingMiddleware(Middleware):
 
 
 def _is_message(request: APIRequest) -> bool:
-    path = request.url.split("?")[0].rstrip("/")
-    return request.method.lower() == "post" and path.endswith("/v1/messages") and isinstance(request.json, dict)
+    asked = default_provider().recognises(request.method.upper(), request.url, {})
+    return asked and isinstance(request.json, dict)
 
 
 def _readable(request: APIRequest) -> APIRequest:

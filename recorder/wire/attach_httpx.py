@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar
 
 from footage.errors import UsageError
-from footage.providers.anthropic.blocks import parsed
+from footage.providers.common_form import parsed
+from footage.providers.registry import provider_asked
 from footage.recorder.wire.exchanges import Exchange, Wire
 
 __all__ = ["attach"]
@@ -77,16 +78,17 @@ class _Recorded:
     library: Any
 
     def ask(self, request: Any) -> Exchange | None:
-        """Record a request to the Messages API; None for any other."""
-        path = request.url.path.rstrip("/")
-        if request.method != "POST" or not path.endswith("/v1/messages"):
+        """Record a request that asks a provider's model for a reply; None for any other."""
+        provider = provider_asked(request.method, request.url.path)
+        if provider is None:
             return None
         try:
             body = json.loads(request.content)
         except (ValueError, RuntimeError):
             return None
         request.headers["Accept-Encoding"] = "identity"
-        return self.wire.ask(body, retry=request.headers.get("x-stainless-retry-count", "0") != "0")
+        retry = request.headers.get("x-stainless-retry-count", "0") != "0"
+        return self.wire.ask(body, retry=retry, provider=provider, path=request.url.path)
 
     def tee(self, response: Any, exchange: Exchange, kind: type, base: Any) -> Any:
         """Have the response's body recorded as it is read."""

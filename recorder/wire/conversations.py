@@ -13,8 +13,8 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from footage.providers.anthropic.blocks import content_of, objects, tool_results
-from footage.providers.anthropic.computer_tools import TOOLSET, tool_version
+from footage.providers.common_form import content_of, objects, tool_results
+from footage.providers.contract import Provider
 from footage.providers.tasks import task_of_messages
 from footage.recorder.screen.shown import Showing
 from footage.storage.requests.pictures_in_messages import is_as_stored
@@ -70,7 +70,8 @@ class Talk:
     """Of the last turn."""
     outcome: str = ""
     """Of the last attempt: "" (still running), `failed` or `done`."""
-    version: str = ""
+    asked: JSON = field(default_factory=dict)
+    """What its last request with tools says of them: `model`, `system` and `tools`."""
     declared: tuple[int, int] | None = None
     """Screen size that the computer tool was declared with."""
     image: tuple[int, int] | None = None
@@ -79,8 +80,21 @@ class Talk:
     """Of an earlier recorder, until a request is seen."""
     telling: Telling | None = None
     """Of the last request, where it tells all of its history itself."""
+    calls: list[str] = field(default_factory=list)
+    """Ids of the calls of the last reply, in their order."""
     showing: Showing = field(default_factory=Showing)
     """The screens that its requests show outside of results."""
+
+    def with_calls_named(self, messages: list[JSON]) -> list[JSON]:
+        """Return the messages with the calls of the last reply named in the newest results that name none."""
+        if not any(block.get("tool_use_id") == "" for block in tool_results(messages[-1:])):
+            return messages
+        calls = iter(self.calls)
+        named = [
+            {**block, "tool_use_id": next(calls, "")} if block.get("tool_use_id") == "" else block
+            for block in content_of(messages[-1])
+        ]
+        return [*messages[:-1], {**messages[-1], "content": named}]
 
     def asks_again(self, body: JSON, fingerprint: int, *, retry: bool) -> bool:
         """
@@ -102,8 +116,9 @@ class Talk:
         """
         self.telling = telling_of(body)
         tools = objects(body.get("tools"))
-        if tools:
-            self.version = tool_version(tools)
+        if tools or not self.asked:
+            self.asked = {key: body[key] for key in ("model", "system", "tools") if key in body}
+            self.declared = None
         for tool in tools:
             width, height = tool.get("display_width_px"), tool.get("display_height_px")
             if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
@@ -114,14 +129,14 @@ class Talk:
                 self.image = size
                 return
 
-    def space(self, screen: tuple[int, int] | None) -> Space | None:
+    def space(self, screen: tuple[int, int] | None, provider: Provider) -> Space | None:
         """
         Return the space of coordinates in this conversation; None where they are screen pixels, or nothing is known.
 
         `screen` is the real screen's size. Without one, the picture the model saw stands for the screen.
         """
-        seen = self.image if self.version == TOOLSET or not self.declared else self.declared
-        real = screen or self.image or seen
+        real = screen or self.image or self.declared
+        seen = provider.units(self.asked, self.image or real) or self.declared or self.image
         return Space(*seen, *real) if seen and real and seen != real else None
 
 
@@ -192,6 +207,7 @@ class Conversations:
     def asked(self, talk: Talk, call_id: str, *, zoom: bool = False) -> None:
         """Remember that a tool call was made in a conversation."""
         self._by_call[call_id] = talk
+        talk.calls.append(call_id)
         if zoom:
             self.zooms.add(call_id)
 

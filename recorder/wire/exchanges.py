@@ -1,5 +1,5 @@
 """
-The wire layer: exchanges with the Messages API become turns, attempts and steps.
+The wire layer: exchanges with a model become turns, attempts and steps, whichever provider's they are.
 
 Works on plain dicts and bytes, whoever carries them (an SDK's middleware, a proxy). For each request call `Wire.ask`,
 then tell the `Exchange` what came back, as it comes. What completes a tool call is recorded, durably, before `feed` or
@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from footage.providers.anthropic.blocks import objects, tool_results
-from footage.providers.anthropic.computer_tools import TOOLSET, PointerTracker, actions_of
-from footage.providers.anthropic.stream_reader import EventReader, MessageBuilder
+from footage.providers.actions.points import PointerTracker
+from footage.providers.common_form import objects, tool_results
+from footage.providers.contract import Provider
 from footage.providers.model_names import STAND_IN
+from footage.providers.registry import DEFAULT, default_provider
 from footage.providers.tasks import task_of_messages
 from footage.recorder.safe_writer import Guard
 from footage.recorder.screen.frame_queue import PictureQueue
@@ -81,14 +82,16 @@ class Wire:
         does not learn of the call before this returns, or before `until_ns` (monotonic; None: whatever it takes).
         """
 
-    def ask(self, body: JSON, *, retry: bool = False) -> Exchange:
+    def ask(self, body: JSON, *, retry: bool = False, provider: Provider | None = None, path: str = "") -> Exchange:
         """
         Have it recorded that a request is about to be sent (the JSON body); return the exchange it opens.
+
+        `provider` is whose model it asks, Anthropic's by default, and `path` where it is sent.
 
         Another thread does that, while the request is on its way: the caller must not change the body any more. The
         exchange waits for it before it records a reply.
         """
-        exchange = Exchange(self)
+        exchange = Exchange(self, provider=provider, path=path)
         if self.guard.strict:
             exchange.open(body, retry=retry)
         else:
@@ -115,13 +118,17 @@ class Wire:
                 self.conversations.retried(fingerprint)
             begun = self._begun(exchange) if exchange.again else None
             talk = self.conversations.numbered(begun.conversation) if begun else None
-            talk = talk or self.conversations.find(body, fingerprint) or self._new_talk(body)
+            asked = exchange.provider.read_request(body, exchange.path)
+            talk = talk or self.conversations.find(asked, fingerprint) or self._new_talk(asked)
             retried = begun is None and talk.asks_again(body, fingerprint, retry=retry)
-            talk.prints = talk.prints if retried else self._prints(talk, body)
+            talk.prints = talk.prints if retried else self._prints(talk, asked)
             talk.request, talk.outcome = fingerprint, ""
-            talk.learn(body, self.conversations.zooms, self.results.uploads.size_of)
-            messages = objects(body.get("messages"))
+            talk.learn(asked, self.conversations.zooms, self.results.uploads.size_of)
+            messages = talk.with_calls_named(objects(asked.get("messages")))
             self._take_results(exchange, messages)
+            if not retried and begun is None:
+                self._end_unanswered(talk, messages, exchange.started)
+            talk.calls = []
             known = retried or begun is not None
             self.shown.ask(talk.showing, messages, exchange.started, declared=talk.declared, again=known)
             if retried:
@@ -135,9 +142,9 @@ class Wire:
             else:
                 talk.attempts = 0
                 # Where others record too, they may know this turn already: its reply will tell.
-                talk.turn = None if self.guard.shared else self.new_turn(exchange, talk, body)
+                talk.turn = None if self.guard.shared else self.new_turn(exchange, talk, body, asked)
             exchange.talk, exchange.turn, exchange.number = talk, talk.turn, talk.attempts
-            exchange.request = body if talk.turn is None else None
+            exchange.request = (body, asked) if talk.turn is None else None
 
     def _begun(self, exchange: Exchange) -> BegunTurn | None:
         """Return the turn of an exchange of which a recorder that died stored something."""
@@ -151,6 +158,12 @@ class Wire:
             for block in tool_results(messages[-1:]):
                 self.results.take(block, exchange.started, again=True)
 
+    def _end_unanswered(self, talk: Talk, messages: list[JSON], since: Instant) -> None:
+        """End the last reply's calls, of which no result tells: what the agent shows next is what came of them."""
+        if messages[-1:] and messages[-1].get("role") != "assistant" and not any(tool_results(messages[-1:])):
+            for call_id in talk.calls:
+                self.results.take({"type": "tool_result", "tool_use_id": call_id, "content": []}, since)
+
     def _prints(self, talk: Talk, body: JSON) -> list[int]:
         """Return fingerprints of all messages so far; a thread's request brings only the new ones."""
         messages = [text_print(m) for m in objects(body.get("messages"))]
@@ -163,19 +176,26 @@ class Wire:
         talk.label = label_of(body) if len(self.conversations) > 1 else ""
         return talk
 
-    def new_turn(self, exchange: Exchange, talk: Talk, body: JSON) -> int | None:
-        """Store a turn, and its conversation if it is the first there; None where the store fails."""
+    def new_turn(self, exchange: Exchange, talk: Talk, body: JSON, asked: JSON) -> int | None:
+        """
+        Store a turn, and its conversation if it is the first there; None where the store fails.
+
+        `asked` is the request in the common form.
+        """
         if talk.number is None:
             talk.number = self.guard.write("a conversation", lambda w: w.conversation(talk.label))
-        number, model = talk.number, str(body.get("model") or "")
-        self._name_model(model, bool(body.get("tools")))
-        self._name_task(body)
+        number, model = talk.number, str(asked.get("model") or "")
+        self._name_model(model, bool(asked.get("tools")))
+        self._name_task(asked)
         if number is None:
             return None
         with_turn = body if self.guard.strict else None
+        name = "" if exchange.provider.NAME == DEFAULT else exchange.provider.NAME
         turn = self.guard.write(
             "a request",
-            lambda w: w.begin_turn(conversation=number, model=model, request=with_turn, started=exchange.started),
+            lambda w: w.begin_turn(
+                conversation=number, model=model, request=with_turn, started=exchange.started, provider=name
+            ),
         )
         if turn is not None and with_turn is None:
             self._store_request(exchange, turn, number, body)
@@ -259,16 +279,27 @@ class Exchange:
     `started` is when the request came; by default, now.
     """
 
-    def __init__(self, wire: Wire, *, started: Instant | None = None, again: bool = False) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        started: Instant | None = None,
+        again: bool = False,
+        provider: Provider | None = None,
+        path: str = "",
+    ) -> None:
         self._wire = wire
+        self.provider = provider or default_provider()
+        self.path = path
+        """Where the request is sent."""
         self.started = started or Instant.now()
         self.again = again
         """Whether it was told before, to a recorder that died and may have stored some of it."""
         self.talk: Talk | None = None
         self.turn: int | None = None
         self.number = 0
-        self.request: JSON | None = None
-        """The request, as long as it is not stored."""
+        self.request: tuple[JSON, JSON] | None = None
+        """The request, as it came and in the common form, as long as it is not stored."""
         self.opened: Done | None = None
         self.request_stored: Done | None = None
         """Set when it is recorded that the request was sent, and what was."""
@@ -281,8 +312,8 @@ class Exchange:
         self.intended_ns = 0
         """When that was stored (monotonic)."""
         self._status: int | None = None
-        self._reader = EventReader()
-        self._builder = MessageBuilder()
+        self._builder = self.provider.stream_reader()
+        self._whole: list[JSON] | None = None
         self._closed = False
         self._hung_up = False
         self._taken: set[int] = set()
@@ -308,6 +339,13 @@ class Exchange:
         """Take a piece of a streamed response in; return the blocks it completes that are for `take`."""
         self._status = status
         return self._wire.guard.attempt("a reply", lambda: self._read(chunk)) or []
+
+    def read_whole(self, body: object) -> list[JSON]:
+        """Take in a whole reply that has just come; return its blocks that are for `take`, before `reply` ends it."""
+        if not isinstance(body, dict) or self.provider.error_of(body) is not None:
+            return []
+        self._whole = objects(self.provider.read_reply(body).get("content"))
+        return [block for block in self._whole if is_for_take(block)]
 
     def take(self, blocks: Sequence[JSON], until_ns: int | None = None) -> None:
         """
@@ -346,24 +384,24 @@ class Exchange:
     # --- inside the guard ---
 
     def _reply(self, status: int, body: Any) -> None:
-        message = body if isinstance(body, dict) else {}
-        if status >= 400 or message.get("type") == "error":
-            self._fail(_error_text(body), status)
+        error = self.provider.error_of(body)
+        if status >= 400 or error is not None:
+            self._fail(_said(error) if error else str(body)[:2000], status)
             return
-        content = objects(message.get("content"))
+        message = self.provider.read_reply(body) if isinstance(body, dict) else {}
+        content = self._whole if self._whole is not None else objects(message.get("content"))
         self._builder.message = message
         self._status = status
         self._end(message, content, "completed", "", blocks=content)
 
     def _read(self, chunk: bytes) -> list[JSON]:
-        complete = (self._builder.add(event) for event in self._reader.feed(chunk))
-        return [block for block in complete if block is not None and is_for_take(block)]
+        return [block for block in self._builder.feed(chunk) if is_for_take(block)]
 
     def _finish_stream(self, why: str) -> None:
         builder = self._builder
         error = "" if builder.finished else why or _CUT
         if builder.error is not None:
-            error = _error_text({"error": builder.error})
+            error = _said(builder.error)
         self._end(builder.message, builder.content(), "streaming" if error else "completed", error)
 
     def _fail(self, error: str, status: int | None) -> None:
@@ -416,9 +454,9 @@ class Exchange:
         if "input_partial" in block:
             block = {**block, "input": {"input_partial": block["input_partial"]}}
         with wire.lock:
-            space = talk.space(wire.screen()) if talk else None
-            toolset = talk is not None and talk.version == TOOLSET
-            actions = actions_of(block, space=space, toolset=toolset, pointer=wire.pointer)
+            space = talk.space(wire.screen(), self.provider) if talk else None
+            request = talk.asked if talk else None
+            actions = self.provider.actions(block, space=space, request=request, pointer=wire.pointer)
             if talk is not None and call_id:
                 zoom = any(action.is_computer and action.name == "zoom" for action in actions)
                 wire.conversations.asked(talk, call_id, zoom=zoom)
@@ -441,7 +479,7 @@ class Exchange:
                 self.elsewhere = True
                 talk.turn, talk.number = found
             else:
-                talk.turn = self._wire.new_turn(self, talk, request)
+                talk.turn = self._wire.new_turn(self, talk, *request)
             self.turn = talk.turn
 
     def _end(self, message: JSON, content: list[JSON], status: str, error: str, *, blocks: Sequence[JSON] = ()) -> None:
@@ -502,9 +540,6 @@ def is_for_take(block: JSON) -> bool:
     return kind in _CALLS or kind.endswith("_tool_result")
 
 
-def _error_text(body: Any) -> str:
-    """Return "type: message" of an error body, or the body itself, shortened."""
-    error = body.get("error") if isinstance(body, Mapping) else None
-    if isinstance(error, Mapping):
-        return f"{error.get('type') or 'error'}: {error.get('message') or ''}".strip()
-    return str(body)[:2000]
+def _said(error: Mapping[str, Any]) -> str:
+    """Return "type: message" of an error."""
+    return f"{error.get('type') or 'error'}: {error.get('message') or ''}".strip()

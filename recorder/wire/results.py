@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from footage.providers.anthropic.blocks import content_of
-from footage.providers.anthropic.tool_calls import says_not_executed
-from footage.providers.anthropic.uploads import Uploads
+from footage.providers.common_form import content_of, says_not_executed
+from footage.providers.uploads import Uploads
 from footage.recorder.screen.frame_queue import PictureQueue, QueuedFrame
 from footage.recorder.step_book import StepBook, StepEntry
 from footage.trajectory import JSON, FrameRole, Instant, Region, StepStatus

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from footage.providers.registry import asked_in
 from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.recorder.resume import take_up
 from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable
@@ -94,7 +95,7 @@ def _run(
 ) -> None:
     """Run the command, rehearsed up to the fork and live from there; fills the report."""
     gate, report = machine.gate, fork.tape
-    bodies = [store.request(turn.id) or {} for turn in tape.turns]
+    bodies = [asked_in(turn, store.request(turn.id)) for turn in tape.turns]
     steps = store.steps(source.id)[: fork.at + 1]
     rehearsal = Rehearsal(store, steps, pictures_given(bodies), machine.guest.screen)
 

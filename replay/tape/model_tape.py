@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from footage.errors import UsageError
-from footage.providers.anthropic.blocks import content_of, objects
+from footage.providers.common_form import content_of, objects
+from footage.providers.registry import asked_in
 from footage.recorder.wire.conversations import full_print, text_print
 from footage.storage import Store
 from footage.trajectory import JSON, Run, Turn
@@ -85,6 +86,7 @@ class Tape:
             if body is None:
                 continue
             found += 1
+            body = asked_in(turn, body)
             before = self._before(body, turn.conversation)
             failed = sum(1 for attempt in turn.attempts if (attempt.status or 0) >= 400)
             left = max(1, failed) if turn.status == "errored" else 1
@@ -209,6 +211,7 @@ def _tools_alike(recorded: JSON, given: JSON) -> int:
 
 
 def _words_print(blocks: Sequence[JSON]) -> int:
-    """Return a fingerprint of what a reply says in texts; it is not one of any list of blocks."""
+    """Return a fingerprint of what a reply says in texts and calls; it is not one of any list of blocks."""
     words = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
-    return text_print(["words", *words])
+    calls = [[block.get("name"), block.get("input")] for block in blocks if block.get("type") == "tool_use"]
+    return text_print(["words", *words, *calls])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from footage.providers.anthropic.blocks import content_of, objects, tool_results
+from footage.providers.common_form import content_of, objects, tool_results
 from footage.trajectory import JSON, Frame, FrameRole, Step
 
 if TYPE_CHECKING:

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 from footage.analysis.requests.grading import Grade, RequestChange, grade_of, grade_request
 from footage.analysis.screens.volatile import volatile_of
 from footage.errors import BadPicture, StoreError
-from footage.providers.anthropic.blocks import content_of, objects
-from footage.providers.anthropic.reply_writer import Answer, answer_of, raw_answer, refusal
+from footage.providers.common_form import content_of, objects
+from footage.providers.registry import DEFAULT, asked_in, provider_asked
 from footage.recorder.kept_out import Secrets
 from footage.replay.steps import why_stopped
+from footage.replay.tape.answers import Answer, answer_of, raw_answer, refusal
 from footage.replay.tape.besides import Besides, asks_model, plain_path
 from footage.replay.tape.model_tape import Miss, Place, Tape
 from footage.storage import Store
@@ -153,6 +154,7 @@ class TapeService:
     ) -> None:
         self._store = store
         self._tape = tape
+        self._providers = {turn.provider or DEFAULT for turn in tape.turns} | {DEFAULT}
         self._volatile, self._screen = volatile_of(source), (source.machine or {}).get("screen")
         self._policy = policy
         self._secrets = secrets or Secrets()
@@ -197,7 +199,8 @@ class TapeService:
     def answer(self, method: str, path: str, body: bytes) -> Answer | None:
         """Return the answer to a request; None where it is to be let through, live."""
         plain = path.partition("?")[0].rstrip("/")
-        if not (method == "POST" and plain.endswith("/v1/messages")):
+        provider = provider_asked(method, path)
+        if provider is None or provider.NAME not in self._providers:
             return self._other(method, path, body)
         try:
             given = json.loads(body)
@@ -206,7 +209,7 @@ class TapeService:
         if not isinstance(given, dict):
             return self._refuse("unreadable", f"{method} {plain}", "the request is no JSON object")
         try:
-            return self._message(f"{method} {plain}", given)
+            return self._message(f"{method} {plain}", provider.read_request(given, path))
         except StoreError as error:
             return self._refuse("unreadable", f"{method} {plain}", f"the recording cannot be read: {error.message}")
 
@@ -249,7 +252,7 @@ class TapeService:
         if place.again and known is not None:
             asked = replace(known, times=known.times + 1)
         else:
-            recorded = self._store.request(place.turn.id) or {}
+            recorded = asked_in(place.turn, self._store.request(place.turn.id))
             changes = grade_request(recorded, given, self._compare_pictures)
             asked = Asked(place.turn, changes, times=known.times + 1 if known else 1)
         with self._lock:

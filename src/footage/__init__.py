@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from footage.machines.desktop.programs.starting import Program
     from footage.machines.opening import open_machine, reopen
     from footage.providers.anthropic.computer_tools import actions_of
-    from footage.providers.anthropic.images import image_block
     from footage.providers.anthropic.scaling import encode_png
+    from footage.providers.images import image_block
     from footage.recorder.recording import Recording, record
     from footage.replay.engine import replay_run
     from footage.replay.fork import fork_run
@@ -159,7 +159,7 @@ _HOMES = {
     "encode_png": "footage.providers.anthropic.scaling",
     "export_runs": "footage.interchange.exporters.exporting",
     "fork_run": "footage.replay.fork",
-    "image_block": "footage.providers.anthropic.images",
+    "image_block": "footage.providers.images",
     "import_paths": "footage.interchange.importers",
     "make_client": "footage.agent.model_client",
     "open_machine": "footage.machines.opening",

@@ -380,7 +380,7 @@ class Turn:
     """0.. within the run."""
     model: str
     content: tuple[JSON, ...]
-    """The reply's content blocks, as they came."""
+    """The reply's content blocks, in the common form (`footage.providers.contract`)."""
     stop_reason: str
     usage: Mapping[str, Any]
     started: Instant
@@ -391,6 +391,8 @@ class Turn:
     attempts: tuple[Attempt, ...] = ()
     copied_from: int | None = None
     """A fork's replayed part: the id of the turn in the parent run."""
+    provider: str = ""
+    """The name of the model API that was asked; "" for Anthropic's."""
 
     @property
     def text(self) -> str:

@@ -22,7 +22,7 @@ from footage.storage.file.forks import before_a_fork
 __all__ = ["Database", "default_path"]
 
 APPLICATION_ID = 0x464F4F54  # "FOOT", in the header of the SQLite file
-SCHEMA_VERSION = 4  # in user_version; one more for each module in schema/
+SCHEMA_VERSION = 5  # in user_version; one more for each module in schema/
 _OLDEST_READABLE = 1  # later versions only add to it: it can be read without being migrated
 _LITTLE_BYTES = 64 << 10  # of room, which SQLite needs to open a database
 _DAMAGED = "Copy it aside, then see `footage verify`."

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MARK", "put_marks", "take_marks"]
+from footage.providers.request_parts import CACHE_MARK as MARK
 
-MARK = "cache_control"
+__all__ = ["MARK", "put_marks", "take_marks"]
 
 _Mark = list[Any]
 

@@ -2,12 +2,12 @@
 Requests at linear cost.
 
 Every request to a model re-sends all that came before it, screenshots included. Stored is what differs: each message
-once in a family as a document, with its pictures taken out (see messages.py); and for each request how its list of
-messages is made from its predecessor's:
+once in a family as a document, with its pictures taken out (`pictures_in_messages`); and for each request how its list
+of messages is made from its predecessor's:
 
     [[0, 38], 4711, 4712]      the first 38 messages of the predecessor, then documents 4711 and 4712
     [[0, 4], 4801, [5, 33], …] message 4 was changed (a pruned screenshot)
-    [[0, 38], {"marks": […]}]  the cache marks of the messages come last (see marks.py)
+    [[0, 38], {"marks": […]}]  the cache marks of the messages come last (`cache_marks`)
 
 A full list is written now and then, so that no chain is longer than `FULL_EVERY`.
 """
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from footage.errors import StoreCorrupt, UsageError
+from footage.providers.request_parts import messages_key
 from footage.storage.file.database import Database
 from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.writing import PictureWriter
@@ -126,7 +127,8 @@ class _Cutter:
 
     def cut(self, body: JSON) -> PreparedRequest:
         """Cut up a request whose pictures are out."""
-        messages = body.get("messages")
+        where = messages_key(body)
+        messages = body[where] if where else None
         if not isinstance(messages, list):
             return PreparedRequest(None, _Document.of(body), [])
         documents: list[_Document] = []
@@ -140,7 +142,7 @@ class _Cutter:
             documents.append(document)
             marks += [[number, *mark] for mark in found]
         self._before = now
-        return PreparedRequest(documents, _Document.of({**body, "messages": None}), marks)
+        return PreparedRequest(documents, _Document.of({**body, str(where): None}), marks)
 
 
 def _exactly(message: Any) -> bytes:
@@ -331,7 +333,7 @@ def _rebuild(database: Database, row: sqlite3.Row) -> JSON:
         raise StoreCorrupt("it is no JSON object.")
     for number, *mark in marks:
         put_marks(messages[number], [mark])
-    return rest if row["messages"] is None else {**rest, "messages": messages}
+    return rest if row["messages"] is None else {**rest, messages_key(rest) or "messages": messages}
 
 
 def _loaded(body: bytes) -> Any:

@@ -1,9 +1,9 @@
 """
-Pictures in a request's messages: out when it is stored, back in when it is rebuilt.
+Pictures in a request: out when it is stored, back in when it is rebuilt.
 
-In place of `{"type": "base64", "data": …}` stands `{"type": "footage", "picture": id, "sha256": of the bytes that were
-sent, …}`. A source that came with the type `footage` is kept as `{"type": "footage", "literal": …}`, so that nothing
-which an agent sends can name a picture of the store.
+In place of a picture stands `{"type": "footage", "picture": id, "sha256": of the bytes that were sent, …}`. What came
+with the type `footage` is kept as `{"type": "footage", "literal": …}`, so that nothing which an agent sends can name a
+picture of the store. Where pictures stand is known to `footage.providers.request_parts`.
 """
 
 from __future__ import annotations
@@ -15,28 +15,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from footage.errors import BadPicture
+from footage.providers.request_parts import MARK, change_pictures
 from footage.storage.file.database import Database
 from footage.storage.pictures.reading import PictureReader
 from footage.storage.pictures.writing import PictureWriter
 from footage.trajectory import JSON
 
 __all__ = ["PictureTaker", "changed_pictures", "is_as_stored", "pictures_in", "put_back", "renumbered"]
-
-_MARK = "footage"
-
-
-def _replaced(value: Any, source: Callable[[JSON], JSON]) -> Any:
-    """Return a copy of a JSON value with the source of every image block replaced."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | tuple):
-        return [_replaced(item, source) for item in value]
-    if not isinstance(value, dict):
-        return value
-    inner = value.get("source")
-    if value.get("type") == "image" and isinstance(inner, dict):
-        return {key: source(inner) if key == "source" else _replaced(item, source) for key, item in value.items()}
-    return {key: _replaced(item, source) for key, item in value.items()}
 
 
 class PictureTaker:
@@ -54,8 +39,8 @@ class PictureTaker:
         before, latest = self._latest, dict[int, tuple[str, JSON]]()
 
         def replace(source: JSON) -> JSON:
-            if source.get("type") == _MARK:
-                return source if copied else {"type": _MARK, "literal": source}
+            if source.get("type") == MARK:
+                return source if copied else _literally(source)
             data = source.get("data")
             if source.get("type") != "base64" or not isinstance(data, str):
                 return source
@@ -67,7 +52,7 @@ class PictureTaker:
             extra = {name: item for name, item in source.items() if name not in {"type", "data"}}
             return {**mark, **extra}
 
-        taken = _replaced(value, replace)
+        taken = change_pictures(value, replace)
         self._database.after_commit(lambda: setattr(self, "_latest", latest))
         return taken
 
@@ -81,9 +66,14 @@ class PictureTaker:
             picture = self._pictures.store(self._pictures.prepare(sent))
         except (binascii.Error, ValueError, BadPicture):
             return None
-        mark = {"type": _MARK, "picture": picture, "sha256": hashlib.sha256(sent).hexdigest()}
+        mark = {"type": MARK, "picture": picture, "sha256": hashlib.sha256(sent).hexdigest()}
         self._database.after_commit(lambda: self._stored.__setitem__(key, mark))
         return mark
+
+
+def _literally(source: JSON) -> JSON:
+    """Return what is kept of an object that only looks as if it named a picture of the store."""
+    return {"type": MARK, "literal": source, **({"as": "literal"} if "as" in source else {})}
 
 
 def pictures_in(value: Any) -> set[int]:
@@ -91,28 +81,28 @@ def pictures_in(value: Any) -> set[int]:
     found: set[int] = set()
 
     def note(source: JSON) -> JSON:
-        if source.get("type") == _MARK and "picture" in source:
+        if source.get("type") == MARK and "picture" in source:
             found.add(source["picture"])
         return source
 
-    _replaced(value, note)
+    change_pictures(value, note)
     return found
 
 
 def changed_pictures(value: Any, change: Callable[[JSON], JSON]) -> Any:
     """Return a copy of a stored request's part; `change` gets the source of each picture, and returns another."""
-    return _replaced(value, change)
+    return change_pictures(value, change)
 
 
 def renumbered(value: Any, numbers: Mapping[int, int]) -> Any:
     """Return a copy of a stored request's part that names the same pictures by other ids. Raises KeyError."""
 
     def renumber(source: JSON) -> JSON:
-        if source.get("type") != _MARK or "picture" not in source:
+        if source.get("type") != MARK or "picture" not in source:
             return source
         return {**source, "picture": numbers[source["picture"]]}
 
-    return _replaced(value, renumber)
+    return change_pictures(value, renumber)
 
 
 def is_as_stored(stored: Any, sent: Any) -> bool:
@@ -130,23 +120,25 @@ def is_as_stored(stored: Any, sent: Any) -> bool:
             digest = hashlib.sha256(base64.b64decode(data, validate=True)).hexdigest()
         except (binascii.Error, ValueError):
             return source
-        return {"type": _MARK, "sha256": digest, **{k: v for k, v in source.items() if k not in {"type", "data"}}}
+        return {"type": MARK, "sha256": digest, **{k: v for k, v in source.items() if k not in {"type", "data"}}}
 
-    return bool(_replaced(stored, named) == _replaced(sent, hashed))
+    return bool(change_pictures(stored, named) == change_pictures(sent, hashed))
 
 
 def put_back(value: Any, reader: PictureReader) -> Any:
     """Return the value with its pictures in base64: the bytes as they came where those were kept, else as PNG."""
 
     def replace(source: JSON) -> JSON:
-        if source.get("type") != _MARK:
+        if source.get("type") != MARK:
             return source
         if isinstance(literal := source.get("literal"), dict):
             return literal
+        if not isinstance(source.get("picture"), int):
+            return source
         extra = {key: item for key, item in source.items() if key not in {"type", "picture", "sha256"}}
         return {"type": "base64", **extra, **_encoded(source["picture"], reader)}
 
-    return _replaced(value, replace)
+    return change_pictures(value, replace)
 
 
 def _encoded(picture: int, reader: PictureReader) -> JSON:

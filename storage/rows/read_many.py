@@ -110,6 +110,7 @@ def _turn(row: Row, run: str, attempts: tuple[Attempt, ...]) -> Turn:
         status,
         attempts,
         copied_from,
+        (row[17] if len(row) > 17 else "") or "",
     )
 
 

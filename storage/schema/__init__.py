@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from footage.storage.schema import v1, v2, v3, v4
+from footage.storage.schema import v1, v2, v3, v4, v5
 
 __all__ = ["migrations"]
 
@@ -43,3 +43,10 @@ def m004_signatures(db: Database) -> None:
     """Lead to version 4."""
     v4.create(db)
     db.execute("PRAGMA user_version = 4")
+
+
+@migrations()
+def m005_providers(db: Database) -> None:
+    """Lead to version 5."""
+    v5.create(db)
+    db.execute("PRAGMA user_version = 5")

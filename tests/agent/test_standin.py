@@ -13,8 +13,8 @@ from footage.agent.standin.goals import PAGES, SUM, Character, goal_of
 from footage.agent.standin.sight import Sight, _target
 from footage.agent.standin.standin_replies import BadRequest, reply_to
 from footage.providers.anthropic.computer_tools import TOOL_VERSIONS, TOOLSET, actions_of
-from footage.providers.anthropic.images import image_block
 from footage.providers.anthropic.scaling import encode_png
+from footage.providers.images import image_block
 from footage.trajectory import JSON, Action, Space
 from painted_calculator import EDITOR, KEYS, PaintedCalculator
 

@@ -84,7 +84,8 @@ def ask(body: Any, *, path: str = "/v1/messages") -> Any:
             sys.exit(7 if json.loads(error.read())["type"] == "error" else 1)
     if not streamed:
         return json.loads(whole)
-    from footage.providers.anthropic.stream_reader import EventReader, MessageBuilder
+    from footage.providers.anthropic.stream_reader import MessageBuilder
+    from footage.providers.server_sent_events import EventReader
 
     builder = MessageBuilder()
     for event in EventReader().feed(whole):

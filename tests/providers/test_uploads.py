@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_proxy import FIRST, Taped
 
-from footage.providers.anthropic.uploads import Uploads
+from footage.providers.uploads import Uploads
 from footage.trajectory import FrameRole, Instant, RawExchange
 from recording import png, result, said, user
 from service import Answer, Service, asked, click, text

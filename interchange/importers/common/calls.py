@@ -9,7 +9,8 @@ from typing import Any
 
 from footage.interchange.importers.common.blocks_of_recordings import blocks_of, objects, picture_of
 from footage.interchange.importers.draft import DraftPicture, DraftRun, DraftStep
-from footage.providers.anthropic.tool_calls import PointerTracker, actions_of, says_not_executed
+from footage.providers.anthropic.tool_calls import PointerTracker, actions_of
+from footage.providers.common_form import says_not_executed
 from footage.trajectory import JSON, Action, FrameRole, Region, Space, StepStatus
 
 __all__ = ["CallBook", "looks_at_screen"]

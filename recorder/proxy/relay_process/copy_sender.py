@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from footage.providers.contract import Provider
 from footage.recorder.proxy.copy_protocol import HELD, Kind, Passing, pack, read_copies
 
 __all__ = ["CopyTee", "Link"]
@@ -62,7 +63,7 @@ class Link:
         with self._changed:
             self._count += 1
             self._kept[self._count] = _Kept(passing.run)
-            tee = CopyTee(self, self._count, message=passing.is_message)
+            tee = CopyTee(self, self._count, passing.provider)
         self.tell(tee.number, Kind.OPEN, passing.dump(), later=True)
         return tee
 
@@ -205,10 +206,11 @@ class Link:
 class CopyTee:
     """A `Tee` that copies. It reads no more of a reply than whether a piece may complete a tool call."""
 
-    def __init__(self, link: Link, number: int, *, message: bool) -> None:
+    def __init__(self, link: Link, number: int, provider: Provider | None) -> None:
         self._link = link
         self.number = number
-        self.reads_on = message
+        self._provider = provider
+        self.reads_on = provider is not None
         self._events = False
         self._holding = False
         self._plain = True
@@ -246,7 +248,7 @@ class CopyTee:
         if not self._events:
             return piece.rstrip().endswith(b"}")
         whole, found, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").rpartition(b"\n\n")
-        return bool(found) and b"content_block_stop" in whole
+        return bool(found) and self._provider is not None and self._provider.may_complete(whole)
 
     def ahead(self) -> None:
         """Tell that a held piece was let go."""

@@ -12,18 +12,19 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from footage.providers.anthropic.blocks import objects, parsed
-from footage.providers.anthropic.uploads import Uploads
+from footage.providers.common_form import parsed
+from footage.providers.contract import Provider
+from footage.providers.uploads import Uploads
 from footage.recorder.proxy.copy_protocol import Passing
 from footage.recorder.safe_writer import Guard
-from footage.recorder.wire.exchanges import Exchange, Wire, is_for_take
+from footage.recorder.wire.exchanges import Exchange, Wire
 from footage.recorder.worker import Worker
 from footage.trajectory import JSON, Instant, RawExchange
 
 __all__ = ["AHEAD", "MessageTee", "NoTee", "RawTee", "Tee"]
 
 RAW_LIMIT = 4 * 1024 * 1024
-"""Bytes that are kept of the body of a request or a response which is none of the Messages API."""
+"""Bytes that are kept of the body of a request or a response which no provider reads."""
 
 AHEAD = "A tool call was passed on before it was stored: the store took longer than 50 ms."
 """The gap where the moment that a tool call may be held back was not enough."""
@@ -104,14 +105,16 @@ class NoTee:
 
 
 class MessageTee:
-    """An exchange with the Messages API. `retry`: the client says that it asked the same before."""
+    """An exchange with a provider's model. `retry`: the client says that it asked the same before."""
 
     reads_on = True
 
-    def __init__(self, wire: Wire, worker: Worker, passing: Passing, *, retry: bool) -> None:
+    def __init__(self, wire: Wire, worker: Worker, passing: Passing, provider: Provider, *, retry: bool) -> None:
         self._worker = worker
         self._guard = wire.guard
-        self._exchange = Exchange(wire, started=passing.started, again=passing.again)
+        self._exchange = Exchange(
+            wire, started=passing.started, again=passing.again, provider=provider, path=passing.path
+        )
         self._retry = retry
         self._body = bytearray()
         self._encoded = _decoder(_named(passing.headers).get("content-encoding", ""))
@@ -159,8 +162,7 @@ class MessageTee:
         if self._status >= 400 or not self._whole.rstrip().endswith(b"}"):
             return []
         self._message = parsed(bytes(self._whole))
-        content = self._message.get("content") if isinstance(self._message, dict) else None
-        return [block for block in objects(content) if is_for_take(block)]
+        return self._exchange.read_whole(self._message)
 
     def hang_up(self) -> None:
         """Record that the agent is gone, unless it has all it waits for; a retry may follow."""

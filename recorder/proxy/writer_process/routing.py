@@ -69,9 +69,10 @@ class Lanes:
             return NoTee()
         named = {name.lower(): value for name, value in passing.headers}
         lane.recording.guard.secrets.learn(dict(passing.headers), passing.path)
-        if passing.is_message:
+        provider = passing.provider
+        if provider is not None:
             retry = named.get("x-stainless-retry-count", "0") not in {"", "0"}
-            return MessageTee(lane.recording.wire, lane.worker, passing, retry=retry)
+            return MessageTee(lane.recording.wire, lane.worker, passing, provider, retry=retry)
         return RawTee(lane.recording.guard, lane.worker, passing, lane.recording.wire.results.uploads)
 
     def settled(self, name: str, then: Callable[[], object]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from footage.providers.anthropic.blocks import content_of, objects
 from footage.providers.anthropic.computer_tools import TOOL_VERSIONS, TOOLSET, actions_of, tool_version
-from footage.providers.anthropic.images import image_bytes
+from footage.providers.common_form import content_of, objects
+from footage.providers.images import image_bytes
 from footage.trajectory import JSON, Action
 
 __all__ = ["History", "PastCall", "read_history"]

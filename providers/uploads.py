@@ -8,7 +8,7 @@ from collections import OrderedDict
 from email.message import Message
 from typing import Any
 
-from footage.providers.anthropic.images import image_bytes, picture_size
+from footage.providers.images import image_bytes, picture_size
 from footage.trajectory import JSON, RawExchange
 
 __all__ = ["UPLOADED_TO", "Uploads"]

@@ -1,4 +1,4 @@
-"""Reading messages of whatever shape: what is not as it should be is passed over."""
+"""Reading the common form of requests and replies (`contract`): what is not as it should be is passed over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from footage.trajectory import JSON
 
-__all__ = ["content_of", "objects", "parsed", "plain", "tool_results"]
+__all__ = ["content_of", "objects", "parsed", "plain", "says_not_executed", "tool_results"]
 
 
 def objects(value: Any) -> list[JSON]:
@@ -49,3 +49,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return str(value)
+
+
+def says_not_executed(text: str) -> bool:
+    """Whether the text of a failed result says that its call was not tried, since an earlier one had failed."""
+    return text.lower().lstrip().startswith("not executed")
