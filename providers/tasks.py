@@ -156,7 +156,10 @@ def _asked(texts: Sequence[str]) -> str:
 def _in_the_middle(sections: Sequence[_Section]) -> str:
     """Return a text without what its client put before and after the person's words."""
     tasks = [section for section in sections if section.name.lower() in _TASK_NAMES]
-    if len(tasks) == 1 and all(one is tasks[0] or (one.name and _is_of_client(one.name)) for one in sections):
+    others = [one for one in sections if one not in tasks]
+    if len(tasks) == 1 and (
+        all(one.name and _is_of_client(one.name) for one in others) or any(_is_envelope(one.name) for one in others)
+    ):
         return tasks[0].body.strip()
     first, last = 0, len(sections)
     while first < last and _is_envelope(sections[first].name):

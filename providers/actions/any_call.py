@@ -43,9 +43,10 @@ def actions_of_call(
     raw: Mapping[str, Any] = arguments if isinstance(arguments, Mapping) else {"input": arguments}
     tracker = pointer or PointerTracker()
     listed = fields.get("actions")
-    if name in _BATCHES and isinstance(listed, list) and listed:
-        return [_batched(_BATCHES[name], item, space, tracker) for item in listed]
     is_computer = name.startswith("computer")
+    batch = _BATCHES.get(name, "computer" if is_computer else "")
+    if batch and isinstance(listed, list) and listed:
+        return [_batched(batch, item, space, tracker) for item in listed]
     if is_computer or _CALLED_COMPUTER.search(name):
         inner = fields.get("action")
         inner = inner if isinstance(inner, Mapping) else fields
