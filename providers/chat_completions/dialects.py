@@ -3,7 +3,7 @@ Calls that models write as text, and the units that their coordinates are in.
 
 | dialect | text | units |
 |---|---|---|
-| UI-TARS | `Action: click(start_box='(600,400)')`, `point='<point>600 400</point>'` | 1.0, 2: thousandths; 1.5: pixels |
+| UI-TARS | `Action: click(start_box='(600,400)')`, or with `point=…` | 1.0 and 2: thousandths; 1.5: pixels |
 | Qwen-VL | `<tool_call>{"name": "computer_use", "arguments": {…}}</tool_call>` | 3: thousandths; 2.5: resized pixels |
 | OpenCUA | `pyautogui.click(x=1443, y=343)` in a block of code | resized pixels |
 

@@ -183,9 +183,7 @@ def _parsed(arguments: Any) -> Any:
 
 def response_of(message: JSON) -> JSON:
     """Return a reply in the common form as a response: by its items as they came, else by its blocks."""
-    output = [
-        block["origin"] if isinstance(block.get("origin"), dict) else _item(n, block) for n, block in _numbered(message)
-    ]
+    output = [_item(number, block) for number, block in enumerate(objects(message.get("content")))]
     ended = {"max_tokens": "incomplete", "end_turn": "completed", "tool_use": "completed"}
     return {
         "id": message.get("id") or "resp_tape",
@@ -216,12 +214,10 @@ _NO_TOKENS: JSON = {
 }
 
 
-def _numbered(message: JSON) -> list[tuple[int, JSON]]:
-    return list(enumerate(objects(message.get("content"))))
-
-
 def _item(number: int, block: JSON) -> JSON:
-    """Return an item for a block that came from elsewhere."""
+    """Return the item that a block was, or one for a block that came from elsewhere."""
+    if isinstance(block.get("origin"), dict):
+        return dict(block["origin"])
     kind, call_id = block.get("type"), str(block.get("id") or f"call_{number}")
     if kind == "tool_use" and block.get("name") == "computer":
         given = block.get("input") or {}

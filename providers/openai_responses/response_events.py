@@ -58,7 +58,8 @@ class ResponseBuilder:
             field = _GROWING[kind]
             self._blocks[at][field] = str(self._blocks[at].get(field) or "") + str(event.get("delta") or "")
         elif kind == "error":
-            said = event.get("error") if isinstance(event.get("error"), dict) else event
+            inner = event.get("error")
+            said = inner if isinstance(inner, dict) else event
             self.error = {"type": str(said.get("code") or "error"), "message": str(said.get("message") or "")}
         if isinstance(response, dict):
             return self._head(response, ended=kind in _ENDS)
@@ -91,10 +92,8 @@ class ResponseBuilder:
 def events_of(response: JSON, *, cut: bool = False) -> Iterator[JSON]:
     """Yield the events by which a response is streamed; of one that was `cut` off, those up to there."""
     begun = {**response, "status": "in_progress", "output": [], "usage": None}
-    number = 0
-    for event in _events(response, begun, cut=cut):
+    for number, event in enumerate(_events(response, begun, cut=cut)):
         yield {**event, "sequence_number": number}
-        number += 1
 
 
 def _events(response: JSON, begun: JSON, *, cut: bool) -> Iterator[JSON]:
