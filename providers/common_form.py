@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from footage.trajectory import JSON
 
-__all__ = ["content_of", "objects", "parsed", "plain", "says_not_executed", "tool_results"]
+__all__ = ["content_of", "invented_id", "objects", "parsed", "plain", "says_not_executed", "tool_results"]
 
 
 def objects(value: Any) -> list[JSON]:
@@ -28,6 +29,11 @@ def tool_results(messages: list[JSON]) -> Iterator[JSON]:
         for block in content_of(message):
             if block.get("type") == "tool_result":
                 yield block
+
+
+def invented_id() -> str:
+    """Return an id for a reply that came without one: its calls are named by it."""
+    return f"footage-{uuid.uuid4().hex[:12]}"
 
 
 def parsed(body: bytes | bytearray) -> object:

@@ -31,6 +31,7 @@ MARK = "footage"
 _URL = re.compile(r"data:(image/[\w.+-]+)((?:;[\w.+=-]+)*);base64,", re.IGNORECASE)
 _LONGEST_HEAD = 200
 _KINDS = ("mimeType", "mime_type")
+_FROM_URLS, _TO_URLS = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 _AS = "as"
 """How a picture stood in its slot where that was no image block: `url`, `data`; `literal` is no picture at all."""
 
@@ -62,7 +63,7 @@ def change_pictures(value: Any, change: Callable[[JSON], JSON]) -> Any:
         }
     kind = next((str(value[key]) for key in _KINDS if key in value), "")
     if kind.startswith("image/") and isinstance(value.get("data"), str):
-        inline = {"type": "base64", "media_type": kind, "data": value["data"], _AS: "data"}
+        inline = {"type": "base64", "media_type": kind, **_standard(value["data"]), _AS: "data"}
         return {k: _written(change(inline)) if k == "data" else change_pictures(v, change) for k, v in value.items()}
     return {key: change_pictures(item, change) for key, item in value.items()}
 
@@ -78,7 +79,14 @@ def source_of(slot: Any, media_type: str = "image/png") -> JSON | None:
         return {"type": "base64", "media_type": head[1].lower(), "data": slot[head.end() :]}
     if re.match(r"[a-z]+:", slot[:12]):
         return {"type": "url", "url": slot}
-    return {"type": "base64", "media_type": media_type, "data": slot}
+    return {"type": "base64", "media_type": media_type, "data": _standard(slot)["data"]}
+
+
+def _standard(data: str) -> JSON:
+    """Return base64 in the standard alphabet; Google's clients write that of URLs."""
+    if "-" in data or "_" in data:
+        return {"data": data.translate(_FROM_URLS), "alphabet": "url"}
+    return {"data": data}
 
 
 def _changed_url(text: str, change: Callable[[JSON], JSON]) -> Any:
@@ -96,4 +104,4 @@ def _written(source: JSON) -> Any:
         return source
     if source.get(_AS) == "url":
         return f"data:{source['media_type']}{source.get('with', '')};base64,{source['data']}"
-    return source["data"]
+    return source["data"].translate(_TO_URLS) if source.get("alphabet") == "url" else source["data"]

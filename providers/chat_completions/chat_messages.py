@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from footage.providers.chat_completions.dialects import calls_in_text
-from footage.providers.common_form import objects
+from footage.providers.common_form import invented_id, objects
 from footage.providers.request_parts import source_of
 from footage.trajectory import JSON
 
@@ -92,16 +92,23 @@ def reply_of(body: JSON) -> JSON:
 
 def reply_of_message(message: JSON, choice: JSON, body: JSON) -> JSON:
     """Return a reply in the common form; its first block keeps the whole message as `origin`."""
-    name = str(body.get("id") or "")
+    name = str(body.get("id") or invented_id())
     content = _said(message, name)
     if content:
         content[0] = {**content[0], "origin": message}
     stop = _STOPS.get(str(choice.get("finish_reason")), str(choice.get("finish_reason") or ""))
     if stop == "end_turn" and any(block["type"] == "tool_use" for block in content):
         stop = "tool_use"
-    usage = body.get("usage")
+    usage = _counted(body.get("usage"))
     head = {"id": name, "model": str(body.get("model") or ""), "content": content, "stop_reason": stop}
-    return {**head, "usage": usage if isinstance(usage, dict) else {}}
+    return {**head, "usage": usage}
+
+
+def _counted(usage: Any) -> JSON:
+    """Return what a reply says of tokens, under the names of the common form as well."""
+    if not isinstance(usage, dict):
+        return {}
+    return {**usage, "input_tokens": usage.get("prompt_tokens", 0), "output_tokens": usage.get("completion_tokens", 0)}
 
 
 def _said(message: JSON, name: str = "") -> list[JSON]:
@@ -118,11 +125,9 @@ def _said(message: JSON, name: str = "") -> list[JSON]:
     legacy = message.get("function_call")
     if isinstance(legacy, dict):
         calls.append({"function": legacy})
-    blocks += [_call(call) for call in calls]
-    if not calls:
-        written = calls_in_text("\n".join(str(block.get("text") or "") for block in texts))
-        blocks += [{**call, "id": f"{name}#{number}" if name else ""} for number, call in enumerate(written)]
-    return blocks
+    said = "\n".join(str(block.get("text") or "") for block in texts)
+    made = [_call(call) for call in calls] or calls_in_text(said)
+    return [*blocks, *({**call, "id": call["id"] or (name and f"{name}#{n}")} for n, call in enumerate(made))]
 
 
 def _call(call: JSON) -> JSON:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from footage.providers.chat_completions.chat_messages import reply_of_message
-from footage.providers.common_form import objects
+from footage.providers.common_form import invented_id, objects
 from footage.providers.server_sent_events import EventReader
 from footage.trajectory import JSON
 
@@ -31,7 +31,7 @@ class CompletionBuilder:
         self._events = EventReader()
         self._said: JSON = {"role": "assistant", "content": None}
         self._calls: dict[int, JSON] = {}
-        self._head: JSON = {}
+        self._head: JSON = {"id": invented_id()}
         self._choice: JSON = {}
         self._blocks: list[JSON] | None = None
 

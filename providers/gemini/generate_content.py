@@ -37,7 +37,9 @@ class GeminiApi:
 
         found = _ASKS.search(path.partition("?")[0].rstrip("/"))
         asked = request_of(body)
-        return {"model": found["model"], "stream": ":stream" in path, **asked} if found else asked
+        if found is None:
+            return asked
+        return {"model": found["model"], **({"stream": True} if ":stream" in path else {}), **asked}
 
     def read_reply(self, body: JSON) -> JSON:
         """Return a reply in the common form."""

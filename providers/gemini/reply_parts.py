@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
-from footage.providers.common_form import objects
+from footage.providers.common_form import invented_id, objects
 from footage.providers.gemini.parts import block_of_part, either
 from footage.providers.server_sent_events import EventReader
 from footage.trajectory import JSON
@@ -32,7 +31,6 @@ class ContentBuilder:
         self.error: JSON | None = None
         self._events = EventReader()
         self._blocks: list[JSON] = []
-        self._name = ""
 
     def feed(self, chunk: bytes) -> list[JSON]:
         """Take bytes as they come; return the blocks that they complete."""
@@ -49,9 +47,11 @@ class ContentBuilder:
             self.error = {"type": str(error.get("status") or "error"), "message": str(error.get("message") or "")}
             return []
         usage = either(body, "usageMetadata")
-        self.message["usage"] = usage if isinstance(usage, dict) else self.message["usage"]
+        if isinstance(usage, dict):
+            tokens = {"input_tokens": "promptTokenCount", "output_tokens": "candidatesTokenCount"}
+            self.message["usage"] = {**usage, **{key: either(usage, name) or 0 for key, name in tokens.items()}}
         self.message["model"] = str(either(body, "modelVersion") or self.message["model"])
-        self.message["id"] = str(either(body, "responseId") or self.message["id"])
+        self.message["id"] = str(either(body, "responseId") or self.message["id"] or invented_id())
         calls: list[JSON] = []
         for candidate in objects(body.get("candidates"))[:1]:
             content = candidate.get("content")
@@ -80,8 +80,7 @@ class ContentBuilder:
             last["origin"] = {**last["origin"], "text": last[kind]}
             return last
         if kind == "tool_use" and not block["id"]:
-            self._name = self._name or str(self.message["id"] or uuid.uuid4().hex[:12])
-            block["id"] = f"{self._name}#{len(self._blocks)}"
+            block["id"] = f"{self.message['id']}#{len(self._blocks)}"
         self._blocks.append({**block, "origin": part})
         return self._blocks[-1]
 

@@ -4,7 +4,7 @@ Screens that a request shows outside of all results, as agents do that tell thei
 The one picture of the newest message that no result holds, and that was not shown before, is the screen as the agent
 saw it: after the last call of the turn before (`observed`), and before the first call of the reply (`before`, where no
 machine is watched). Whether it is a screen, and no picture that a person shows, is known once it has the size of the
-declared display, or of the one before it. Where several pictures are new, none is taken.
+declared display, of the one before it, or of the result after it. Where several pictures are new, none is taken.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class ShownScreens:
         earlier = showing.last
         showing.last = self._find(showing, messages, at, calls[-1] if calls else None)
         size = showing.last.size if showing.last is not None else None
-        follows = earlier is not None and bool(calls) and earlier.size == size
+        follows = earlier is not None and bool(calls) and earlier.size in {size, self._answered(messages)}
         if follows and not showing.sure and earlier is not None:
             self._keep(earlier, earlier.follows, earlier.precedes)
-        showing.sure = size is not None and (follows or size == declared)
+        showing.sure = showing.last is not None and (follows or size == declared)
 
     def reply(self, showing: Showing, calls: Sequence[StepEntry]) -> None:
         """Take in steps that a reply asks for, as they are stored."""
@@ -85,6 +85,11 @@ class ShownScreens:
         """Take note that a reply is over: one without calls tells nothing more of the screen it answers."""
         if showing.last is not None and showing.sure:
             self._keep(showing.last, showing.last.follows, None)
+
+    def _answered(self, messages: Sequence[JSON]) -> tuple[int, int] | None:
+        """Return the size of the last picture that the newest results hold."""
+        pictures = [image for result in tool_results(list(messages[-1:])) for image in _images(result)]
+        return self._uploads.size_of(pictures[-1]) if pictures else None
 
     def _find(
         self, showing: Showing, messages: Sequence[JSON], at: Instant, follows: StepEntry | None

@@ -112,13 +112,15 @@ class Wire:
     def begin(self, exchange: Exchange, body: JSON, *, retry: bool) -> None:
         """Find where a request belongs, record the results in it, and begin its turn. For `Exchange.open`."""
         body = self.guard.secrets.clean_json(body)
+        asked = exchange.provider.read_request(body, exchange.path)
+        if "model" not in body and asked.get("model"):
+            body = {"model": asked["model"], **body}  # it stands in the path alone
         with self.lock:
             fingerprint = full_print(body)
             if retry:
                 self.conversations.retried(fingerprint)
             begun = self._begun(exchange) if exchange.again else None
             talk = self.conversations.numbered(begun.conversation) if begun else None
-            asked = exchange.provider.read_request(body, exchange.path)
             talk = talk or self.conversations.find(asked, fingerprint) or self._new_talk(asked)
             retried = begun is None and talk.asks_again(body, fingerprint, retry=retry)
             talk.prints = talk.prints if retried else self._prints(talk, asked)
@@ -313,7 +315,8 @@ class Exchange:
         """When that was stored (monotonic)."""
         self._status: int | None = None
         self._builder = self.provider.stream_reader()
-        self._whole: list[JSON] | None = None
+        self._whole: JSON | None = None
+        """A whole reply that has come, in the common form."""
         self._closed = False
         self._hung_up = False
         self._taken: set[int] = set()
@@ -344,8 +347,8 @@ class Exchange:
         """Take in a whole reply that has just come; return its blocks that are for `take`, before `reply` ends it."""
         if not isinstance(body, dict) or self.provider.error_of(body) is not None:
             return []
-        self._whole = objects(self.provider.read_reply(body).get("content"))
-        return [block for block in self._whole if is_for_take(block)]
+        self._whole = self.provider.read_reply(body)
+        return [block for block in objects(self._whole.get("content")) if is_for_take(block)]
 
     def take(self, blocks: Sequence[JSON], until_ns: int | None = None) -> None:
         """
@@ -388,8 +391,8 @@ class Exchange:
         if status >= 400 or error is not None:
             self._fail(_said(error) if error else str(body)[:2000], status)
             return
-        message = self.provider.read_reply(body) if isinstance(body, dict) else {}
-        content = self._whole if self._whole is not None else objects(message.get("content"))
+        message = self._whole or (self.provider.read_reply(body) if isinstance(body, dict) else {})
+        content = objects(message.get("content"))
         self._builder.message = message
         self._status = status
         self._end(message, content, "completed", "", blocks=content)

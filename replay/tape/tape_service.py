@@ -24,6 +24,7 @@ from footage.analysis.requests.grading import Grade, RequestChange, grade_of, gr
 from footage.analysis.screens.volatile import volatile_of
 from footage.errors import BadPicture, StoreError
 from footage.providers.common_form import content_of, objects
+from footage.providers.contract import Provider
 from footage.providers.registry import DEFAULT, asked_in, provider_asked
 from footage.recorder.kept_out import Secrets
 from footage.replay.steps import why_stopped
@@ -207,19 +208,20 @@ class TapeService:
         except (ValueError, RecursionError):
             given = None
         if not isinstance(given, dict):
-            return self._refuse("unreadable", f"{method} {plain}", "the request is no JSON object")
+            return self._refuse("unreadable", f"{method} {plain}", "the request is no JSON object", provider=provider)
         try:
-            return self._message(f"{method} {plain}", provider.read_request(given, path))
+            return self._message(f"{method} {plain}", provider.read_request(given, path), provider)
         except StoreError as error:
-            return self._refuse("unreadable", f"{method} {plain}", f"the recording cannot be read: {error.message}")
+            why = f"the recording cannot be read: {error.message}"
+            return self._refuse("unreadable", f"{method} {plain}", why, provider=provider)
 
-    def _message(self, what: str, given: JSON) -> Answer | None:
+    def _message(self, what: str, given: JSON, provider: Provider) -> Answer | None:
         if why := why_stopped(self._store.path):
-            return self._refuse("stopped", what, why)
+            return self._refuse("stopped", what, why, provider=provider)
         with self._lock:
             stopped, gone = self._book.stopped, self._book.live.requests > 0
         if stopped:
-            return self._refuse("stopped", what, f"the tape was stopped before: {stopped}")
+            return self._refuse("stopped", what, f"the tape was stopped before: {stopped}", provider=provider)
         clean = self._secrets.clean_json(_hashed(given))
         found = self._tape.find(clean)
         if isinstance(found, Miss):
@@ -228,11 +230,11 @@ class TapeService:
                 return None
             if found.kind == "not_recorded" and self._tape.is_aside(clean):
                 self._remark(f"{what}, a conversation without tools", "it was refused")
-                return refusal(f"the tape has no answer: {found.why}.")
-            return self._refuse(found.kind, what, f"the tape has no answer: {found.why}.")
-        return self._serve(what, found, clean, stream=bool(given.get("stream")))
+                return refusal(f"the tape has no answer: {found.why}.", provider=provider)
+            return self._refuse(found.kind, what, f"the tape has no answer: {found.why}.", provider=provider)
+        return self._serve(what, found, clean, provider)
 
-    def _serve(self, what: str, place: Place, given: JSON, *, stream: bool) -> Answer:
+    def _serve(self, what: str, place: Place, given: JSON, provider: Provider) -> Answer:
         asked = self._note(place, given)
         if asked.counts and self._policy is Policy.STOP:
             assert asked.first is not None
@@ -241,8 +243,8 @@ class TapeService:
                 self._book.stopped = why
                 self._book.asked[place.turn.number] = replace(asked, served=False)
             said = f"{why} ({asked.first.grade}): {asked.first.why}. --policy warn goes on."
-            return self._refuse("stopped", what, said)
-        return answer_of(place.turn, stream=stream)
+            return self._refuse("stopped", what, said, provider=provider)
+        return answer_of(place.turn, stream=bool(given.get("stream")))
 
     def _note(self, place: Place, given: JSON) -> Asked:
         """Compare a request with the recorded one, and write down what was found."""
@@ -317,12 +319,12 @@ class TapeService:
             if said and said not in self._book.live.complaints:
                 self._book.live.complaints.append(said)
 
-    def _refuse(self, kind: str, what: str, why: str, status: int = 400) -> Answer:
+    def _refuse(self, kind: str, what: str, why: str, status: int = 400, provider: Provider | None = None) -> Answer:
         with self._lock:
             refused = Refused(kind, what, why, self._book.last)
             self._book.refused.append(refused)
         self._on_refused(refused)
-        return refusal(why, status=status)
+        return refusal(why, status=status, provider=provider)
 
     # --- pictures ---
 
