@@ -7,6 +7,7 @@ that a part is missing, or that the recording is not over.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["kept_unread", "why_no_steps"]
 
 _OF_PROVIDER = "/via/"
+_ASIDE = re.compile(r"/(?:models(?:/[^/:]*)?|files(?:/.*)?|embeddings|count_tokens|[^/]*:countTokens)$", re.IGNORECASE)
+"""Endpoints that ask no model for a reply."""
 
 
 def kept_unread(paths: Sequence[str]) -> str:
     """Return what of raw exchanges, by their paths, was kept unread: `14 exchanges with openai`; "" for none."""
-    by_provider = Counter(path.split("/")[2] for path in paths if path.startswith(_OF_PROVIDER))
+    asked = (path for path in paths if path.startswith(_OF_PROVIDER) and not _ASIDE.search(path.partition("?")[0]))
+    by_provider = Counter(path.split("/")[2] for path in asked)
     return ", ".join(f"{_exchanges(count)} with {name}" for name, count in sorted(by_provider.items()))
 
 

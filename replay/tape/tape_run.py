@@ -17,7 +17,7 @@ from footage.errors import UsageError
 from footage.recorder.command import command_environment, ending_of, run_command
 from footage.recorder.kept_out import secrets_of_environment
 from footage.recorder.proxy.listener import Proxy
-from footage.recorder.proxy.relay_process.upstream import PROVIDERS, Upstream
+from footage.recorder.proxy.relay_process.upstream import SERVICES, Upstream
 from footage.recorder.proxy.writer_process.routing import Lanes, Unrecorded
 from footage.recorder.recording import Recording
 from footage.recorder.screen.observed_machine import Screens
@@ -82,7 +82,7 @@ def replay_tape(
     service = service_for(store, source, tape, recording, options)
     report = TapeReport(source.id, writer.run_id, options.policy, tape.turns)
     with recording:
-        services: dict[str, Upstream] = {name: TapeUpstream(service, name) for name in PROVIDERS}
+        services: dict[str, Upstream] = {name: TapeUpstream(service, name) for name in SERVICES}
         keys = {name: value for name, value in _PLACEHOLDER.items() if not os.environ.get(name)}
         report.exit_code = run_recorded(recording, store.path, command, services, machine, keys, options.stdout)
         report.asked, report.refused, report.remarks = service.asked, service.refused, service.remarks

@@ -45,7 +45,6 @@ def command(
     idle: float,
     tags: tuple[str, ...],
     stand_in: bool,
-    providers: tuple[str, ...],
     secrets: tuple[str, ...],
     store: Path | None,
 ) -> None:
@@ -54,6 +53,7 @@ def command(
     Each NAME in the path of an agent's ANTHROPIC_BASE_URL is a run of its own; requests without one are a run too.
     Requests go on to what ANTHROPIC_BASE_URL says here, or to the provider, or to the stand-in model.
     """
+    from footage.recorder.proxy.relay_process.upstream import SERVICES
     from footage.recorder.proxy.supervisor import Supervisor
     from footage.storage.file.database import default_path
     from footage.trajectory import RunStatus
@@ -65,8 +65,9 @@ def command(
         if "incomplete" in what:
             tell_losses([what])
 
+    wanted = services(stand_in=stand_in)
     proxy = Supervisor(
-        services(providers, stand_in=stand_in),
+        wanted,
         store or default_path(),
         {"tags": list(tags)},
         secrets=named_secrets(secrets),
@@ -75,9 +76,8 @@ def command(
         on_said=said,
     )
     try:
-        click.echo(f"ANTHROPIC_BASE_URL={proxy.address('NAME')}")
-        for provider in providers:
-            click.echo(f"{provider}: {proxy.address('NAME', provider)}")
+        for service in wanted:
+            click.echo(f"{SERVICES[service][0]}={proxy.address('NAME', service)}")
         click.echo("Ctrl-C stops the proxy.", err=True)
         while True:
             time.sleep(_LOOK_SECONDS)

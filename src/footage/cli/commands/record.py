@@ -35,15 +35,16 @@ __all__ = [
 _DRAIN_SECONDS = 120.0
 _NOTHING = (
     "footage: no request passed the proxy. Does the command take the service's address\n"
-    "         from ANTHROPIC_BASE_URL?"
+    "         from ANTHROPIC_BASE_URL, OPENAI_BASE_URL or GOOGLE_GEMINI_BASE_URL?"
 )
 
 provider_option = click.option(
     "--provider",
     "providers",
     multiple=True,
-    type=click.Choice(["openai", "gemini"]),
-    help="Pass this service's requests through the proxy too, and keep them raw; may be given several times.",
+    hidden=True,
+    expose_value=False,
+    help="Of 0.1: every service's requests pass through the proxy.",
 )
 secret_option = click.option(
     "--secret",
@@ -92,15 +93,14 @@ def command(
     exact: bool,
     budget: float,
     stand_in: bool,
-    providers: tuple[str, ...],
     secrets: tuple[str, ...],
     store: Path | None,
 ) -> int:
     """Run CMD as it is, and record its exchanges with the model.
 
-    CMD finds the recording proxy in ANTHROPIC_BASE_URL; requests go on to what the variable said before, or to the
-    provider, or with --stand-in to the stand-in model. With --machine it finds the machine's display in DISPLAY, that
-    of a virtual machine in FOOTAGE_VNC. The exit code is CMD's own.
+    CMD finds the recording proxy in ANTHROPIC_BASE_URL, OPENAI_BASE_URL and GOOGLE_GEMINI_BASE_URL; requests go on to
+    what the variable said before, or to the provider, or with --stand-in to the stand-in model. With --machine it finds
+    the machine's display in DISPLAY, that of a virtual machine in FOOTAGE_VNC. The exit code is CMD's own.
     """
     from footage.recorder.command import check_command, command_environment, ending_of, run_command, short_name
     from footage.recorder.proxy.supervisor import Supervisor
@@ -110,7 +110,7 @@ def command(
     path = store or default_path()
     check_command(argv)
     with ExitStack() as stack:
-        wanted = services(providers, stand_in=stand_in)
+        wanted = services(stand_in=stand_in)
         kept_out = named_secrets(secrets)
         started = stack.enter_context(_machine(machine, exact=exact, budget=budget))
         screens: list[_Layer] = []
@@ -180,9 +180,24 @@ def _tell_end(run: str, store: Path | None, path: Path, *, nothing: bool, watche
         return
     if nothing:
         click.echo(_NOTHING, err=True)
+    _tell_unread(path, run)
     if watched:
         _tell_misses(path, run)
     click.echo(f"recorded: {command_line(f'show {run}', store)}", err=True)
+
+
+def _tell_unread(path: Path, run: str) -> None:
+    """Say which requests footage does not read: they are kept as they came, and are no steps."""
+    from footage.analysis.runs.absences import kept_unread, why_no_steps
+    from footage.errors import FootageError
+    from footage.storage import open_store
+
+    with suppress(FootageError, OSError), open_store(path, readonly=True) as store:
+        paths, found = store.raw_paths(run), store.run(run)
+        if paths and not found.turns:
+            click.echo(f"footage: {why_no_steps(store, found)}", err=True)
+        elif unread := kept_unread(paths):
+            click.echo(f"footage: {unread}, kept as they came: footage does not read them.", err=True)
 
 
 def _tell_misses(path: Path, run: str) -> None:

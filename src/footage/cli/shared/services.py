@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,16 +11,18 @@ if TYPE_CHECKING:
 __all__ = ["services", "stand_in_key"]
 
 
-def services(providers: Sequence[str], *, stand_in: bool = False) -> dict[str, Upstream]:
+def services(*, stand_in: bool = False) -> dict[str, Upstream]:
     """
     Return the services to pass requests on to: where their variables point, else their own addresses.
 
+    One without an address of its own is there where its variable is set.
+
     With `stand_in` the Messages API is the stand-in's, served by this process.
     """
-    from footage.recorder.proxy.relay_process.upstream import PROVIDERS, Upstream
+    from footage.recorder.proxy.relay_process.upstream import SERVICES, Upstream
 
-    wanted = {name: PROVIDERS[name] for name in ("anthropic", *providers)}
-    found = {name: Upstream(os.environ.get(variable) or own) for name, (variable, own) in wanted.items()}
+    given = {name: os.environ.get(variable) or own for name, (variable, own) in SERVICES.items()}
+    found = {name: Upstream(address) for name, address in given.items() if address}
     if stand_in:
         from footage.agent.standin import shared_server
 

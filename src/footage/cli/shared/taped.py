@@ -161,9 +161,7 @@ def _machine_of(source: Run, name: str | None) -> Iterator[Machine | None]:
 
 def _live(source: Run) -> dict[str, Upstream]:
     """Return where a fork goes on: where the variables point, else the provider; the stand-in for its own runs."""
-    from footage.recorder.proxy.relay_process.upstream import PROVIDERS
-
-    return services([name for name in PROVIDERS if name != "anthropic"], stand_in=_by_stand_in(source))
+    return services(stand_in=_by_stand_in(source))
 
 
 def _by_stand_in(source: Run) -> bool:
