@@ -194,7 +194,8 @@ def _number(value: Any) -> float:
 def _keys(fields: Mapping[str, Any]) -> str:
     given = fields.get("keys") or fields.get("key") or fields.get("text") or []
     listed = given if isinstance(given, list) else str(given).replace("-", "+").split("+") if given else []
-    return "+".join(key_name(str(key)) for key in listed)
+    names = [key_name(str(key)) for key in listed]
+    return "+".join(name.lower() if len(names) > 1 and len(name) == 1 else name for name in names)
 
 
 def key_name(name: str) -> str:

@@ -3,8 +3,8 @@ Screens that a request shows outside of all results, as agents do that tell thei
 
 The one picture of the newest message that no result holds, and that was not shown before, is the screen as the agent
 saw it: after the last call of the turn before (`observed`), and before the first call of the reply (`before`, where no
-machine is watched). Whether it is a screen, and no picture that a person shows, is known once it has the size of the
-declared display, of the one before it, or of the result after it. Where several pictures are new, none is taken.
+machine is watched). Whether it is a screen, and no picture that a person shows, is known where it follows calls, or has
+the size of the declared display, of the one before it, or of the result after it. Where several are new, none is taken.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class ShownScreens:
         follows = earlier is not None and bool(calls) and earlier.size in {size, self._answered(messages)}
         if follows and not showing.sure and earlier is not None:
             self._keep(earlier, earlier.follows, earlier.precedes)
-        showing.sure = showing.last is not None and (follows or size == declared)
+        showing.sure = showing.last is not None and (follows or bool(calls) or size == declared)
 
     def reply(self, showing: Showing, calls: Sequence[StepEntry]) -> None:
         """Take in steps that a reply asks for, as they are stored."""

@@ -161,7 +161,13 @@ class Conversations:
             asked = self._by_call.get(str(block.get("tool_use_id")))
             if asked is not None:
                 return asked
-        return self._by_prefix([text_print(message) for message in messages]) or self._by_telling(body, fingerprint)
+        known = self._by_prefix([text_print(message) for message in messages])
+        return known or self._by_unnamed_results(messages) or self._by_telling(body, fingerprint)
+
+    def _by_unnamed_results(self, messages: list[JSON]) -> Talk | None:
+        """Return the last one whose last reply called as often as the newest message answers, naming no calls."""
+        unnamed = sum(block.get("tool_use_id") == "" for block in tool_results(messages[-1:]))
+        return next((talk for talk in reversed(self._talks) if unnamed and len(talk.calls) == unnamed), None)
 
     def _by_telling(self, body: JSON, fingerprint: int) -> Talk | None:
         """Return the one, answered by now, whose history a request without replies tells anew; not the same again."""
