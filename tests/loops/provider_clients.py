@@ -56,17 +56,19 @@ def gemini() -> None:
             pieces = list(client.models.generate_content_stream(**asked))
         else:
             pieces = [client.models.generate_content(**asked)]
-        said = types.Content(
-            role="model", parts=[part for piece in pieces for part in piece.candidates[0].content.parts]
-        )
-        contents.append(said)
-        calls = [part.function_call for part in said.parts if part.function_call]
+        said: Any = [part for piece in pieces for part in _parts(piece)]
+        contents.append(types.Content(role="model", parts=said))
+        calls = [part.function_call for part in said if part.function_call]
         if not calls:
             return
         blob = types.FunctionResponseBlob(mime_type="image/png", data=shot(number))
         parts = [types.FunctionResponsePart(inline_data=blob)]
         answers = [types.FunctionResponse(name=call.name, response={"url": "x"}, parts=parts) for call in calls]
         contents.append(types.Content(role="user", parts=[types.Part(function_response=each) for each in answers]))
+
+
+def _parts(piece: Any) -> Any:
+    return piece.candidates[0].content.parts
 
 
 def chat() -> None:
