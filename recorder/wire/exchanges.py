@@ -113,7 +113,7 @@ class Wire:
         """Find where a request belongs, record the results in it, and begin its turn. For `Exchange.open`."""
         body = self.guard.secrets.clean_json(body)
         asked = exchange.provider.read_request(body, exchange.path)
-        in_path = {key: asked[key] for key in ("model", "stream") if key in asked and key not in body}
+        in_path: JSON = {key: asked[key] for key in ("model", "stream") if key in asked and key not in body}
         body = {**in_path, **body}
         with self.lock:
             fingerprint = full_print(body)
