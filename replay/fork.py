@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from footage.agent.loop import AgentEvent, AgentResult, run_agent
 from footage.errors import BadAction
+from footage.machines.contract import Machine
 from footage.providers.anthropic.computer_tools import problem
 from footage.recorder.kept_out import secrets_of_environment
 from footage.recorder.recording import Recording
@@ -23,17 +24,7 @@ from footage.replay.exact.log_keeping import keeping
 from footage.replay.fork_history import continuation
 from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer, why_stopped
 from footage.storage import RunWriter, Store
-from footage.trajectory import (
-    JSON,
-    Action,
-    Divergence,
-    Machine,
-    Run,
-    RunKind,
-    Step,
-    StepVerdict,
-    Turn,
-)
+from footage.trajectory import JSON, Action, Divergence, Run, RunKind, Step, StepVerdict, Turn
 
 if TYPE_CHECKING:
     import anthropic

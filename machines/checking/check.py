@@ -29,7 +29,8 @@ from footage.machines.checking.promises import after_closing, perform_blindly, p
 from footage.trajectory import Action, Region
 
 if TYPE_CHECKING:
-    from footage.trajectory import InputEvent, Machine, Performed, Pixels
+    from footage.machines.contract import Machine
+    from footage.trajectory import InputEvent, Performed, Pixels
 
 PATIENCE = 5.0
 """Seconds an effect gets to show."""

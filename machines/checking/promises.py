@@ -10,7 +10,8 @@ import numpy as np
 
 from footage.errors import FootageError, MachineError
 from footage.machines.checking.cases import NotSeen
-from footage.trajectory import MACHINE_PROTOCOL, InputEvent, Instant, Machine, Performed
+from footage.machines.contract import MACHINE_PROTOCOL, Machine
+from footage.trajectory import InputEvent, Instant, Performed
 
 if TYPE_CHECKING:
     from footage.trajectory import Action
