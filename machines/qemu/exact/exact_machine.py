@@ -196,6 +196,7 @@ class MarkedScreen(Screen):
     def mark(self, *, checkpoint: bool = False) -> Screenshot:
         """Return the whole screen at an instant of its own."""
         pixels, icount = self._recorder.look(checkpoint=checkpoint)
+        pixels.setflags(write=False)  # `take` gives it out again as long as the screen shows the same
         self._last = Screenshot(pixels, Instant.now(), "qemu", icount)
         return self._last
 
