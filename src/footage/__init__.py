@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from footage.recorder.recording import Recording, record
     from footage.replay.engine import replay_run
     from footage.replay.fork import fork_run
+    from footage.replay.fork_options import ForkChange, ForkOptions
     from footage.storage import Store, open_store, verify_store
     from footage.trajectory import (
         Action,
@@ -73,6 +74,8 @@ __all__ = [
     "Exported",
     "Finding",
     "FootageError",
+    "ForkChange",
+    "ForkOptions",
     "Frame",
     "FrameRole",
     "Gap",
@@ -129,6 +132,8 @@ _HOMES = {
     "Exported": "footage.interchange.exporters.contract",
     "Finding": "footage.trajectory",
     "FootageError": "footage.errors",
+    "ForkChange": "footage.replay.fork_options",
+    "ForkOptions": "footage.replay.fork_options",
     "Frame": "footage.trajectory",
     "FrameRole": "footage.trajectory",
     "Gap": "footage.trajectory",

@@ -25,6 +25,7 @@ from footage.replay.exact.forking import machine_at, steps_behind
 from footage.replay.exact.log_keeping import keeping
 from footage.replay.exact.replaying import replay_exactly
 from footage.replay.fork import ForkReport, fork_run
+from footage.replay.fork_options import ForkChange, ForkOptions
 from footage.storage import Store
 from footage.trajectory import JSON, Cause, FrameRole, OutcomeSource, StepVerdict, Verdict
 
@@ -194,12 +195,14 @@ class _Demo:
                 at,
                 fresh,
                 client,
-                action=store.step(careful.id, found.a_step).action,
-                restored=steps_behind(store, hasty.id, at) if self._set.exact else 0,
-                timeout=_PATIENCE,
-                on_step=self._counted(title),
-                on_event=self._told(title),
-                at_end=look,
+                ForkChange(store.step(careful.id, found.a_step).action),
+                ForkOptions(
+                    restored=steps_behind(store, hasty.id, at) if self._set.exact else 0,
+                    timeout=_PATIENCE,
+                    on_step=self._counted(title),
+                    on_event=self._told(title),
+                    at_end=look,
+                ),
             )
         store.add_tag(report.run, "demo")
         return report, self._outcome(report.run, HASTY, left[0])
