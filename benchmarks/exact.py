@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from footage.errors import MachineError
+from footage.machines.contract import Machine
 from footage.machines.opening import open_machine
 from footage.recorder.recording import Recording, record
 from footage.replay.engine import begin_again
@@ -29,7 +30,7 @@ from footage.replay.exact.replaying import replay_exactly
 from footage.replay.steps import StepPlayer
 from footage.storage import RunWriter, Store, open_store
 from footage.storage.exact_records import exact_recording
-from footage.trajectory import Action, FrameRole, Machine, Run, RunKind, Verdict
+from footage.trajectory import Action, FrameRole, Run, RunKind, Verdict
 
 KEYS = {"1": (139, 545), "7": (139, 421), "*": (350, 483), "2": (210, 545), "3": (281, 545), "=": (420, 575)}
 

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from exact import SESSION, press, ready_at, write
 
+from footage.machines.contract import Machine
 from footage.machines.opening import open_machine
 from footage.recorder.recording import record
 from footage.replay.engine import begin_again, replay_run
@@ -36,7 +37,7 @@ from footage.replay.exact.log_keeping import keeping
 from footage.replay.exact.replaying import replay_exactly
 from footage.storage import Store, open_store
 from footage.storage.exact_records import exact_recording
-from footage.trajectory import Action, Machine, RunKind
+from footage.trajectory import Action, RunKind
 
 LOOKS = 20
 CALCULATOR_AND_EDITOR = SESSION[:17]

@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import PluginBroken, UsageError
+from footage.machines.contract import HasVariants, Reopens
+from footage.machines.exact_contract import ExactDriver
 from footage.plugins import Plugin, installed
 
 if TYPE_CHECKING:
-    from footage.trajectory import Machine
+    from footage.machines.contract import Machine
 
-__all__ = ["machine_names", "open_machine", "reopen"]
+__all__ = ["class_of", "exact_driver", "exact_driver_of", "machine_names", "open_machine", "reopen"]
 
 _EXACT = "-exact"
 """
@@ -48,10 +50,8 @@ def open_machine(name: str, **options: Any) -> Machine:
 
     if (known := configured().get(name)) is not None:
         return open_machine(known.machine, **known.options, **options)
-    driver, which = re.fullmatch(r"([^:/]*)[:/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr] # fits any text
-    if driver not in _drivers() and ":" in name:
-        driver, which = name, ""
-    made = _exact_class(driver, name) if options.pop("exact", False) else _class_of(driver, name, by_hand=True)
+    driver, which = _parted(name)
+    made: Any = _exact_class(driver, name) if options.pop("exact", False) else _class_of(driver, name, by_hand=True)
     try:
         machine: Machine = made(which, **options) if which else made(**options)
     except TypeError as problem:
@@ -70,12 +70,42 @@ def reopen(specification: Mapping[str, Any]) -> Machine:
     """
     driver = str(specification.get("driver", ""))
     made = _class_of(driver.partition("/")[0], driver)
-    if not hasattr(made, "from_specification"):
+    if not isinstance(made, Reopens):
         raise UsageError(
             f"The driver {driver!r} does not start machines from a specification.", hint="Name the machine: --machine."
         )
-    machine: Machine = made.from_specification(specification)
-    return machine
+    return made.from_specification(specification)
+
+
+def exact_driver(name: str) -> ExactDriver:
+    """Return the class of the exact mode of a machine, by the machine's name. Raises UsageError for one without."""
+    from footage.machines.configuration import configured
+
+    if (known := configured().get(name)) is not None:
+        return exact_driver(known.machine)
+    return _exact_class(re.split("[:/]", name, maxsplit=1)[0], name)
+
+
+def exact_driver_of(specification: Mapping[str, Any]) -> ExactDriver:
+    """Return the class of the exact mode of the machine that gave this specification. Raises UsageError for none."""
+    driver = str(specification.get("driver", ""))
+    return _exact_class(driver.partition("/")[0], driver)
+
+
+def class_of(name: str) -> tuple[Any, str]:
+    """
+    Return the class of a driver, and what stands after the driver in the machine's name.
+
+    The name is none of the configuration. Raises UsageError, PluginBroken, as `open_machine` does.
+    """
+    driver, which = _parted(name)
+    return _class_of(driver, name, by_hand=True), which
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return a machine's driver, and what stands after it."""
+    driver, which = re.fullmatch(r"([^:/]*)[:/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr] # fits any text
+    return (name, "") if driver not in _drivers() and ":" in name else (driver, which)
 
 
 def _drivers() -> dict[str, Plugin]:
@@ -86,16 +116,19 @@ def _drivers() -> dict[str, Plugin]:
 def _variants(plugin: Plugin) -> tuple[str, ...]:
     """Return what can stand after a driver's name, as its class says in `variants`; () where it does not."""
     try:
-        return tuple(getattr(plugin.load(), "variants", ()))
+        made = plugin.load()
     except PluginBroken:
         return ()
+    return tuple(made.variants) if isinstance(made, HasVariants) else ()
 
 
-def _exact_class(driver: str, name: str) -> Any:
+def _exact_class(driver: str, name: str) -> ExactDriver:
     """Return the class of a driver's exact mode. Raises UsageError for one that has none."""
-    if (plugin := installed("machine").get(f"{driver}{_EXACT}")) is None:
+    plugin = installed("machine").get(f"{driver}{_EXACT}")
+    made = plugin.load() if plugin is not None else None
+    if not isinstance(made, ExactDriver):
         raise UsageError(f"The machine {name} cannot record itself.", hint="Exact are virtual machines: qemu/desktop.")
-    return plugin.load()
+    return made
 
 
 def _class_of(driver: str, name: str, *, by_hand: bool = False) -> Any:

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from footage.errors import RunNotFound, StoreError, UsageError
+from footage.machines.contract import Machine
 from footage.providers.common_form import plain
 from footage.recorder.environment import PROXY, is_proxied, run_to_join
 from footage.recorder.heartbeat import Heartbeat
@@ -32,17 +33,7 @@ from footage.recorder.step_book import StepBook, StepEntry
 from footage.recorder.wire.exchanges import Exchange, Wire
 from footage.storage import RunWriter, Store, open_store
 from footage.storage.pictures.tiles import load_modules
-from footage.trajectory import (
-    JSON,
-    Action,
-    FrameRole,
-    Instant,
-    Machine,
-    OutcomeSource,
-    Pixels,
-    RunStatus,
-    StepStatus,
-)
+from footage.trajectory import JSON, Action, FrameRole, Instant, OutcomeSource, Pixels, RunStatus, StepStatus
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from footage.errors import StoreError
 from footage.recorder.safe_writer import Guard
-from footage.storage.file.forks import before_a_fork, between_forks, watch_forks
+from footage.recorder.work_queue import WorkQueue
+from footage.storage.file.forks import before_a_fork, between_forks
 
 __all__ = ["Done", "Worker"]
 
@@ -37,8 +36,6 @@ class Done(threading.Event):
 @dataclass(slots=True, eq=False)
 class _Job:
     work: Callable[[], object]
-    size: int
-    due: float
     done: Done
 
 
@@ -52,20 +49,7 @@ class Worker:
     def __init__(self, guard: Guard, *, backlog: int = BACKLOG_BYTES) -> None:
         self._guard = guard
         self._backlog = backlog
-        self._waiting = 0
-        self._jobs: deque[_Job] = deque()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        watch_forks(self)
-
-    def after_fork(self) -> None:
-        """Leave to the parent what waits there."""
-        jobs, self._jobs = self._jobs, deque()
-        self._changed = threading.Condition()
-        self._closed, self._thread = True, None
-        for job in jobs:
-            job.done.set()
+        self._queue = WorkQueue[_Job]("footage-worker", self._carry_out, lambda job: job.done.set())
 
     def do(self, work: Callable[[], object], *, size: int = 0, delay: float = 0.0) -> Done:
         """
@@ -73,21 +57,17 @@ class Worker:
 
         `size` are the bytes it holds. A job without a delay does not let those before it wait any longer either.
         """
-        done = Done(self._hurry)
-        with self._changed:
-            late = self._closed
+        job = _Job(work, Done(self._queue.hurry))
+        with self._queue.changed:
+            late = self._queue.ended
             if not late:
-                self._start()
-                full = self._waiting > 0 and self._waiting + size > self._backlog
-                held = 0 if full else size
-                self._waiting += held
-                self._jobs.append(_Job(self._pass_over if full else work, held, time.monotonic() + delay, done))
-                if not delay:
-                    self._hurry()
-                self._changed.notify_all()
+                if self._queue.size > 0 and self._queue.size + size > self._backlog:
+                    job.work, size = self._pass_over, 0
+                self._queue.add(job, size, delay=delay)
         if late:
-            self._carry_out(work, done)
-        return done
+            with before_a_fork():
+                self._carry_out(job)
+        return job.done
 
     def flush(self) -> None:
         """Wait until everything so far is done."""
@@ -95,49 +75,12 @@ class Worker:
 
     def close(self) -> None:
         """Do what is left, and end. Safe to call twice."""
-        with self._changed:
-            self._closed = True
-            self._hurry()
-            self._changed.notify_all()
-            thread = self._thread
-        if thread is not None:
-            thread.join()
+        self._queue.close()
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="footage-worker", daemon=True)
-            self._thread.start()
-
-    def _hurry(self) -> None:
-        with self._changed:
-            for job in self._jobs:
-                job.due = 0.0
-            self._changed.notify_all()
-
-    def _next(self) -> _Job | None:
-        """Wait for a job that is due, and take it; None at the end."""
-        with self._changed:
-            while True:
-                if not self._jobs:
-                    if self._closed:
-                        return None
-                    self._changed.wait()
-                elif (left := self._jobs[0].due - time.monotonic()) > 0:
-                    self._changed.wait(left)
-                else:
-                    return self._jobs.popleft()
-
-    def _work(self) -> None:
-        while (job := self._next()) is not None:
-            self._carry_out(job.work, job.done)
-            with self._changed:
-                self._waiting -= job.size
-
-    def _carry_out(self, work: Callable[[], object], done: Done) -> None:
-        # Of a strict guard: this thread has nobody to raise to.
-        with contextlib.suppress(Exception), before_a_fork():
-            self._guard.attempt("an exchange", work)
-        done.set()
+    def _carry_out(self, job: _Job) -> None:
+        with contextlib.suppress(Exception):  # of a strict guard: this thread has nobody to raise to
+            self._guard.attempt("an exchange", job.work)
+        job.done.set()
 
     def _pass_over(self) -> None:
         raise StoreError("The store is slower than the agent: too much waits to be recorded.")

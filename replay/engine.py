@@ -11,22 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from footage.errors import UsageError
+from footage.machines.contract import Machine
 from footage.recorder.heartbeat import Heartbeat
 from footage.recorder.safe_writer import Guard
 from footage.replay.steps import DEFAULT_TIMEOUT, Played, StepPlayer
 from footage.storage import RunWriter, Store
-from footage.trajectory import (
-    JSON,
-    Divergence,
-    Guarantee,
-    Machine,
-    Parent,
-    Run,
-    RunKind,
-    RunStatus,
-    StepVerdict,
-    Verdict,
-)
+from footage.trajectory import JSON, Divergence, Guarantee, Parent, Run, RunKind, RunStatus, StepVerdict, Verdict
 
 __all__ = ["OnStep", "ReplayReport", "replay_run"]
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from footage.machines.contract import Machine
 from footage.recorder.kept_out import REMOVED
 from footage.storage.redaction.painting import paint
-from footage.trajectory import Action, Machine, Performed, Region, Screenshot, Step
+from footage.trajectory import Action, Performed, Region, Screenshot, Step
 
 __all__ = ["Veiled", "filled", "hidden", "marks_of"]
 

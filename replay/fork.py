@@ -8,32 +8,24 @@ goes on in the reference loop, with the very history the model had at that step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from footage.agent.loop import AgentEvent, AgentResult, run_agent
+from footage.agent.loop import AgentResult, run_agent
 from footage.errors import BadAction
+from footage.machines.contract import Machine
 from footage.providers.anthropic.computer_tools import problem
 from footage.recorder.kept_out import secrets_of_environment
 from footage.recorder.recording import Recording
 from footage.replay.engine import OnStep, ReplayReport, begin_again, check_replayable, play_steps, verdicts_json
 from footage.replay.exact.log_keeping import keeping
 from footage.replay.fork_history import continuation
-from footage.replay.steps import DEFAULT_TIMEOUT, StepPlayer, why_stopped
+from footage.replay.fork_options import ForkChange, ForkKeywords, ForkOptions, with_keywords
+from footage.replay.steps import StepPlayer, why_stopped
 from footage.storage import RunWriter, Store
-from footage.trajectory import (
-    JSON,
-    Action,
-    Divergence,
-    Machine,
-    Run,
-    RunKind,
-    Step,
-    StepVerdict,
-    Turn,
-)
+from footage.trajectory import JSON, Action, Divergence, Run, RunKind, Step, StepVerdict, Turn
 
 if TYPE_CHECKING:
     import anthropic
@@ -82,49 +74,38 @@ def fork_run(
     at: int,
     machine: Machine,
     client: anthropic.Anthropic,
-    *,
-    action: Action | None = None,
-    model: str | None = None,
-    system: str | None = None,
-    max_steps: int = 50,
-    timeout: float = DEFAULT_TIMEOUT,
-    restored: int = 0,
-    secrets: Mapping[str, str] | None = None,
-    on_step: OnStep | None = None,
-    on_event: Callable[[AgentEvent], None] | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-    at_end: Callable[[], object] = lambda: None,
+    change: ForkChange | None = None,
+    options: ForkOptions | None = None,
+    **by_name: Unpack[ForkKeywords],
 ) -> ForkReport:
     """
     Fork a run at step `at` on a freshly started machine; the result is a run of kind `fork` in the same family.
 
-    `restored` is how many of its steps lie behind the machine already, because it started from a checkpoint of that
-    run: they are copied. What a machine recorded of itself is kept with the fork (`on_progress`, see `keeping`), which
-    ends the machine: `at_end` is called before.
+    `change` says what is done otherwise there, `options` how; a field of either may be given by its name instead.
+    Steps that lie behind a machine already (`options.restored`) are copied. What a machine recorded of itself is kept
+    with the fork (see `keeping`), which ends the machine.
 
-    `secrets` are what was redacted in the run, by the marks in their places, as for `replay_run`.
-
-    With `action` that is done in the step's place; else `model` (by default the run's own) is asked anew, under another
-    `system` prompt where one is given. Raises RunNotFound, UsageError (the run cannot be forked there), MachineError,
-    ModelError.
+    Raises RunNotFound, UsageError (the run cannot be forked there), MachineError, ModelError.
     """
+    change, options = with_keywords(change or ForkChange(), options or ForkOptions(), by_name)
+    action, secrets = change.action, options.secrets
     source = store.run(reference)
     check_replayable(source)
     step, turns = store.step(source.id, at), store.turns(source.id)
     if action is not None and (wrong := _off_screen(action, machine) or problem(action)):
         raise BadAction(wrong)
     onward = continuation(store, turns, step, action)
-    chosen = model or source.model
+    chosen = change.model or source.model
     writer = begin_again(store, source, RunKind.FORK, machine, model=chosen, at=at)
     report = ForkReport(source.id, writer.run_id, at, chosen, dropped_thinking=onward.dropped_thinking)
     kept_out = secrets_of_environment()
     for secret in (secrets or {}).values():
         kept_out.add(secret)
     with Recording(writer, machine=machine.specification, model=chosen, secrets=kept_out) as recording:
-        with keeping(store, recording, machine, on_progress=on_progress):
+        with keeping(store, recording, machine, on_progress=options.on_progress):
             copies = copy_turns(store, source, turns, step, writer)
-            player = StepPlayer(store, source, writer, machine, timeout=timeout, turns=copies, secrets=secrets)
-            before = play_before(player, at, restored, ReplayReport(source.id, writer.run_id), on_step)
+            player = StepPlayer(store, source, writer, machine, timeout=options.timeout, turns=copies, secrets=secrets)
+            before = play_before(player, at, options.restored, ReplayReport(source.id, writer.run_id), options.on_step)
             report.replayed, report.divergence = before.steps, before.divergence
             if before.reached:
                 conversation = next((turn.conversation for turn in turns if turn.number == step.turn), 0)
@@ -135,14 +116,14 @@ def fork_run(
                     client,
                     model=chosen,
                     recording=recording,
-                    max_steps=max_steps,
-                    system=onward.system if system is None else system,
+                    max_steps=options.max_steps,
+                    system=onward.system if change.system is None else change.system,
                     tool_version=onward.version or DEFAULT_TOOL,
                     messages=onward.messages,
-                    on_event=on_event,
+                    on_event=options.on_event,
                     why_stopped=partial(why_stopped, store.path),
                 )
-            at_end()
+            options.at_end()
         recording.flush()
         writer.end(verdict=before.verdict, divergence=report.divergence)
     return report

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from footage.analysis.screens.blobs import touches
 from footage.analysis.screens.comparison_of_screens import ScreenVerdict, changed_regions
 from footage.analysis.screens.volatile import LARGEST, joined, volatile_of
+from footage.machines.contract import Machine
 from footage.replay.anchor import Expectation, Screen, Sight
 from footage.replay.engine import ReplayReport, begin_again, check_replayable, ending, play_steps
 from footage.replay.steps import StepPlayer
 from footage.storage import Store
-from footage.trajectory import JSON, Machine, Pixels, Region, RunKind, Verdict
+from footage.trajectory import JSON, Pixels, Region, RunKind, Verdict
 
 __all__ = ["Learned", "learn_from_replays"]
 

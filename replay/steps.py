@@ -14,6 +14,7 @@ from footage.analysis.runs.delivery import essence
 from footage.analysis.screens.comparison_of_screens import ScreenVerdict, equal_pixels, focus_regions
 from footage.analysis.screens.volatile import volatile_of
 from footage.errors import MachineError, UnsupportedAction
+from footage.machines.contract import Machine
 from footage.replay.anchor import Expectation, Screen, Sight, wait_for_screen
 from footage.replay.fill_secrets import Veiled, filled, hidden
 from footage.storage import RunWriter, Store
@@ -26,7 +27,6 @@ from footage.trajectory import (
     FrameRole,
     InputEvent,
     Instant,
-    Machine,
     Performed,
     Run,
     Screenshot,

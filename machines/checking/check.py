@@ -4,7 +4,8 @@ Whether a machine does what it says: each canonical action is performed, and its
 A window that shows every event it gets (probe.py) stands in for a program, so that the check sees what any program
 would see: which button, where, with which keys held, which character. What the machine says it delivered is looked
 at too, but proves nothing here. On a machine that is no X display the actions are performed all the same, and what can
-be seen without a window is looked at: the promises of the protocol (contract.py).
+be seen without a window is looked at: the promises of the protocol (promises.py). What a machine offers beyond it is
+tried too (extras.py).
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,11 +26,15 @@ from footage import plugins
 from footage.errors import MachineError, UnsupportedAction
 from footage.machines.checking import probe
 from footage.machines.checking.cases import Case, NotSeen, all_cases
+from footage.machines.checking.extras import extras, reopened
 from footage.machines.checking.promises import after_closing, perform_blindly, promises
+from footage.machines.contract import HasWitness, Reopens
+from footage.machines.exact_contract import RecordsItself
 from footage.trajectory import Action, Region
 
 if TYPE_CHECKING:
-    from footage.trajectory import InputEvent, Machine, Performed, Pixels
+    from footage.machines.contract import Machine, Witness
+    from footage.trajectory import JSON, InputEvent, Performed, Pixels
 
 PATIENCE = 5.0
 """Seconds an effect gets to show."""
@@ -72,18 +77,6 @@ def check_machine(
     return results
 
 
-class Witness(Protocol):
-    """A program on the machine that sees every event; what a machine's `witness()` returns."""
-
-    def read(self) -> tuple[int, list[probe.Event]]:
-        """Return how many events there were so far, and the last ones. Raises NotSeen where that cannot be told."""
-        ...
-
-    def close(self) -> None:
-        """End the program."""
-        ...
-
-
 class _ProbeOnScreen:
     """The probe's window on an X display, read from the machine's pixels."""
 
@@ -123,23 +116,32 @@ class _Check:
         with contextlib.suppress(MachineError):  # what cannot be reset is told of in the end
             self._machine.reset()
         first = self._look()
+        made, specification = type(self._machine), self._specification_if_any()
         for name, look in promises(self._machine).items():
             yield self._judge(name, look)
         yield self._judge("screenshot", self._screenshot)
-        yield from self._seen() if self._is_seen else self._unseen(first)
+        show = self._window_of()
+        yield from self._seen(show) if show is not None else self._unseen(first)
         yield self._judge("wait", self._wait)
         yield self._judge("refusals", self._refusals)
         yield self._judge("input log", self._input_log)
+        for name, look in extras(self._machine).items():
+            yield self._judge(name, look)
         yield self._judge("reset", partial(self._reset, first))
         if close:
             last = self._screen_if_any()
             seen = plugins.attempt("close", partial(after_closing, self._machine), NotSeen)
             yield CheckResult(seen.name, seen.ok, seen.detail, last)
+            if isinstance(made, Reopens) and specification is not None:
+                seen = plugins.attempt("from_specification", partial(reopened, made, specification), NotSeen)
+                yield CheckResult(seen.name, seen.ok, seen.detail)
 
-    @property
-    def _is_seen(self) -> bool:
-        """Whether a program on the machine can be asked what it sees."""
-        return "DISPLAY" in self._display or "witness" in self._machine.capabilities
+    def _window_of(self) -> Callable[[], Witness] | None:
+        """Return what shows a window that sees every event; None where none can be shown."""
+        machine = self._machine
+        if isinstance(machine, HasWitness) and "witness" in machine.capabilities:
+            return machine.witness
+        return partial(_ProbeOnScreen, machine, self._display) if "DISPLAY" in self._display else None
 
     def _unseen(self, first: Pixels) -> Iterator[CheckResult]:
         """Perform every action that the machine offers, without a window that sees them."""
@@ -159,11 +161,11 @@ class _Check:
         finally:
             self._delivered += self._machine.input_log[before:]
 
-    def _seen(self) -> Iterator[CheckResult]:
+    def _seen(self, show: Callable[[], Witness]) -> Iterator[CheckResult]:
         """Perform every action on a window that shows what came of it."""
         first = self._look()
         try:
-            yield self._judge("window", self._window)
+            yield self._judge("window", partial(self._window, show))
             height, width = first.shape[:2]
             for case in all_cases(width, height):
                 yield self._judge(case.name, partial(self._play, case))
@@ -186,6 +188,13 @@ class _Check:
         except Exception:  # noqa: BLE001 - somebody's own driver may raise anything
             return None
 
+    def _specification_if_any(self) -> JSON | None:
+        """Return what the machine says it is, or None where that raises: the check of its form says why."""
+        try:
+            return dict(self._machine.specification)
+        except Exception:  # noqa: BLE001 - somebody's own driver may raise anything
+            return None
+
     def _look(self) -> Pixels:
         return self._machine.screenshot().pixels
 
@@ -204,11 +213,9 @@ class _Check:
 
     # --- what the probe shows ---------------------------------------------------------------------------------------
 
-    def _window(self) -> str:
+    def _window(self, show: Callable[[], Witness]) -> str:
         """Show the window of a program that is not of the machine's own session."""
-        own = "witness" in self._machine.capabilities
-        make: Any = getattr(self._machine, "witness", None)
-        self._witness = make() if own else _ProbeOnScreen(self._machine, self._display)
+        self._witness = show()
         return "a window that sees every event came up, and what it sees can be read"
 
     def _play(self, case: Case) -> str:
@@ -229,9 +236,9 @@ class _Check:
 
     def _since(self, begin: int) -> list[probe.Event]:
         count, events = self._read()
-        return events[-(count - begin) :] if count > begin else []
+        return [*events[-(count - begin) :]] if count > begin else []
 
-    def _read(self) -> tuple[int, list[probe.Event]]:
+    def _read(self) -> tuple[int, Sequence[probe.Event]]:
         if self._witness is None:
             raise NotSeen("nothing on the machine sees what arrives")
         return self._witness.read()
@@ -304,7 +311,12 @@ class _Check:
         return f"{len(told)} events, those that the actions delivered"
 
     def _reset(self, first: Pixels) -> str:
-        self._machine.reset()
+        try:
+            self._machine.reset()
+        except MachineError as refusal:
+            if isinstance(self._machine, RecordsItself):  # its recording has one beginning
+                return f"refused while it records itself: {refusal.message}"
+            raise
         if "pixel_exact" in self._machine.capabilities and (self._look() != first).any():
             raise NotSeen("the screen after a reset is not the one at the start")
         if self._machine.input_log:

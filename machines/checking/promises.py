@@ -10,7 +10,9 @@ import numpy as np
 
 from footage.errors import FootageError, MachineError
 from footage.machines.checking.cases import NotSeen
-from footage.trajectory import MACHINE_PROTOCOL, InputEvent, Instant, Machine, Performed
+from footage.machines.checking.extras import hollow_words
+from footage.machines.contract import MACHINE_PROTOCOL, WORDS, Machine
+from footage.trajectory import InputEvent, Instant, Performed
 
 if TYPE_CHECKING:
     from footage.trajectory import Action
@@ -25,6 +27,8 @@ ACTIONS = frozenset(
     }
 )
 """The canonical actions."""
+_STATES = frozenset({"pixel_exact", "isolated"})
+"""Words in `capabilities` for what a machine is; those for what it has are in `contract.WORDS`."""
 
 
 def promises(machine: Machine) -> dict[str, Callable[[], str]]:
@@ -65,8 +69,11 @@ def _capabilities(machine: Machine) -> str:
         raise NotSeen(f"they are no frozenset of names, but {type(given).__name__}")
     if "screenshot" not in given:
         raise NotSeen("screenshot is not among them")
-    lacking = ACTIONS - given
-    return "all canonical actions" if not lacking else f"all but {', '.join(sorted(lacking))}"
+    if hollow := hollow_words(machine):
+        raise NotSeen("; ".join(hollow))
+    lacking, unknown = ACTIONS - given, given - ACTIONS - WORDS.keys() - _STATES
+    said = "all canonical actions" if not lacking else f"all but {', '.join(sorted(lacking))}"
+    return f"{said}; words that mean nothing here: {', '.join(sorted(unknown))}" if unknown else said
 
 
 def _environment(machine: Machine) -> str:

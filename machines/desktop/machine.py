@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any, Self
 
 from footage.errors import MachineError, UsageError
+from footage.machines.contract import MACHINE_PROTOCOL, Availability
 from footage.machines.desktop.display.second_look import Eye
 from footage.machines.desktop.display.x_screen import Screen
 from footage.machines.desktop.input.desktop_hands import Hands
@@ -21,11 +24,14 @@ from footage.machines.desktop.session import Session, Wish
 from footage.machines.desktop.windows import NotShown
 from footage.machines.shared.input_log import InputLog
 from footage.machines.shared.process_keeper import Keeper
-from footage.trajectory import JSON, MACHINE_PROTOCOL
+from footage.trajectory import JSON
 
 if TYPE_CHECKING:
     from footage.machines.desktop.gate.display_gate import Gate
     from footage.trajectory import Action, InputEvent, Performed, Screenshot
+
+_NEEDED = ("Xvfb", "openbox")
+"""Programs without which there is no desktop."""
 
 
 class Desktop:
@@ -89,6 +95,17 @@ class Desktop:
             )
         except (KeyError, TypeError, ValueError) as problem:
             raise UsageError(f"This is no specification of a desktop: {problem!r}.") from problem
+
+    @classmethod
+    def availability(cls, which: str = "") -> Availability:  # noqa: ARG003 - there is one desktop
+        """Tell whether the programs and packages that it takes are installed."""
+        missing = [program for program in _NEEDED if shutil.which(program) is None]
+        if missing:
+            detail = f"{' and '.join(missing)} not installed"
+            return Availability(False, detail, "apt-get install xvfb openbox bubblewrap")
+        if find_spec("Xlib") is None:
+            return Availability(False, "python-xlib is not installed", "pip install 'footage[desktop]'")
+        return Availability(ready=True, detail="up in a second")
 
     # --- what it is -------------------------------------------------------------------------------------------------
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any, Self
 
-from footage.errors import MachineError, UsageError
+from footage.errors import FootageError, MachineError, UsageError
+from footage.machines.contract import MACHINE_PROTOCOL, Availability
 from footage.machines.qemu.accelerators import best_accelerator
 from footage.machines.qemu.guest_activity import Activity, Halts, halted
 from footage.machines.qemu.guest_agent import TIMEOUT, Agent
 from footage.machines.qemu.guest_screen import Eye, Screen
 from footage.machines.qemu.guests import guest_states as states
-from footage.machines.qemu.guests.known_guests import GUESTS, Guest, load_guest
+from footage.machines.qemu.guests.known_guests import GUESTS, PROGRAM, Guest, is_built, load_guest
 from footage.machines.qemu.input.devices import Give, Inlet, QemuKeyboard, QemuPointer
 from footage.machines.qemu.qemu_process import Process
 from footage.machines.qemu.remote import Remote, Unrecorded
@@ -24,7 +27,7 @@ from footage.machines.qemu.witness import Witness
 from footage.machines.shared.hands import Hands
 from footage.machines.shared.input_log import InputLog
 from footage.machines.shared.process_keeper import Keeper
-from footage.trajectory import JSON, MACHINE_PROTOCOL
+from footage.trajectory import JSON
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +86,23 @@ class Qemu:
         if not isinstance(guest, str):
             raise UsageError("This is no specification of a virtual machine.")
         return cls(guest)
+
+    @classmethod
+    def availability(cls, which: str = "") -> Availability:
+        """Tell whether QEMU is installed, and the guest `which` built."""
+        guest = which or "desktop"
+        if shutil.which(PROGRAM) is None:
+            return Availability(False, f"{PROGRAM} is not installed", "apt-get install qemu-system-x86 zstd")
+        if find_spec("qemu") is None or find_spec("Xlib") is None:
+            return Availability(False, "Python packages are missing", "pip install 'footage[qemu]'")
+        if guest in GUESTS and not is_built(guest):
+            return Availability(False, "not built", f"footage machine build {guest}")
+        try:
+            folder = load_guest(guest).folder
+        except FootageError as problem:
+            return Availability(False, problem.message, problem.hint)
+        size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+        return Availability(ready=True, detail=f"built, {size / 1e6:.0f} MB in {folder}")
 
     _pace = 0.0
     """Seconds between two characters to the guest's agent."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from footage.errors import FootageError
+from footage.machines.contract import Arrival, Over
 from footage.machines.shared.call_inputs import Asked, InputSorter
-from footage.machines.shared.door import Arrival, Over
 from footage.machines.shared.key_names import name_of_symbol
 from footage.trajectory import InputEvent, Screenshot
 

@@ -16,16 +16,17 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from footage.errors import FootageError, MachineError
 from footage.machines.rfb.rfb_connection import Stream, introduced
 
 if TYPE_CHECKING:
+    from footage.machines.exact_contract import Scene
     from footage.machines.rfb.rfb_door import VncDoor
     from footage.trajectory import Pixels
 
-__all__ = ["Gate", "Scene"]
+__all__ = ["Gate"]
 
 _FORMAT, _ENCODINGS, _ASK, _KEY, _POINTER, _TEXT, _QEMU = 0, 2, 3, 4, 5, 6, 255
 _UPDATES, _FENCE = 150, 248
@@ -41,22 +42,6 @@ _DELIBERATE = 0.05
 """Seconds: clients that follow the screen ask again sooner than that after an update."""
 _LARGEST = 1 << 20
 _PIECE = 1 << 16
-
-
-class Scene(Protocol):
-    """What is shown while the gate is held. Thread-safe."""
-
-    def picture(self) -> Pixels:
-        """Return what is shown now: the same object as long as it is the same."""
-        ...
-
-    def touched(self) -> None:
-        """Take note that a client has sent input."""
-        ...
-
-    def looked(self) -> None:
-        """Take note that a client has asked for the screen."""
-        ...
 
 
 Admit = Callable[[Callable[[], object]], object]

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from footage.errors import FootageError, MachineError, UsageError
 from footage.machines.configuration import configuration_path, resettable
+from footage.machines.contract import MACHINE_PROTOCOL, Availability
 from footage.machines.rfb.rfb_client import RfbClient
 from footage.machines.rfb.rfb_connection import split_address
 from footage.machines.shared.input_log import InputLog
 from footage.machines.vnc.vnc_hands import Hands, VncScreen
-from footage.trajectory import JSON, MACHINE_PROTOCOL
+from footage.trajectory import JSON
 
 if TYPE_CHECKING:
     from footage.machines.rfb.rfb_door import VncDoor
@@ -93,6 +94,11 @@ class Vnc:
         machine = open_machine(name)
         assert isinstance(machine, cls)  # a name with a driver of its own is another machine
         return machine
+
+    @classmethod
+    def availability(cls, which: str = "") -> Availability:
+        """Tell what it takes: whether a server answers is not tried."""
+        return Availability(ready=True, detail=f"whatever answers at vnc:{which or 'HOST:PORT'}")
 
     # --- what it is ---
 

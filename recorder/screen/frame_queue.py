@@ -7,13 +7,12 @@ frames before and after an action are never dropped: whoever brings one waits fo
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footage.recorder.safe_writer import Guard
-from footage.storage.file.forks import before_a_fork, between_forks, watch_forks
+from footage.recorder.work_queue import WorkQueue
+from footage.storage.file.forks import between_forks, watch_forks
 from footage.trajectory import FrameRole, Instant, Pixels, Region, Screenshot
 
 __all__ = ["PictureQueue", "QueuedFrame", "queued"]
@@ -58,46 +57,37 @@ class PictureQueue:
     def __init__(self, guard: Guard, *, limit: int = 256 * 1024 * 1024) -> None:
         self._guard = guard
         self._limit = limit
-        self._waiting: deque[QueuedFrame] = deque()
-        self._size = 0
-        self._busy = False
         self._dropped = 0
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
         self._closed = False
         self._error: Exception | None = None
-        self._alone = False
+        self._queue = WorkQueue[QueuedFrame]("footage-pictures", self._carry_out)
         watch_forks(self)
 
     def after_fork(self) -> None:
-        """Leave to the parent what waits there; a child, which has no such thread, stores each frame at once."""
-        self._waiting, self._size, self._busy, self._dropped = deque(), 0, False, 0
-        self._changed = threading.Condition()
-        self._alone, self._thread = True, None
+        """Leave to the parent what was lost there; a child, which has no such thread, stores each frame at once."""
+        self._dropped = 0
 
     def put(self, frame: QueuedFrame) -> None:
         """Queue a frame; waits only when the queue is full of frames that may not be dropped."""
-        with between_forks(), self._changed:  # a job that waits for room keeps no fork waiting
+        queue = self._queue
+        with between_forks(), queue.changed:  # a job that waits for room keeps no fork waiting
             if self._closed or self._guard.writer is None:
                 return
             self._raise()
-            if self._alone:
+            if queue.ended:
                 self._store(frame)
                 return
-            self._start()
             self._drop(frame.size)
-            if frame.droppable and self._size + frame.size > self._limit:
+            if frame.droppable and queue.size + frame.size > self._limit:
                 self._dropped += 1
                 return
-            self._changed.wait_for(lambda: not self._waiting or self._size + frame.size <= self._limit)
-            self._waiting.append(frame)
-            self._size += frame.size
-            self._changed.notify_all()
+            queue.changed.wait_for(lambda: not queue.waiting or queue.size + frame.size <= self._limit)
+            queue.add(frame, frame.size)
 
     def flush(self) -> None:
         """Wait until everything that was queued is stored."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._waiting and not self._busy)
+        with self._queue.changed:
+            self._queue.changed.wait_for(lambda: self._queue.idle)
             self._raise()
             self._report()
 
@@ -106,48 +96,28 @@ class PictureQueue:
         try:
             self.flush()
         finally:
-            with self._changed:
+            with self._queue.changed:
                 self._closed = True
-                self._changed.notify_all()
-            if self._thread is not None:
-                self._thread.join()
+            self._queue.close()
 
     def _raise(self) -> None:
         error, self._error = self._error, None
         if error is not None:
             raise error
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="footage-pictures", daemon=True)
-            self._thread.start()
-
     def _drop(self, needed: int) -> None:
         """Make room by letting go of the oldest frames from between actions."""
-        for frame in [f for f in self._waiting if f.droppable]:
-            if self._size + needed <= self._limit:
+        for frame in [f for f in self._queue.waiting if f.droppable]:
+            if self._queue.size + needed <= self._limit:
                 return
-            self._waiting.remove(frame)
-            self._size -= frame.size
+            self._queue.drop(frame)
             self._dropped += 1
 
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
-                    return
-                frame = self._waiting.popleft()
-                self._busy = True
-            try:
-                with before_a_fork():
-                    self._store(frame)
-            except Exception as error:  # noqa: BLE001 - from a strict guard; this thread has nobody to raise to
-                self._error = error
-            with self._changed:
-                self._size -= frame.size
-                self._busy = False
-                self._changed.notify_all()
+    def _carry_out(self, frame: QueuedFrame) -> None:
+        try:
+            self._store(frame)
+        except Exception as error:  # noqa: BLE001 - from a strict guard; this thread has nobody to raise to
+            self._error = error
 
     def _store(self, frame: QueuedFrame) -> None:
         self._guard.write(

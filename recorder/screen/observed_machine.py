@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from footage.machines.contract import Arrival, Door, Eye, Gone, Machine, Over, door_of
 from footage.machines.shared.call_inputs import Asked
-from footage.machines.shared.door import Arrival, Door, Gone, Over, door_of
 from footage.recorder.recording import Recording
 from footage.recorder.screen.frame_queue import queued
-from footage.recorder.screen.sampler import Eye, Sampler, eye_of
+from footage.recorder.screen.sampler import Sampler, eye_of
 from footage.recorder.screen.settle import same_pixels
 from footage.recorder.step_book import StepEntry
-from footage.trajectory import FrameRole, InputEvent, Instant, Machine, Screenshot
+from footage.trajectory import FrameRole, InputEvent, Instant, Screenshot
 
 __all__ = ["GONE", "LATE", "SEVERAL", "UNSEEN", "Screens"]
 

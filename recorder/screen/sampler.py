@@ -2,8 +2,8 @@
 Frames between actions: whenever the picture changes, up to ten a second.
 
 What flashes up between two of the model's screenshots (a notification, an error that closes itself) is so on record. A
-machine that offers an `eye()`, a second way to look at its screen, is sampled while it is acted on; an unchanged screen
-costs half a millisecond a look.
+machine that has an eye (`contract.HasEye`), a second way to look at its screen, is sampled while it is acted on; an
+unchanged screen costs half a millisecond a look.
 """
 
 from __future__ import annotations
@@ -11,33 +11,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 from footage.errors import MachineError
+from footage.machines.contract import Eye, HasEye, Machine
 from footage.recorder.safe_writer import Guard
 from footage.recorder.screen.settle import same_pixels
-from footage.trajectory import Machine, Screenshot
+from footage.trajectory import Screenshot
 
-__all__ = ["Eye", "Sampler", "eye_of"]
+__all__ = ["Sampler", "eye_of"]
 
 RATE = 10.0
 """Looks a second."""
 _LINGERS = 1.0
 """Seconds after which a screen is kept though no other has followed it yet."""
-
-
-@runtime_checkable
-class Eye(Protocol):
-    """A way to look at a machine's screen from another thread; what a machine's `eye()` returns. Thread-safe."""
-
-    def changed(self) -> bool:
-        """Tell, cheaply, whether anything on the screen has changed since this was last asked."""
-
-    def look(self) -> Screenshot | None:
-        """Return the whole screen as it is now; None where that takes too long."""
-
-    def close(self) -> None:
-        """Let go of the screen. Safe to call twice."""
 
 
 class _OwnEye:
@@ -68,9 +54,9 @@ def eye_of(machine: Machine, *, alone: bool = False) -> Eye | None:
 
     `alone`: nobody else uses the machine object, so that its `screenshot` will do.
     """
-    make = getattr(machine, "eye", None)
-    eye = make() if callable(make) else None
-    return eye if isinstance(eye, Eye) else _OwnEye(machine) if alone else None
+    if isinstance(machine, HasEye):
+        return machine.eye()
+    return _OwnEye(machine) if alone else None
 
 
 class Sampler:

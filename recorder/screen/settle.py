@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from footage.trajectory import Machine, Screenshot
+from footage.machines.contract import LooksBefore, Machine, Settles
+from footage.trajectory import Screenshot
 
 __all__ = ["look_before", "same_pixels", "settle"]
 
@@ -29,11 +30,10 @@ def settle(
     With `before`, the screen from before an action, a screen that still looks like it is given `react` seconds to show
     a first change: effects come late. `on_change` is called with every screen that differs from the one before it.
 
-    A machine whose programs are slow (an emulated one) says in `settling` how many seconds they may take, and in
-    `rest` when they are done: then the screen is watched once they are.
+    Where programs are slow (`contract.Settles`), the screen is watched once the machine says that they are idle.
     """
-    if patience := float(getattr(machine, "settling", 0.0)):
-        machine.rest(patience)  # type: ignore[attr-defined]  # comes with `settling`
+    if isinstance(machine, Settles) and machine.settling > 0:
+        machine.rest(machine.settling)
     begun = time.monotonic()
     changed, last = begun, machine.screenshot()
     reacted = before is None or not same_pixels(before, last)
@@ -55,12 +55,10 @@ def look_before(machine: Machine) -> Screenshot:
     """
     Return the screen as it is before an action.
 
-    A machine that makes checkpoints (`screenshot_before()`) may make one here: nothing is going on, and the checkpoint
+    A machine that makes checkpoints (`contract.LooksBefore`) may make one here: nothing is going on, and the checkpoint
     shows the very screen that is recorded.
     """
-    look = getattr(machine, "screenshot_before", machine.screenshot)
-    shot: Screenshot = look()
-    return shot
+    return machine.screenshot_before() if isinstance(machine, LooksBefore) else machine.screenshot()
 
 
 def same_pixels(a: Screenshot, b: Screenshot) -> bool:

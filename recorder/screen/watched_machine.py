@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from footage.errors import UnsupportedAction
+from footage.machines.contract import Machine
 from footage.recorder.safe_writer import Guard
 from footage.recorder.screen.frame_queue import PictureQueue, QueuedFrame, queued
 from footage.recorder.screen.sampler import Sampler, eye_of
 from footage.recorder.screen.settle import look_before, settle
 from footage.recorder.step_book import StepBook, StepEntry
-from footage.trajectory import JSON, Action, FrameRole, InputEvent, Instant, Machine, Performed, Screenshot, StepStatus
+from footage.trajectory import JSON, Action, FrameRole, InputEvent, Instant, Performed, Screenshot, StepStatus
 
 __all__ = ["WatchedMachine"]
 

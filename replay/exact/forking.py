@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from footage.replay.exact.player import recording_of, unpacked_checkpoint
+from footage.replay.exact.player import made_on, packed_snapshot, recording_of
 from footage.storage import Store
 from footage.storage.exact_records import Checkpoint, ExactRecording
 from footage.trajectory import Run, RunKind
 
 if TYPE_CHECKING:
-    from footage.machines.qemu.exact.exact_machine import ExactQemu
+    from footage.machines.contract import Machine
 
 __all__ = ["machine_at", "steps_behind"]
 
@@ -35,7 +35,7 @@ def _start(store: Store, run: Run, at: int) -> tuple[ExactRecording, Checkpoint]
 
 def machine_at(
     store: Store, source: Run, at: int, *, anyway: bool = False, budget: int | None = None, remote: bool = False
-) -> ExactQemu:
+) -> Machine:
     """
     Start the machine of a run from its last checkpoint before step `at`, with a recording of its own.
 
@@ -43,18 +43,9 @@ def machine_at(
     made while recording: those made in a replay cannot be gone on from. With `remote` other processes can reach it.
     Raises UsageError, CannotDo, MachineError.
     """
-    from footage.machines.qemu.exact.exact_machine import ExactQemu
-    from footage.machines.qemu.exact.log_recorder import BUDGET
-    from footage.machines.qemu.exact.sameness import same_guest
-
     recording, checkpoint = _start(store, source, at)
-    guest = same_guest(recording.facts, anyway=anyway)
     points = [step.action.point for step in store.steps(source.id)[: checkpoint.step or 0]]
     known = [point for point in points if point is not None]
-    return ExactQemu(
-        guest.name,
-        budget=BUDGET if budget is None else budget,
-        start=unpacked_checkpoint(store, checkpoint),
-        pointer=known[-1] if known else None,
-        remote=remote,
+    return made_on(source, recording, anyway=anyway).go_on(
+        packed_snapshot(store, checkpoint), pointer=known[-1] if known else None, budget=budget, remote=remote
     )

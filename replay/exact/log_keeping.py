@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from footage.errors import MachineError, StoreError
+from footage.machines.contract import Machine
+from footage.machines.exact_contract import RecordsItself
 from footage.recorder.recording import Recording
 from footage.storage import Store
-from footage.storage.exact_records import NewCheckpoint, Timeline, keep_exact_recording
-from footage.trajectory import JSON, Machine
+from footage.storage.exact_records import NewCheckpoint, keep_exact_recording
 
-__all__ = ["KeepsLog", "keeping"]
+__all__ = ["keeping"]
 
 _log = logging.getLogger("footage")
-
-
-class LeftBehind(Protocol):
-    """What a machine's own recording consists of, in files that may be moved away."""
-
-    @property
-    def log(self) -> Path: ...
-    @property
-    def end(self) -> int: ...
-    @property
-    def checkpoints(self) -> Sequence[tuple[str, int, Path]]: ...
-    @property
-    def timeline(self) -> Timeline: ...
-    @property
-    def dropped(self) -> int: ...
-
-
-@runtime_checkable
-class KeepsLog(Protocol):
-    """A machine that records itself: a `Machine` may offer this too."""
-
-    @property
-    def facts(self) -> JSON:
-        """What must be the same for the recording to be executed again."""
-        ...
-
-    def finish(self, on_progress: Callable[[int, int], None] | None = None) -> LeftBehind:
-        """End the machine's recording, and the machine; its files stay until `close`."""
-        ...
 
 
 @contextmanager
@@ -65,7 +35,7 @@ def keeping(
     try:
         yield
     finally:
-        if isinstance(machine, KeepsLog) and recording.writer is not None:
+        if isinstance(machine, RecordsItself) and recording.writer is not None:
             recording.stop_watching()
             recording.flush()
             try:
@@ -84,7 +54,7 @@ def _lost(recording: Recording, why: str) -> None:
 
 
 def _keep(
-    store: Store, recording: Recording, machine: KeepsLog, on_progress: Callable[[int, int], None] | None
+    store: Store, recording: Recording, machine: RecordsItself, on_progress: Callable[[int, int], None] | None
 ) -> None:
     left = machine.finish(on_progress)
     assert recording.writer is not None  # looked at by the caller

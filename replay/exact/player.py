@@ -11,20 +11,19 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from footage.errors import MachineError, UsageError
+from footage.machines.exact_contract import PackedSnapshot
 from footage.storage import Store
 from footage.storage.artefacts import Artefacts
 from footage.storage.exact_records import Checkpoint, ExactRecording, exact_recording
 
 if TYPE_CHECKING:
-    from footage.machines.qemu.exact.reexecution import Reexecution
-    from footage.machines.qemu.guests.known_guests import Guest
-    from footage.trajectory import Pixels
+    from footage.machines.exact_contract import ExecutesAgain, Execution
+    from footage.trajectory import Pixels, Run
 
-__all__ = ["ExactPlayer", "recording_of", "unpacked_checkpoint"]
+__all__ = ["ExactPlayer", "made_on", "packed_snapshot", "recording_of"]
 
 _TRIES = 2
 
@@ -41,30 +40,39 @@ def recording_of(store: Store, run: str) -> ExactRecording:
     return found
 
 
-def unpacked_checkpoint(store: Store, checkpoint: Checkpoint) -> Callable[[Path], str]:
-    """Return what puts a checkpoint's snapshot where it is told to, and gives its name there."""
-    from footage.machines.qemu.packing import unpack
+def made_on(run: Run, recording: ExactRecording, *, anyway: bool = False) -> ExecutesAgain:
+    """
+    Return what a run was recorded on, as it is here. Raises CannotDo where it is not the same any more.
 
-    packed = Artefacts(store.database).path(checkpoint.artefact)
+    With `anyway` changes are let pass: whether the same comes out is then a matter of luck, and seen at every screen.
+    """
+    from footage.machines.opening import exact_driver_of
 
-    def put(target: Path) -> str:
-        unpack(packed, target)
-        return checkpoint.name
+    return exact_driver_of(run.machine or {}).recorded(recording.facts, anyway=anyway)
 
-    return put
+
+def packed_snapshot(store: Store, checkpoint: Checkpoint) -> PackedSnapshot:
+    """Return a checkpoint with the file that it is stored in."""
+    path = Artefacts(store.database).path(checkpoint.artefact)
+    return PackedSnapshot(checkpoint.name, checkpoint.icount, path)
 
 
 class ExactPlayer:
     """Executes one run's recording again. A context manager."""
 
     def __init__(
-        self, store: Store, recording: ExactRecording, guest: Guest, *, on_restart: Callable[[str], None] | None = None
+        self,
+        store: Store,
+        recording: ExactRecording,
+        again: ExecutesAgain,
+        *,
+        on_restart: Callable[[str], None] | None = None,
     ) -> None:
         self._store = store
         self._recording = recording
-        self._guest = guest
+        self._again = again
         self._on_restart = on_restart
-        self._process: Reexecution | None = None
+        self._process: Execution | None = None
         self._from: Checkpoint | None = None
         self._ahead: _Ahead | None = None
         self._plan: list[int] = []
@@ -108,7 +116,7 @@ class ExactPlayer:
                 return pixels
         raise AssertionError  # the loop returns or raises
 
-    def _run_on(self, process: Reexecution, icount: int) -> None:
+    def _run_on(self, process: Execution, icount: int) -> None:
         following = bisect_right(self._plan, icount)
         if following < len(self._plan) and self._recording.before(self._plan[following]) == self._from:
             process.begin(self._plan[following])
@@ -134,7 +142,7 @@ class ExactPlayer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ready_for(self, icount: int) -> Reexecution:
+    def _ready_for(self, icount: int) -> Execution:
         """Return a process that has come from the last checkpoint before an instant, and is not past it."""
         checkpoint = self._recording.before(icount)
         if self._process is not None and self._from == checkpoint and self._process.reach <= icount:
@@ -144,7 +152,7 @@ class ExactPlayer:
         self._start_ahead(icount)
         return self._process
 
-    def _started(self, checkpoint: Checkpoint, icount: int) -> Reexecution:
+    def _started(self, checkpoint: Checkpoint, icount: int) -> Execution:
         """Return a process from a checkpoint: the one that was started ahead, else a new one."""
         if self._ahead is not None and (self._ahead.checkpoint, self._ahead.icount) == (checkpoint, icount):
             process = self._ahead.take()
@@ -155,13 +163,9 @@ class ExactPlayer:
         self._ahead = None  # only now: until it is taken, `close` ends it
         return process
 
-    def _start(self, checkpoint: Checkpoint, icount: int) -> Reexecution:
-        from footage.machines.qemu.exact.reexecution import Reexecution
-        from footage.machines.qemu.packing import unpack
-
+    def _start(self, checkpoint: Checkpoint, icount: int) -> Execution:
         log = Artefacts(self._store.database).path(self._recording.log)
-        snapshot, start = unpacked_checkpoint(self._store, checkpoint), checkpoint.icount
-        return Reexecution(self._guest, lambda target: unpack(log, target), snapshot, at=start, to=icount)
+        return self._again.execute(log, packed_snapshot(self._store, checkpoint), to=icount)
 
     def _start_ahead(self, icount: int) -> None:
         """Begin to start the process that the plan needs next, if it is another one."""
@@ -183,16 +187,16 @@ class ExactPlayer:
 class _Ahead:
     """A process that is being started from a checkpoint, on its way to an instant, before anybody waits for it."""
 
-    def __init__(self, checkpoint: Checkpoint, icount: int, start: Callable[[Checkpoint, int], Reexecution]) -> None:
+    def __init__(self, checkpoint: Checkpoint, icount: int, start: Callable[[Checkpoint, int], Execution]) -> None:
         self.checkpoint = checkpoint
         self.icount = icount
         self._start = start
-        self._process: Reexecution | None = None
+        self._process: Execution | None = None
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="footage-ahead", daemon=True)
         self._thread.start()
 
-    def take(self) -> Reexecution:
+    def take(self) -> Execution:
         """Wait until it is started, and return it. Raises what starting it has raised."""
         self._thread.join()
         if self._process is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from footage.replay.engine import OnStep, ReplayReport, check_replayable, ending, verdicts_json
-from footage.replay.exact.player import ExactPlayer, recording_of
+from footage.replay.exact.player import ExactPlayer, made_on, recording_of
 from footage.storage import RunWriter, Store
 from footage.storage.exact_records import ExactRecording
 from footage.trajectory import (
@@ -77,13 +77,11 @@ def replay_exactly(
     recorded exactly, no such step), CannotDo (QEMU, kernel, guest or command line are other ones; unless `anyway`),
     MachineError.
     """
-    from footage.machines.qemu.exact.sameness import same_guest
-
     source = store.run(reference)
     check_replayable(source)
     recording = recording_of(store, source.id)
     store.step(source.id, first)
-    guest = same_guest(recording.facts, anyway=anyway)
+    again = made_on(source, recording, anyway=anyway)
     writer = store.begin_run(
         kind=RunKind.REPLAY,
         task=source.task,
@@ -95,7 +93,7 @@ def replay_exactly(
         layer=RunKind.REPLAY.value,
     )
     report = ExactReport(source.id, writer.run_id, first=first, checkpoint=recording.for_step(first).name)
-    with ending(writer), ExactPlayer(store, recording, guest, on_restart=on_restart) as player:
+    with ending(writer), ExactPlayer(store, recording, again, on_restart=on_restart) as player:
         _Replay(store, source, writer, player, recording, report).run(on_step)
         report.restarts = player.restarts
         for sentence in player.restarts:

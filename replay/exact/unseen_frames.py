@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from footage.errors import UsageError
 from footage.replay.engine import check_replayable
-from footage.replay.exact.player import ExactPlayer, recording_of
+from footage.replay.exact.player import ExactPlayer, made_on, recording_of
 from footage.storage import RunWriter, Store
 from footage.storage.exact_records import Timeline
 from footage.trajectory import JSON, FrameRole, Instant, Pixels, Run, Step
@@ -86,8 +86,6 @@ def take_frames(
     A look every `every_ms` milliseconds of the recording, or `count` of them in all. `on_look` is called with (done,
     total). Raises RunNotFound, UsageError (no exact recording, no such steps), CannotDo, MachineError.
     """
-    from footage.machines.qemu.exact.sameness import same_guest
-
     source = store.run(reference)
     check_replayable(source)
     recording = recording_of(store, source.id)
@@ -96,11 +94,11 @@ def take_frames(
     steps = [store.step(source.id, index) for index in range(first, last + 1)]
     begin, end = _last_look(steps[0]), _last_look(steps[-1])
     instants = looks_between(recording.timeline, begin, end, every_ms=every_ms, count=count)
-    guest = same_guest(recording.facts, anyway=anyway)
+    again = made_on(source, recording, anyway=anyway)
     found = Unseen(source.id, first, last, len(instants))
     found.duration_ms = (_time_of(recording.timeline, end) - _time_of(recording.timeline, begin)) / 1e6
     with (
-        ExactPlayer(store, recording, guest, on_restart=on_restart) as player,
+        ExactPlayer(store, recording, again, on_restart=on_restart) as player,
         closing(_Taker(store, source, steps, recording, found)) as taker,
     ):
         player.plan(instants)

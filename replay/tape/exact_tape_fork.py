@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from footage.errors import UsageError
+from footage.machines.exact_contract import HasRehearsal, RehearsalGate
 from footage.providers.registry import asked_in
 from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.recorder.resume import take_up
@@ -30,7 +32,7 @@ from footage.storage import Store
 from footage.trajectory import Run, RunKind
 
 if TYPE_CHECKING:
-    from footage.machines.qemu.exact.exact_machine import ExactQemu
+    from footage.machines.contract import Machine
     from footage.recorder.recording import Recording
 
 __all__ = ["fork_exact_tape"]
@@ -41,7 +43,7 @@ def fork_exact_tape(
     reference: str,
     at: int,
     command: Sequence[str],
-    machine: ExactQemu,
+    machine: Machine,
     live: Mapping[str, Upstream],
     options: TapeOptions | None = None,
     *,
@@ -59,6 +61,8 @@ def fork_exact_tape(
     source = store.run(reference)
     check_tape(source)
     check_replayable(source)
+    if not isinstance(machine, HasRehearsal) or (gate := machine.gate) is None:
+        raise UsageError("An agent cannot be held before this machine until it is where the run was.")
     options = options or TapeOptions()
     options = replace(options, secrets=[*options.secrets, *(secrets or {}).values()])
     step = store.step(source.id, at)
@@ -77,7 +81,7 @@ def fork_exact_tape(
             report.divergence = done.divergence
             if done.reached:
                 take_up(recording, store)
-                _run(store, source, recording, machine, tape, fork, command, live, options)
+                _run(store, source, recording, machine, gate, tape, fork, command, live, options)
         end_judged(recording, writer, report, {})
     return fork
 
@@ -86,7 +90,8 @@ def _run(
     store: Store,
     source: Run,
     recording: Recording,
-    machine: ExactQemu,
+    machine: Machine,
+    gate: RehearsalGate,
     tape: Tape,
     fork: TapeFork,
     command: Sequence[str],
@@ -94,10 +99,10 @@ def _run(
     options: TapeOptions,
 ) -> None:
     """Run the command, rehearsed up to the fork and live from there; fills the report."""
-    gate, report = machine.gate, fork.tape
+    report = fork.tape
     bodies = [asked_in(turn, store.request(turn.id)) for turn in tape.turns]
     steps = store.steps(source.id)[: fork.at + 1]
-    rehearsal = Rehearsal(store, steps, pictures_given(bodies), machine.guest.screen)
+    rehearsal = Rehearsal(store, steps, pictures_given(bodies), machine.specification["screen"])
 
     def asked(each: Asked) -> None:
         rehearsal.served(each.turn.number)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from footage.errors import UsageError
+from footage.machines.contract import Machine
 from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.replay.tape.model_tape import Tape
 from footage.replay.tape.tape_report import TapeReport, judge_steps
@@ -26,7 +27,7 @@ from footage.replay.tape.tape_run import (
 from footage.replay.tape.tape_service import Live
 from footage.replay.tape.tape_upstream import TapeUpstream
 from footage.storage import Store
-from footage.trajectory import JSON, Machine, RunKind, Step
+from footage.trajectory import JSON, RunKind, Step
 
 __all__ = ["TapeFork", "fork_tape", "turn_of"]
 

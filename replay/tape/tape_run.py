@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from footage.errors import UsageError
+from footage.machines.contract import Machine
 from footage.recorder.command import command_environment, ending_of, run_command
 from footage.recorder.kept_out import secrets_of_environment
 from footage.recorder.proxy.listener import Proxy
@@ -26,7 +27,7 @@ from footage.replay.tape.tape_report import TapeReport, judge_steps
 from footage.replay.tape.tape_service import Asked, Policy, Refused, TapeService
 from footage.replay.tape.tape_upstream import TapeUpstream
 from footage.storage import RunWriter, Store
-from footage.trajectory import Machine, Parent, Run, RunKind
+from footage.trajectory import Parent, Run, RunKind
 
 __all__ = ["TapeOptions", "check_tape", "replay_tape"]
 

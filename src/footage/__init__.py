@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from footage.interchange.importers import import_paths
     from footage.interchange.importers.draft import DraftRun, DraftStep
     from footage.interchange.importers.entry import Entry
+    from footage.machines.contract import MACHINE_PROTOCOL, Availability, Machine
     from footage.machines.desktop.machine import Desktop
     from footage.machines.desktop.programs.starting import Program
     from footage.machines.opening import open_machine, reopen
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from footage.recorder.recording import Recording, record
     from footage.replay.engine import replay_run
     from footage.replay.fork import fork_run
+    from footage.replay.fork_options import ForkChange, ForkOptions
     from footage.storage import Store, open_store, verify_store
     from footage.trajectory import (
-        MACHINE_PROTOCOL,
         Action,
         Conversation,
         Divergence,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
         Gap,
         InputEvent,
         Instant,
-        Machine,
         Note,
         Outcome,
         Performed,
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MACHINE_PROTOCOL",
     "Action",
+    "Availability",
     "BadImport",
     "Conversation",
     "Desktop",
@@ -73,6 +74,8 @@ __all__ = [
     "Exported",
     "Finding",
     "FootageError",
+    "ForkChange",
+    "ForkOptions",
     "Frame",
     "FrameRole",
     "Gap",
@@ -117,6 +120,7 @@ __all__ = [
 
 _HOMES = {
     "Action": "footage.trajectory",
+    "Availability": "footage.machines.contract",
     "BadImport": "footage.errors",
     "Conversation": "footage.trajectory",
     "Divergence": "footage.trajectory",
@@ -128,13 +132,15 @@ _HOMES = {
     "Exported": "footage.interchange.exporters.contract",
     "Finding": "footage.trajectory",
     "FootageError": "footage.errors",
+    "ForkChange": "footage.replay.fork_options",
+    "ForkOptions": "footage.replay.fork_options",
     "Frame": "footage.trajectory",
     "FrameRole": "footage.trajectory",
     "Gap": "footage.trajectory",
     "InputEvent": "footage.trajectory",
     "Instant": "footage.trajectory",
-    "MACHINE_PROTOCOL": "footage.trajectory",
-    "Machine": "footage.trajectory",
+    "MACHINE_PROTOCOL": "footage.machines.contract",
+    "Machine": "footage.machines.contract",
     "MachineError": "footage.errors",
     "Note": "footage.trajectory",
     "Noticed": "footage.analysis.detectors.contract",

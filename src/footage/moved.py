@@ -24,7 +24,7 @@ MOVED = {
     "recorder.actions": "providers.anthropic.computer_tools",
     "recorder.agent": "agent.loop",
     "recorder.client": "agent.model_client",
-    "recorder.door": "machines.shared.door",
+    "recorder.door": "machines.contract",
     "recorder.lanes": "recorder.proxy.writer_process.routing",
     "recorder.scaling": "providers.anthropic.scaling",
     "recorder.secrets": "recorder.kept_out",

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, dataclass_transform, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,9 +30,6 @@ else:
 
 JSON: TypeAlias = dict[str, Any]
 """A JSON object."""
-
-MACHINE_PROTOCOL = 1
-"""Version of the `Machine` protocol below."""
 
 
 Made = TypeVar("Made")
@@ -641,59 +638,15 @@ class Performed:
     """In an exact recording: instructions executed before the first input event, and after each."""
 
 
-@runtime_checkable
-class Machine(Protocol):
-    """
-    What actions are performed on. Version `MACHINE_PROTOCOL`.
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module's
 
-    Not thread-safe: one caller at a time. After `close()` nothing else may be called. All methods may raise
-    `footage.errors.MachineError`; `perform` raises `UnsupportedAction` for what `capabilities` does not name.
-    """
+    def __getattr__(name: str) -> Any:
+        """Return what stood here in 0.1, and is in the contract of machines since."""
+        if name not in {"MACHINE_PROTOCOL", "Machine"}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+        import warnings
 
-    @property
-    def specification(self) -> JSON:
-        """
-        What it takes to have the same machine again, as JSON.
-
-        At least {"driver": name, "protocol": version, "screen": [width, height]}.
-        """
-        ...
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """
-        Names of the canonical actions it performs, and of its extras.
-
-        Extras are `pixel_exact`, `snapshot`, `isolated`, `rest` and `witness`.
-        """
-        ...
-
-    @property
-    def input_log(self) -> Sequence[InputEvent]:
-        """Every input event delivered since the last `reset`, oldest first."""
-        ...
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Variables by which another process finds this machine (`DISPLAY`, an RFB address)."""
-        ...
-
-    def screenshot(self) -> Screenshot:
-        """Return the whole screen as it is now."""
-        ...
-
-    def perform(self, action: Action) -> Performed:
-        """Carry out one action and return once its input has been delivered (its effect may come later)."""
-        ...
-
-    def clock(self) -> float:
-        """Return seconds on the machine's own clock."""
-        ...
-
-    def reset(self) -> None:
-        """Return to the state it started from; clears the input log."""
-        ...
-
-    def close(self) -> None:
-        """Stop it and free everything it holds. Safe to call twice."""
-        ...
+        there = "footage.machines.contract"
+        warnings.warn(f"{__name__}.{name} is in {there} since 0.2", DeprecationWarning, stacklevel=2)
+        return getattr(importlib.import_module(there), name)

@@ -14,10 +14,11 @@ import pytest
 from footage.agent.loop import AgentEvent, AgentResult, run_agent
 from footage.agent.standin import StandInServer
 from footage.errors import MachineError, ModelError, UsageError
+from footage.machines.contract import Machine
 from footage.providers.anthropic.computer_tools import TOOL_VERSIONS, TOOLSET
 from footage.providers.anthropic.scaling import MAX_EDGE, encode_png, fits, fitting_size, fitting_space
 from footage.providers.images import image_bytes, picture_size
-from footage.trajectory import JSON, Action, FrameRole, Instant, Machine, Performed, Region, Screenshot, StepStatus
+from footage.trajectory import JSON, Action, FrameRole, Instant, Performed, Region, Screenshot, StepStatus
 from painted import Painted
 from painted_calculator import PaintedCalculator
 from recording import Recorded, Tape, call, text

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from footage.machines.contract import Arrival, Gone, Over
 from footage.machines.shared.call_inputs import Asked, InputSorter
-from footage.machines.shared.door import Arrival, Gone, Over
 from footage.recorder.screen.observed_machine import GONE, LATE, SEVERAL, UNSEEN, Screens
 from footage.recorder.step_book import StepEntry
 from footage.trajectory import Action, FrameRole, InputEvent, Instant, Screenshot

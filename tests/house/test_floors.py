@@ -57,6 +57,15 @@ MANY = {"footage.cli.commands", "footage.interchange.importers.formats"}
 """Levels that may have more: one module for each thing of a kind."""
 SAME_MEANING = {"contract", "exact", "input", "machine", "main", "requests", "shared"}
 """Names that stand in several rooms for the same: a driver's machine, what a process runs, what a room shares."""
+MACHINES = {"availability", "configuration", "contract", "exact_contract", "opening"}
+"""What other rooms know of machines: what one has, and how one is had. Drivers are found by their names alone."""
+MORE_OF_MACHINES = {
+    "checking.check": "`footage machine check` and `footage plugins check` are the check of machines",
+    "desktop.programs.sandbox": "`footage doctor` tries whether the walls of the desktop machine can be built here",
+    "qemu.guests.building": "`footage machine build` builds the guests of one driver",
+    "shared.call_inputs": "what a door is told of a call, also as JSON between two processes of the recorder",
+}
+"""What else is imported from there, and why."""
 LINES = 700
 
 
@@ -136,6 +145,21 @@ def test_no_room_knows_what_is_none_of_its_business() -> None:
         if found.partition(".")[0] in STRANGERS.get(room_of(name), ())
     ]
     assert offenders == []
+
+
+def test_machines_are_known_by_their_contract_and_no_driver_by_its_module() -> None:
+    inside = "footage.machines."
+    found = {
+        (name, other.removeprefix(inside))
+        for name, tree in TREES.items()
+        if room_of(name) not in {"", "machines"}
+        for node in ast.walk(tree)
+        for named in _named(node)
+        for other in (named if named in MODULES else named.rpartition(".")[0],)
+        if other.startswith(inside)
+    }
+    assert sorted(pair for pair in found if pair[1] not in MACHINES | MORE_OF_MACHINES.keys()) == []
+    assert MORE_OF_MACHINES.keys() - {other for _, other in found} == set(), "no reason without its import"
 
 
 def test_no_room_is_imported_by_its_bare_name() -> None:

@@ -47,10 +47,12 @@ from footage.storage.importers import import_paths
 from footage.storage.importers.safety.pictures import Pictures
 from footage.storage.redaction.secrets import Hider
 from footage.storage.writing import RunWriter
+from footage.trajectory import MACHINE_PROTOCOL, Machine
 import footage, footage.machines.opening
 assert StandInServer is Same
 assert open_machine is footage.machines.opening.open_machine
 assert record is footage.record
+assert (Machine, MACHINE_PROTOCOL) == (footage.Machine, footage.MACHINE_PROTOCOL)
 """
 
 

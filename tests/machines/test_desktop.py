@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from footage.errors import CannotDo, MachineError, MissingProgram, UnsupportedAction, UsageError
+from footage.machines.contract import Machine
 from footage.machines.desktop.machine import Desktop
 from footage.machines.desktop.programs import activity
 from footage.machines.desktop.programs.starting import Program, default_programs
 from footage.machines.opening import machine_names, open_machine, reopen
-from footage.trajectory import Action, Machine, Pixels, Region
+from footage.trajectory import Action, Pixels, Region
 
 pytestmark = pytest.mark.desktop
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from footage.machines.contract import Arrival, Gone
 from footage.machines.desktop.gate.display_gate import Gate
 from footage.machines.desktop.gate.passing import Way
 from footage.machines.desktop.gate.x_requests import Numbers, Request, RequestReader
 from footage.machines.desktop.machine import Desktop
 from footage.machines.shared.call_inputs import Asked
-from footage.machines.shared.door import Arrival, Gone
 from footage.trajectory import Action
 
 NUMBERS = Numbers(test=132, input=131, input_event=66, big=133)

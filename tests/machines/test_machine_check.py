@@ -55,6 +55,9 @@ class Spoiled:
     def clock(self) -> float:
         return self._desktop.clock()
 
+    def rest(self, at_most: float = 2.0) -> bool:
+        return self._desktop.rest(at_most)
+
     def reset(self) -> None:
         if "breaks" in self._faults and self._desktop.input_log:
             self._desktop.close()

@@ -15,11 +15,12 @@ import pytest
 from cli import call
 from footage import plugins
 from footage.errors import UsageError
+from footage.machines.availability import availabilities, availability
 from footage.machines.checking.check import check_machine
 from footage.machines.opening import machine_names, open_machine, reopen
 from footage.recorder.recording import record
 from footage.storage import open_store
-from footage.trajectory import Action, InputEvent, Performed, Screenshot
+from footage.trajectory import Action, InputEvent, Instant, Performed, Screenshot
 from places import EXAMPLES
 
 
@@ -41,6 +42,7 @@ def test_the_example_passes_the_whole_check(capsys: pytest.CaptureFixture[str]) 
     assert said.code == 0, said.out
     names = [each["name"] for each in said.document["checks"]]
     assert {"protocol", "specification", "left_click", "type", "zoom", "refusals", "reset", "close"} <= set(names)
+    assert {"extras", "availability", "from_specification"} <= set(names)
 
 
 def shared(machine: Any) -> None:
@@ -91,6 +93,57 @@ def test_a_broken_promise_is_found(name: str) -> None:
     assert said in results[name.strip()].detail
 
 
+class Closed:
+    """An eye of which nobody can let go."""
+
+    def changed(self) -> bool:
+        return False
+
+    def look(self) -> Screenshot | None:
+        return None
+
+
+OFFERED: dict[str, tuple[str, dict[str, object], str]] = {
+    "a word with nothing behind it": (
+        "capabilities",
+        {"capabilities": property(lambda _: frozenset({"screenshot", "snapshot", "left_click"}))},
+        "snapshot is among them, and there is no snapshot() and no restore()",
+    ),
+    "patience without rest": ("extras", {"settling": 5.0}, "it has settling, and lacks rest"),
+    "an eye of another form": ("eye", {"eye": lambda _: Closed()}, "eye() gave Closed, which lacks"),
+    "a door of another form": ("door", {"door": lambda _: object()}, "door() gave object, which lacks"),
+    "a rest that says nothing": ("rest", {"rest": lambda _self, _at_most=2.0: None}, "neither True nor False"),
+    "a file that is not there": ("read_file", {"read_file": lambda _self, _name: b""}, "which should not be there"),
+    "a smaller screen before an action": (
+        "screenshot_before",
+        {"screenshot_before": lambda _: Screenshot(np.zeros((5, 5, 3), np.uint8), Instant.now())},
+        "it gave 5 x 5 pixels",
+    ),
+    "an availability of another form": ("availability", {"availability": classmethod(lambda _, _w="": True)}, "bool"),
+    "another machine": (
+        "from_specification",
+        {"from_specification": classmethod(lambda cls, _: cls("navy"))},
+        "has another specification",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_what_a_machine_offers_beyond_the_protocol_is_tried(name: str) -> None:
+    member, members, said = OFFERED[name]
+    machine = type("Spoiled", (type(blackboard()),), members)()
+    wrong = [(result.name, result.detail) for result in check_machine(machine, close=True) if not result.ok]
+    found = [detail for name, detail in wrong if name == member]
+    assert [said in detail for detail in found] == [True], wrong
+
+
+def test_words_that_mean_nothing_here_are_told() -> None:
+    words = property(lambda _: frozenset({"screenshot", "left_click", "type", "zoom", "flies"}))
+    machine = type("Flying", (type(blackboard()),), {"capabilities": words})()
+    (found,) = (result for result in check_machine(machine) if result.name == "capabilities")
+    assert "words that mean nothing here: flies" in found.detail
+
+
 @pytest.mark.parametrize(
     ("member", "value", "said"),
     [
@@ -138,6 +191,21 @@ def test_an_installed_driver_is_found_by_its_name(monkeypatch: pytest.MonkeyPatc
         assert machine.screenshot().pixels[0, 0].tolist() == [0, 0, 128]
         with closing(reopen(machine.specification)) as another:
             assert another.specification == machine.specification
+    assert availability("blackboard:navy").ready
+    assert availability("blackboard:mud").hint == "Try blackboard:navy."
+
+
+def test_a_driver_that_cannot_tell_whether_it_is_there_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = plugins.Plugin("machine", "blackboard", "own_machine:Blackboard", "footage-blackboard", "0.1")
+    monkeypatch.setattr(brought.load(), "availability", classmethod(lambda _, _w="": 1 / 0))
+    gone = plugins.Plugin("machine", "gone", "no_such_module:Gone", "footage-gone", "0.1")
+    known = {**plugins.installed("machine"), "blackboard": brought, "gone": gone}
+    monkeypatch.setattr("footage.machines.opening.installed", {"machine": known}.__getitem__)
+    found = availabilities()
+    assert {"desktop", "blackboard", "gone"} <= found.keys()
+    assert (found["blackboard"].ready, found["gone"].ready) == (False, False)
+    assert "ZeroDivisionError" in found["blackboard"].detail
+    assert "no_such_module" in found["gone"].detail
 
 
 def test_a_run_cannot_name_a_module_to_load() -> None:

@@ -11,11 +11,12 @@ import pytest
 
 from footage.errors import MachineError, UnsupportedAction, UsageError
 from footage.machines.checking.check import check_machine
+from footage.machines.contract import Machine
 from footage.machines.opening import open_machine, reopen
 from footage.machines.qemu.input.devices import APART
 from footage.machines.qemu.machine import Qemu
 from footage.machines.rfb.rfb_client import RfbClient
-from footage.trajectory import Action, Machine
+from footage.trajectory import Action
 
 pytestmark = pytest.mark.qemu
 

@@ -145,14 +145,14 @@ with footage.record("Look", store=sys.argv[1]) as run:
     told = [result(f"c{{n}}", image(n)) for n in range(6)]
     talk = request(user("Go"), said(*calls), user(told))
     waiting = threading.Thread(target=lambda: run.turn(talk, reply(text("Done."), message_id="msg_2")))
-    real_wait = run.pictures._changed.wait
+    real_wait = run.pictures._queue.changed.wait
 
     def wait(timeout=None):  # the worker, in vain, for room
         if threading.current_thread().name == "footage-worker":
             stored.set()
         return real_wait(timeout)
 
-    run.pictures._changed.wait = wait
+    run.pictures._queue.changed.wait = wait
     waiting.start()
     assert stored.wait(30)
     threading.Timer(0.1, full.set).start()  # so that the fork is what both threads meet

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from footage.errors import MachineError
+from footage.machines.contract import Eye
 from footage.machines.desktop.machine import Desktop
-from footage.recorder.screen.sampler import Eye, Sampler
+from footage.recorder.screen.sampler import Sampler
 from footage.recorder.screen.settle import same_pixels
 from footage.trajectory import Action, FrameRole, Instant, Screenshot
 from recording import Tape, pixels

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from footage.errors import MachineError, UnsupportedAction
+from footage.machines.contract import Machine
 from footage.recorder.screen.settle import settle
 from footage.recorder.screen.watched_machine import WatchedMachine
-from footage.trajectory import Action, FrameRole, Instant, Machine, Screenshot, StepStatus
+from footage.trajectory import Action, FrameRole, Instant, Screenshot, StepStatus
 from painted import BOX, SIZE, Painted
 from recording import Tape, call, reply, request, user
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from footage.errors import MachineError
-from footage.machines.qemu.exact import reexecution
-from footage.replay.exact import player
+from footage.machines.exact_contract import PackedSnapshot
 from footage.replay.exact.player import ExactPlayer
 from footage.storage import Store
 from footage.storage.artefacts import Artefact, Artefacts
@@ -31,7 +29,7 @@ class Process:
     on_start: Callable[[int], object]
     most = 0
 
-    def __init__(self, _guest: object, _log: object, _snapshot: object, *, at: int, to: int) -> None:
+    def __init__(self, at: int, to: int) -> None:
         type(self).on_start(at)
         self.at, self.reach, self.icount, self.open = at, to, at, True
         with self.news:
@@ -57,6 +55,19 @@ class Process:
             assert cls.news.wait_for(lambda: [one.at for one in cls.all] == [*starts], PATIENCE)
 
 
+class Made:
+    """Stands for what a recording was made on: a machine that is no QEMU."""
+
+    def __init__(self, processes: type[Process]) -> None:
+        self._processes = processes
+
+    def execute(self, _log: Path, snapshot: PackedSnapshot, *, to: int) -> Any:
+        return self._processes(snapshot.icount, to)
+
+    def go_on(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> type[Process]:
     class Fresh(Process):
@@ -64,8 +75,6 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> type[Process]:
         news = threading.Condition()
         on_start = staticmethod(lambda _at: None)
 
-    monkeypatch.setattr(reexecution, "Reexecution", Fresh)
-    monkeypatch.setattr(player, "unpacked_checkpoint", lambda _store, checkpoint: checkpoint.name)
     monkeypatch.setattr(Artefacts, "path", lambda _self, artefact: Path(artefact.kind))
     return Fresh
 
@@ -75,8 +84,7 @@ def playing(store: Store, processes: type[Process]) -> Iterator[ExactPlayer]:
     file = Artefact(1, "record-log", "", 0, {})
     checkpoints = tuple(Checkpoint(f"at-{at}", at, None, file) for at in CHECKPOINTS)
     recording = ExactRecording("run", file, 300, {}, [(0, 0), (300, 300)], checkpoints)
-    guest: Any = SimpleNamespace(name="desktop")
-    with ExactPlayer(store, recording, guest) as made:
+    with ExactPlayer(store, recording, Made(processes)) as made:
         yield made
     assert not [one.at for one in processes.all if one.open]
 

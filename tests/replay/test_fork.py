@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from footage.errors import BadAction, UsageError
 from footage.recorder.recording import record
 from footage.replay.engine import replay_run
 from footage.replay.fork import fork_run
+from footage.replay.fork_options import ForkChange, ForkOptions
 from footage.replay.steps import stop_file
 from footage.storage import Store, verify_store
 from footage.storage.redaction.redact import redact_texts
-from footage.trajectory import Action, Cause, FrameRole, RunKind, RunStatus, Screenshot, Verdict
+from footage.trajectory import Action, Cause, FrameRole, RunKind, RunStatus, Screenshot, StepVerdict, Verdict
 from painted import Painted
 from scripted_model import ScriptedModel, call, text
 
@@ -105,6 +107,37 @@ def test_a_fork_can_be_replayed_and_forked_again(store: Store, missed: str) -> N
     assert second.forked
     assert store.run(second.run).family == store.run(missed).family
     assert [run.kind for run in store.family(missed)] == ["recorded", "fork", "replay", "fork"]
+
+
+def test_what_a_fork_is_told_by_name_is_what_its_options_say(store: Store, missed: str) -> None:
+    typed = Action("type", {"text": "y"})
+    seen: list[int] = []
+
+    def note(index: int, _total: int, _verdict: StepVerdict) -> None:
+        seen.append(index)
+
+    change = ForkChange(typed, model="other", system="Be brief.")
+    with ScriptedModel(*REPLIES, *REPLIES) as model:
+        told = fork_run(store, missed, 2, Painted(), model.client, change, ForkOptions(max_steps=2, on_step=note))
+        last = len(model.requests)
+        named = fork_run(
+            *(store, missed, 2, Painted(), model.client),
+            action=typed,
+            model="other",
+            system="Be brief.",
+            max_steps=2,
+            on_step=note,
+        )
+        both = fork_run(store, missed, 2, Painted(), model.client, change, ForkOptions(max_steps=9), max_steps=2)
+    assert seen == [0, 1, 0, 1]
+    for report in (told, named, both):
+        assert report.result is not None
+        assert (report.model, report.result.reason) == ("other", told.result.reason if told.result else "")
+    requests = [model.requests[number] for number in (0, last)]
+    assert [(each["model"], each["system"]) for each in requests] == [("other", "Be brief.")] * 2
+    wrong: Any = {"actions": typed}
+    with pytest.raises(TypeError, match="unexpected keyword argument 'actions'"):
+        fork_run(store, missed, 2, Painted(), model.client, **wrong)
 
 
 def test_a_fork_whose_world_cannot_be_restored_asks_no_model(store: Store, missed: str) -> None:

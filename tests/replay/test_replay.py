@@ -8,6 +8,7 @@ import pytest
 
 from footage.analysis.runs.diff import diff_runs
 from footage.errors import UsageError
+from footage.machines.contract import Machine
 from footage.replay.engine import ReplayReport, replay_run
 from footage.storage import Store, verify_store
 from footage.storage.redaction.redact import redact_region, redact_texts
@@ -16,7 +17,6 @@ from footage.trajectory import (
     Cause,
     FrameRole,
     Instant,
-    Machine,
     Region,
     RunKind,
     RunStatus,

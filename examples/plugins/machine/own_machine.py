@@ -12,16 +12,20 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
-from footage import MACHINE_PROTOCOL, Action, InputEvent, Instant, Performed, Region, Screenshot
+from footage import MACHINE_PROTOCOL, Action, Availability, InputEvent, Instant, Performed, Region, Screenshot
 from footage.errors import MachineError, UnsupportedAction
 
 SIZE = (640, 400)
 
 
 class Blackboard:
-    """Clicking moves the chalk, typing writes. Implements `footage.Machine`."""
+    """
+    Clicking moves the chalk, typing writes. Implements `footage.Machine`.
+
+    Two class methods are all that it offers beyond that: see `machines/contract.py` for what else there is.
+    """
 
     def __init__(self, colour: str = "black") -> None:
         """Take what stands after the name on the command line, and options of the configuration by their names."""
@@ -34,6 +38,15 @@ class Blackboard:
     def from_specification(cls, specification: Mapping[str, object]) -> Blackboard:
         """Start the same again: what `footage replay` does for an installed driver."""
         return cls(str(specification["colour"]))
+
+    @classmethod
+    def availability(cls, which: str = "") -> Availability:
+        """Tell whether it can be had here, for `footage machine list`; `which` is what stands after its name."""
+        try:
+            ImageColor.getrgb(which or "black")
+        except ValueError:
+            return Availability(ready=False, detail=f"{which} is no colour", hint="Try blackboard:navy.")
+        return Availability(ready=True, detail="a board of any colour: blackboard:navy")
 
     # --- what it is ---
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from footage import errors
 from footage.errors import MachineError
+from footage.machines.contract import Arrival, Gone, Over
 from footage.machines.desktop.display import cookies as authority
 from footage.machines.desktop.display import display_numbers as numbers
 from footage.machines.desktop.display.framebuffer import Framebuffer
 from footage.machines.shared.call_inputs import Asked, Sorted, asked_json
-from footage.machines.shared.door import Arrival, Gone, Over
 from footage.trajectory import JSON, InputEvent, Instant, Screenshot
 
 if TYPE_CHECKING:

@@ -17,30 +17,34 @@ from typing import TYPE_CHECKING, Any
 from footage.errors import CannotDo, MachineError
 from footage.machines.qemu.exact.base import make_base, put_base
 from footage.machines.qemu.exact.log_recorder import BUDGET, INTERVAL, Left, Recorder
-from footage.machines.qemu.exact.sameness import facts_of
+from footage.machines.qemu.exact.reexecution import Reexecution
+from footage.machines.qemu.exact.sameness import facts_of, same_guest
 from footage.machines.qemu.guest_activity import Halts
 from footage.machines.qemu.guest_agent import PACE
 from footage.machines.qemu.guest_screen import Eye, Screen
 from footage.machines.qemu.guests.known_guests import load_guest
 from footage.machines.qemu.input.devices import Give
 from footage.machines.qemu.machine import Qemu
+from footage.machines.qemu.packing import unpack
 from footage.machines.qemu.qemu_process import Process
 from footage.machines.qemu.remote import Remote
 from footage.trajectory import JSON, Instant, Pixels, Screenshot
 
 if TYPE_CHECKING:
+    from footage.machines.exact_contract import PackedSnapshot
+    from footage.machines.qemu.guests.known_guests import Guest
     from footage.machines.rfb.rfb_door import VncDoor
     from footage.machines.rfb.rfb_gate import Gate
     from footage.trajectory import Action, Performed
 
-__all__ = ["ExactQemu"]
+__all__ = ["ExactQemu", "RecordedGuest"]
 
 _WORKING_ROOM = 2 << 30
 """Bytes beside the budget: snapshots before they are packed."""
 
 
 class ExactQemu(Qemu):
-    """A guest that records itself. Implements `Machine`, and what `replay.keeping` asks for."""
+    """A guest that records itself. Implements `Machine` and `RecordsItself`; its class is an `ExactDriver`."""
 
     def __init__(
         self,
@@ -76,6 +80,14 @@ class ExactQemu(Qemu):
         self._marked = MarkedScreen(self._recorder)
         self._use(self._recorder.process, self._marked, pointer or self._guest.pointer)
 
+    interval = INTERVAL
+    """Seconds between two checkpoints at the least, by default."""
+
+    @classmethod
+    def recorded(cls, facts: Mapping[str, Any], *, anyway: bool = False) -> RecordedGuest:
+        """Return the guest that a run was recorded on. Raises CannotDo where it is not the same any more."""
+        return RecordedGuest(same_guest(facts, anyway=anyway))
+
     @property
     def facts(self) -> JSON:
         """What must be the same for the recording to be executed again."""
@@ -92,11 +104,9 @@ class ExactQemu(Qemu):
         return {"FOOTAGE_VNC": self._remote.gate.address} if self._remote else {}
 
     @property
-    def gate(self) -> Gate:
-        """What other processes reach the guest through. Raises MachineError unless it was started `remote`."""
-        if self._remote is None:
-            raise MachineError("This guest was not started for other processes.")
-        return self._remote.gate
+    def gate(self) -> Gate | None:
+        """What other processes reach the guest through; None unless it was started `remote`."""
+        return self._remote.gate if self._remote is not None else None
 
     def door(self) -> VncDoor | None:
         """Return where the input of other processes passes; None unless it was started `remote`."""
@@ -186,6 +196,7 @@ class MarkedScreen(Screen):
     def mark(self, *, checkpoint: bool = False) -> Screenshot:
         """Return the whole screen at an instant of its own."""
         pixels, icount = self._recorder.look(checkpoint=checkpoint)
+        pixels.setflags(write=False)  # `take` gives it out again as long as the screen shows the same
         self._last = Screenshot(pixels, Instant.now(), "qemu", icount)
         return self._last
 
@@ -213,6 +224,41 @@ class MarkedEye(Eye):
             self._check_open()
             before, self._seen = self._seen, self._marked.peek()
             return before is None or not np.array_equal(before, self._seen)
+
+
+class RecordedGuest:
+    """A guest that recordings were made on, to execute one of them again. Implements `ExecutesAgain`."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+
+    def execute(self, log: Path, snapshot: PackedSnapshot, *, to: int) -> Reexecution:
+        """Start it from a snapshot, on its way to instant `to`. Raises MissingProgram, CannotDo, MachineError."""
+        return Reexecution(
+            self._guest, lambda target: unpack(log, target), _unpacked(snapshot), at=snapshot.icount, to=to
+        )
+
+    def go_on(
+        self, snapshot: PackedSnapshot, *, pointer: tuple[int, int] | None, budget: int | None, remote: bool
+    ) -> ExactQemu:
+        """Start it from a snapshot, with a recording of its own; the arguments are those of `ExactQemu`."""
+        return ExactQemu(
+            self._guest.name,
+            budget=BUDGET if budget is None else budget,
+            start=_unpacked(snapshot),
+            pointer=pointer,
+            remote=remote,
+        )
+
+
+def _unpacked(snapshot: PackedSnapshot) -> Callable[[Path], str]:
+    """Return what puts a snapshot where it is told to, and gives its name there."""
+
+    def put(target: Path) -> str:
+        unpack(snapshot.path, target)
+        return snapshot.name
+
+    return put
 
 
 def check_room(folder: Path, budget: int) -> None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from footage.errors import MachineError, ModelError, UsageError
+from footage.machines.contract import Machine
 from footage.providers.anthropic.computer_tools import TOOL_VERSIONS, TOOLSET, PointerTracker, actions_of, problem
 from footage.providers.anthropic.scaling import encode_png, fitting_size, fitting_space
 from footage.providers.common_form import objects
 from footage.providers.images import image_block
 from footage.recorder.recording import Recording
 from footage.recorder.screen.watched_machine import WatchedMachine
-from footage.trajectory import JSON, Action, Machine, Pixels, Space
+from footage.trajectory import JSON, Action, Pixels, Space
 
 if TYPE_CHECKING:
     from anthropic import Anthropic

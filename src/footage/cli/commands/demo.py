@@ -59,9 +59,10 @@ def command(
     """
     from footage.cli.shared.demonstration import Setting, demonstrate
     from footage.cli.shared.printing.terminal import console
+    from footage.machines.opening import exact_driver
 
     if exact:
-        state_budget(budget)
+        state_budget(exact_driver(machine), budget)
     with open_for(store, create=True) as opened:
         shown = console(error=True)
         with _staging(shown, hidden=as_json) as on_stage:

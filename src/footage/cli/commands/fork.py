@@ -91,6 +91,7 @@ def command(
     from footage.agent.model_client import make_client
     from footage.replay.engine import check_replayable
     from footage.replay.fork import fork_run
+    from footage.replay.fork_options import ForkChange, ForkOptions
 
     if argv:
         if document or model or system:
@@ -126,14 +127,14 @@ def command(
                 at,
                 started,
                 client,
-                action=action,
-                model=model,
-                system=system,
-                max_steps=max_steps,
-                restored=restored_steps(opened, source, at) if exact else 0,
-                secrets=secrets,
-                on_step=None if as_json else step_printer(steps),
-                on_event=None if as_json else event_printer(first=at),
+                ForkChange(action, model, system),
+                ForkOptions(
+                    max_steps=max_steps,
+                    restored=restored_steps(opened, source, at) if exact else 0,
+                    secrets=secrets,
+                    on_step=None if as_json else step_printer(steps),
+                    on_event=None if as_json else event_printer(first=at),
+                ),
             )
         gaps = opened.gaps(report.run)
     if as_json:

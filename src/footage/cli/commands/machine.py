@@ -42,12 +42,12 @@ def list_machines(as_json: bool) -> None:
 
     found = availabilities()
     if as_json:
-        print_json({"machines": [each.as_json() for each in found]})
+        print_json({"machines": [{"name": name, **each.as_json()} for name, each in found.items()]})
         return
-    for each in found:
+    for name, each in found.items():
         mark = ("✓ ", "green") if each.ready else ("· ", "dim")
         hint = f"  ({each.hint})" if each.hint else ""
-        console().print(Text.assemble(mark, f"{each.name:<16} ", (f"{each.detail}{hint}", "dim")))
+        console().print(Text.assemble(mark, f"{name:<16} ", (f"{each.detail}{hint}", "dim")))
 
 
 @with_examples(

@@ -19,8 +19,9 @@ from footage.cli.shared.services import services, stand_in_key
 from footage.stopping import Stopped
 
 if TYPE_CHECKING:
+    from footage.machines.contract import Machine
     from footage.recorder.proxy.supervisor import Supervisor
-    from footage.trajectory import JSON, Machine
+    from footage.trajectory import JSON
 
 __all__ = [
     "command",
@@ -257,7 +258,7 @@ class _Layer:
 def _machine(name: str | None, *, exact: bool, budget: float) -> Iterator[Machine | None]:
     """Start the machine that was asked for; None where none was. Raises UsageError."""
     if name is not None:
-        from footage.machines.shared.door import door_of
+        from footage.machines.contract import door_of
 
         with started_machine(name, exact=exact, budget=budget, remote=True) as machine:
             door_of(machine)  # what the command does to the machine passes there

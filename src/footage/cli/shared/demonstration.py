@@ -17,16 +17,17 @@ from footage.agent.model_client import make_client
 from footage.agent.standin.goals import PAGES, SUM, Sample
 from footage.agent.standin.sight import Sight
 from footage.analysis.runs.diff import RunDiff, diff_runs
+from footage.machines.contract import KeepsFiles, Machine
 from footage.machines.opening import open_machine
-from footage.machines.qemu.exact.log_recorder import BUDGET
 from footage.recorder.recording import record
 from footage.replay.engine import ReplayReport, replay_run
 from footage.replay.exact.forking import machine_at, steps_behind
 from footage.replay.exact.log_keeping import keeping
 from footage.replay.exact.replaying import replay_exactly
 from footage.replay.fork import ForkReport, fork_run
+from footage.replay.fork_options import ForkChange, ForkOptions
 from footage.storage import Store
-from footage.trajectory import JSON, Cause, FrameRole, Machine, OutcomeSource, StepVerdict, Verdict
+from footage.trajectory import JSON, Cause, FrameRole, OutcomeSource, StepVerdict, Verdict
 
 __all__ = ["Demonstration", "OnStage", "Recorded", "Setting", "demonstrate"]
 
@@ -108,8 +109,8 @@ class Setting:
     machine: str = "desktop"
     exact: bool = False
     """Whether the machine records itself."""
-    budget: int = BUDGET
-    """Bytes that the checkpoints of a recording may take."""
+    budget: int | None = None
+    """Bytes that the checkpoints of a recording may take; None: as many as by the machine's default."""
     think: float = 0.0
     """Seconds the model takes for each reply."""
 
@@ -147,7 +148,8 @@ class _Demo:
         if not self._set.exact:
             return open_machine(self._set.machine)
         tell = partial(self._on_stage, title)
-        return open_machine(self._set.machine, exact=True, budget=self._set.budget, tell=tell)
+        budget = {} if self._set.budget is None else {"budget": self._set.budget}
+        return open_machine(self._set.machine, exact=True, tell=tell, **budget)
 
     def _record(self, title: str, model: str) -> Recorded:
         task, store = self._set.sample.task, self._store
@@ -193,12 +195,14 @@ class _Demo:
                 at,
                 fresh,
                 client,
-                action=store.step(careful.id, found.a_step).action,
-                restored=steps_behind(store, hasty.id, at) if self._set.exact else 0,
-                timeout=_PATIENCE,
-                on_step=self._counted(title),
-                on_event=self._told(title),
-                at_end=look,
+                ForkChange(store.step(careful.id, found.a_step).action),
+                ForkOptions(
+                    restored=steps_behind(store, hasty.id, at) if self._set.exact else 0,
+                    timeout=_PATIENCE,
+                    on_step=self._counted(title),
+                    on_event=self._told(title),
+                    at_end=look,
+                ),
             )
         store.add_tag(report.run, "demo")
         return report, self._outcome(report.run, HASTY, left[0])
@@ -209,8 +213,7 @@ class _Demo:
             row = f"row-{PAGES.expected.lower().replace(' ', '-')}"
             chosen = Sight(machine.screenshot().pixels).find(row, chosen=True).sure
             return PAGES.expected if chosen else "another keyboard"
-        read_file: Callable[[str], bytes] | None = getattr(machine, "read_file", None)
-        return read_file(NOTES).decode("utf-8", "replace").strip() if read_file else ""
+        return machine.read_file(NOTES).decode("utf-8", "replace").strip() if isinstance(machine, KeepsFiles) else ""
 
     def _outcome(self, run: str, model: str, left: str) -> Recorded:
         """Store as a run's outcome whether it left what it should."""

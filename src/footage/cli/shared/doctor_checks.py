@@ -308,11 +308,11 @@ def python_xlib() -> Check:
 def virtual_machines() -> Check:
     """See whether QEMU is there, and which guests have been built."""
     from footage.machines.availability import availability
-    from footage.machines.qemu.guests.known_guests import GUESTS
+    from footage.machines.opening import machine_names
 
-    found = [availability(f"qemu/{name}") for name in GUESTS]
-    detail = "; ".join(f"{each.name} {each.detail}" for each in found)
-    missing = next((each for each in found if not each.ready), None)
+    found = {name: availability(name) for name in machine_names() if name.startswith("qemu/")}
+    detail = "; ".join(f"{name} {each.detail}" for name, each in found.items())
+    missing = next((each for each in found.values() if not each.ready), None)
     status = Status.OK if shutil.which("qemu-system-x86_64") else Status.WARN
     return Check("qemu", status, detail, missing.hint if missing else "")
 

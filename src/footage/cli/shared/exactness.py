@@ -12,10 +12,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from footage.machines.qemu.exact.exact_machine import ExactQemu
+    from footage.machines.contract import Machine
+    from footage.machines.exact_contract import ExactDriver
     from footage.recorder.recording import Recording
     from footage.storage import Store
-    from footage.trajectory import Machine, Run
+    from footage.trajectory import Run
 
 __all__ = [
     "GIGABYTE",
@@ -52,13 +53,13 @@ def started_machine(name: str, *, exact: bool, budget: float, remote: bool = Fal
 
     `remote`: another process is to act on it.
     """
-    from footage.machines.opening import open_machine
+    from footage.machines.opening import exact_driver, open_machine
 
     if not exact:
         with closing(open_machine(name)) as machine:
             yield machine
         return
-    state_budget(budget)
+    state_budget(exact_driver(name), budget)
     with closing(open_machine(name, exact=True, budget=int(budget * GIGABYTE), remote=remote, tell=say)) as machine:
         yield machine
 
@@ -66,10 +67,11 @@ def started_machine(name: str, *, exact: bool, budget: float, remote: bool = Fal
 @contextmanager
 def kept(store: Store | Path, run: Recording, machine: Machine | None, *, quiet: bool = False) -> Iterator[None]:
     """Keep with the run what the machine recorded of itself in the block, with a progress bar."""
-    from footage.replay.exact.log_keeping import KeepsLog, keeping
+    from footage.machines.exact_contract import RecordsItself
+    from footage.replay.exact.log_keeping import keeping
     from footage.storage import Store, open_store
 
-    if not isinstance(machine, KeepsLog):
+    if not isinstance(machine, RecordsItself):
         yield
         return
     with ExitStack() as stack:
@@ -86,15 +88,16 @@ def kept(store: Store | Path, run: Recording, machine: Machine | None, *, quiet:
 @contextmanager
 def forked_machine(
     store: Store, source: Run, at: int, *, anyway: bool, budget: float, remote: bool = False
-) -> Iterator[ExactQemu]:
+) -> Iterator[Machine]:
     """
     Start an exactly recorded run's machine from its last checkpoint before a step; it is recorded exactly too.
 
     `remote`: another process is to act on it.
     """
+    from footage.machines.opening import exact_driver_of
     from footage.replay.exact.forking import machine_at
 
-    state_budget(budget)
+    state_budget(exact_driver_of(source.machine or {}), budget)
     size = int(budget * GIGABYTE)
     with closing(machine_at(store, source, at, anyway=anyway, budget=size, remote=remote)) as machine:
         yield machine
@@ -107,11 +110,10 @@ def restored_steps(store: Store, source: Run, at: int) -> int:
     return steps_behind(store, source.id, at)
 
 
-def state_budget(budget: float) -> None:
+def state_budget(driver: ExactDriver, budget: float) -> None:
     """Say what an exact recording may take on the disk, before it starts."""
-    from footage.machines.qemu.exact.log_recorder import INTERVAL
-
-    say(f"exact: a checkpoint every {INTERVAL:g} s or more, about 0.1 GB each, at most {budget:g} GB in all (--budget)")
+    every = f"{driver.interval:g} s or more"
+    say(f"exact: a checkpoint every {every}, about 0.1 GB each, at most {budget:g} GB in all (--budget)")
 
 
 def say(sentence: str) -> None:

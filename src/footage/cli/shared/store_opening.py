@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from footage.machines.contract import Machine
     from footage.storage import Store
-    from footage.trajectory import Machine, Run
+    from footage.trajectory import Run
 
 __all__ = ["machine_like", "open_for", "print_json"]
 

@@ -23,13 +23,14 @@ from footage.cli.shared.store_opening import machine_like, open_for, print_json
 from footage.trajectory import Verdict
 
 if TYPE_CHECKING:
+    from footage.machines.contract import Machine
     from footage.recorder.proxy.relay_process.upstream import Upstream
     from footage.replay.tape.tape_fork import TapeFork
     from footage.replay.tape.tape_report import TapeReport
     from footage.replay.tape.tape_run import TapeOptions
     from footage.replay.tape.tape_service import Asked, Refused
     from footage.storage import Store
-    from footage.trajectory import Machine, Run
+    from footage.trajectory import Run
 
 __all__ = ["agent_argument", "fork_on_tape", "policy_option", "replay_on_tape"]
 
