@@ -2,19 +2,67 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from footage.storage import open_store
 from footage.trajectory import Action, StepStatus
-from outside import Outside
+from outside import FOOTAGE, Outside
 from places import EXAMPLES
 
-KINDS = {"machine": "blackboard", "importer": "click-log", "exporter": "markdown", "detector": "failed-again"}
+KINDS = {
+    "machine": "blackboard",
+    "provider": "plain-talk",
+    "importer": "click-log",
+    "exporter": "markdown",
+    "detector": "failed-again",
+}
+TALKER = """
+import base64, io, json, os, urllib.request
+from PIL import Image
+
+out = io.BytesIO()
+Image.new("RGB", (1280, 800), "teal").save(out, "PNG")
+picture = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+said = [{"who": "you", "words": "Click it", "picture": picture}]
+while True:
+    body = json.dumps({"model": "m", "said": said, "lines": True}).encode()
+    request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/plain-talk", body)
+    lines = urllib.request.urlopen(request).read().decode().split("\\n\\n")
+    events = [json.loads(line[6:]) for line in lines if line]
+    done = [event for event in events if "name" in event]
+    if not done:
+        break
+    said.append({"who": "model", "words": events[0]["words"], "do": done})
+    said.append({"who": "you", "words": "ok", "picture": picture})
+"""
+
+
+class Talk(BaseHTTPRequestHandler):
+    """The service that the example's provider speaks to."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        said = json.loads(self.rfile.read(int(self.headers["content-length"])))["said"]
+        number = sum(one["who"] == "model" for one in said)
+        calls = [{"name": "click", "with": {"x": 600, "y": 400}}] if number == 0 else []
+        events = [{"id": f"r{number}", "words": f"Number {number}."}, *calls, {"over": True}]
+        data = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +141,25 @@ def test_the_machine_is_known_by_its_name(outside: Outside) -> None:
     assert "blackboard" in names
     assert "qemu/desktop" in names
     assert not [name for name in names if "exact" in name]
+
+
+def test_a_model_that_only_the_provider_knows_is_recorded_and_replayed(outside: Outside, tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Talk)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    store = tmp_path / "runs.db"
+    own = {"PYTHONPATH": str(outside.packages), "OPENAI_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}"}
+    agent = [sys.executable, "-c", TALKER]
+    try:
+        command = [str(FOOTAGE), "record", "--store", str(store), "--", *agent]
+        subprocess.run(command, env=os.environ | own, check=True, capture_output=True)
+    finally:
+        server.shutdown()
+        server.server_close()
+    shown = outside.document("show", "@1", "--store", store)
+    assert (shown["run"]["task"], shown["run"]["turns"]) == ("Click it", 2)
+    (step,) = shown["steps"]
+    assert (step["action"]["name"], step["action"]["x"], step["action"]["y"]) == ("left_click", 600, 400)
+    assert (step["status"], sorted(frame["role"] for frame in step["frames"])) == ("executed", ["before", "observed"])
+    command = [str(FOOTAGE), "replay", "@1", "--store", str(store), "--json", "--", *agent]
+    replayed = subprocess.run(command, env=os.environ | own, check=False, capture_output=True, text=True)
+    assert json.loads(replayed.stdout)["verdict"] == "reproduced", replayed.stderr
