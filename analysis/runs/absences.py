@@ -17,7 +17,7 @@ from footage.trajectory import Run, RunKind, RunStatus
 if TYPE_CHECKING:
     from footage.storage import Store
 
-__all__ = ["kept_unread", "why_no_steps"]
+__all__ = ["kept_unread", "unread_sentence", "why_no_steps"]
 
 _OF_PROVIDER = "/via/"
 _ASIDE = re.compile(r"/(?:models(?:/[^/:]*)?|files(?:/.*)?|embeddings|count_tokens|[^/]*:countTokens)$", re.IGNORECASE)
@@ -31,6 +31,20 @@ def kept_unread(paths: Sequence[str]) -> str:
     return ", ".join(f"{_exchanges(count)} with {name}" for name, count in sorted(by_provider.items()))
 
 
+def unread_sentence(paths: Sequence[str], *, asked: bool) -> str:
+    """
+    Return what is to be said of raw exchanges, by their paths, at the end of a recording; "" for nothing.
+
+    `asked`: some other requests did ask a model in a way that footage reads.
+    """
+    if unread := kept_unread(paths):
+        kept = "was kept as it" if unread.startswith("1 ") and "," not in unread else "were kept as they"
+        return f"{unread} {kept} came. Footage does not read such exchanges: what was done is not known."
+    if paths and not asked:
+        return f"No model was asked in a way that footage reads; {_exchanges(len(paths))} of other kinds were kept."
+    return ""
+
+
 def _exchanges(count: int) -> str:
     return f"{count:,} exchange{'' if count == 1 else 's'}"
 
@@ -40,14 +54,13 @@ def why_no_steps(store: Store, run: Run) -> str:
     if run.status is RunStatus.RECORDING:
         return "It is being recorded; steps appear here as they are taken."
     paths = store.raw_paths(run.id)
-    if unread := kept_unread(paths):
-        kept = "was kept as it" if unread.startswith("1 ") and "," not in unread else "were kept as they"
-        return f"{unread} {kept} came. Footage does not read such exchanges: what was done is not known."
+    if kept_unread(paths):
+        return unread_sentence(paths, asked=run.turns > 0)
     turns = store.turns(run.id)
     if any(gap.lost != 0 for gap in store.gaps(run.id)):
         return "What was recorded holds none, but something is missing."
     if not turns and paths:
-        return f"No model was asked in a way that footage reads; {_exchanges(len(paths))} of other kinds were kept."
+        return unread_sentence(paths, asked=False)
     if not turns and run.kind is RunKind.IMPORTED:
         return "The imported recording holds none."
     if not turns:

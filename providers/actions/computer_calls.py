@@ -47,6 +47,8 @@ _TYPING = frozenset({"type", "type_text", "input_text", "typewrite"})
 _DRAGS = frozenset({"drag", "left_click_drag", "mouse_drag", "drag_and_drop"})
 _LOOKING = frozenset({"screenshot", "take_screenshot"})
 _OTHERS = frozenset({"keys", "ms", "path", "scroll_x", "scroll_y", "delta_x", "delta_y"})
+_OTHER_WORDS = frozenset({"key", "content", "direction", "clicks", "amount"})
+"""Fields that say in other tools what `_NEEDED` says in those of the Messages API."""
 _NEEDED = {"key": "text", "type": "text", "hold_key": "text", "scroll": "scroll_direction"}
 _PIXELS_A_CLICK = 100
 _MOST_CLICKS = 20
@@ -122,7 +124,7 @@ def _is_canonical(kind: str, fields: Mapping[str, Any]) -> bool:
     if kind not in COMPUTER_ACTIONS or _OTHERS & fields.keys():
         return False
     needed = _NEEDED.get(kind)
-    return needed is None or needed in fields
+    return needed is None or needed in fields or not (_OTHER_WORDS & fields.keys())
 
 
 def _made(
@@ -144,7 +146,7 @@ def _made(
     if kind == "scroll":
         return Action("scroll", {**_scroll(fields), **at, **_held(fields)}, raw=raw, space=space, tracked=tracked)
     if kind in _TYPING:
-        return Action("type", {"text": str(fields.get("text", ""))}, raw=raw)
+        return Action("type", {"text": str(fields.get("text", fields.get("content", "")))}, raw=raw)
     if kind in _KEYS:
         return Action("key", {"text": _keys(fields)}, raw=raw)
     if kind == "wait":

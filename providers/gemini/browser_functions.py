@@ -15,7 +15,7 @@ from footage.providers.actions.canonical import on_screen
 from footage.providers.actions.computer_calls import key_name
 from footage.providers.actions.points import PointerTracker, number_of, point_of
 from footage.providers.common_form import objects
-from footage.providers.gemini.parts import either
+from footage.providers.gemini.content_parts import either
 from footage.trajectory import JSON, Action, Space
 
 __all__ = ["actions_of_function", "counts_in_thousandths"]

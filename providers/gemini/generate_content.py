@@ -33,7 +33,7 @@ class GeminiApi:
 
     def read_request(self, body: JSON, path: str = "") -> JSON:
         """Return a request in the common form; the path names the model."""
-        from footage.providers.gemini.parts import request_of
+        from footage.providers.gemini.content_parts import request_of
 
         found = _ASKS.search(path.partition("?")[0].rstrip("/"))
         asked = request_of(body)

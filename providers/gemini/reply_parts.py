@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from footage.providers.common_form import invented_id, objects
-from footage.providers.gemini.parts import block_of_part, either
+from footage.providers.gemini.content_parts import block_of_part, either
 from footage.providers.server_sent_events import EventReader
 from footage.trajectory import JSON
 

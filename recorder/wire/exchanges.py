@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from footage.providers.actions.points import PointerTracker
-from footage.providers.common_form import objects, tool_results
+from footage.providers.common_form import content_of, objects, tool_results
 from footage.providers.contract import Provider
 from footage.providers.model_names import STAND_IN
 from footage.providers.registry import DEFAULT, default_provider
@@ -161,8 +161,10 @@ class Wire:
                 self.results.take(block, exchange.started, again=True)
 
     def _end_unanswered(self, talk: Talk, messages: list[JSON], since: Instant) -> None:
-        """End the last reply's calls, of which no result tells: what the agent shows next is what came of them."""
-        if messages[-1:] and messages[-1].get("role") != "assistant" and not any(tool_results(messages[-1:])):
+        """End the last reply's calls, of which no result tells: the picture that the agent shows next does."""
+        newest = content_of(messages[-1]) if messages and messages[-1].get("role") != "assistant" else []
+        shows = any(block.get("type") == "image" for block in newest)
+        if shows and not any(tool_results(messages[-1:])):
             for call_id in talk.calls:
                 self.results.take({"type": "tool_result", "tool_use_id": call_id, "content": []}, since)
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from footage.replay.tape.answers import Answer, raw_answer, refusal
+from footage.replay.tape.tape_answers import Answer, raw_answer, refusal
 from footage.trajectory import RawExchange
 
 __all__ = ["Besides", "asks_model", "plain_path"]

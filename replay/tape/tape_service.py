@@ -28,9 +28,9 @@ from footage.providers.contract import Provider
 from footage.providers.registry import DEFAULT, asked_in, provider_asked
 from footage.recorder.kept_out import Secrets
 from footage.replay.steps import why_stopped
-from footage.replay.tape.answers import Answer, answer_of, raw_answer, refusal
 from footage.replay.tape.besides import Besides, asks_model, plain_path
 from footage.replay.tape.model_tape import Miss, Place, Tape
+from footage.replay.tape.tape_answers import Answer, answer_of, raw_answer, refusal
 from footage.storage import Store
 from footage.trajectory import JSON, Run, Turn
 

@@ -17,7 +17,7 @@ from footage.http1.client_side import BadReply, ClientConnection, Reply
 from footage.http1.headers import end_to_end
 from footage.http1.server_side import Request, ServerConnection
 from footage.recorder.proxy.relay_process.upstream import Upstream
-from footage.replay.tape.answers import Answer
+from footage.replay.tape.tape_answers import Answer
 from footage.replay.tape.tape_service import TapeService
 
 __all__ = ["TapeUpstream"]

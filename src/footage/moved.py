@@ -43,7 +43,7 @@ MOVED = {
     "replay.machines.qemu.exact": "machines.qemu.exact.exact_machine",
     "replay.machines.qemu.qemu": "machines.qemu.machine",
     "replay.machines.vnc": "machines.vnc",
-    "replay.tape.reply": "replay.tape.answers",
+    "replay.tape.reply": "replay.tape.tape_answers",
     "replay.tape.upstream": "replay.tape.tape_upstream",
     "storage.database": "storage.file.database",
     "storage.exporters": "interchange.exporters",

@@ -206,7 +206,7 @@ def test_the_process_that_relays_loads_neither_the_store_nor_an_sdk() -> None:
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", script], text=True))
     heavy = {"anthropic", "cv2", "flask", "numpy", "PIL", "pydantic", "rich", "sqlite3", "sqlite_utils", "Xlib"}
     assert heavy.isdisjoint(loaded)
-    allowed = {"moved", "errors", "http1", "trajectory", "stopping", "recorder"}
+    allowed = {"moved", "errors", "http1", "trajectory", "stopping", "recorder", "plugins", "providers"}
     assert {room_of(name) for name in loaded if name.startswith("footage.")} <= allowed
     inside = "footage.recorder.proxy.writer_process"
     assert [name for name in loaded if name.startswith(inside)] == []

@@ -292,10 +292,10 @@ def test_another_provider_has_an_address_of_its_own(tmp_path: Path) -> None:
     with Service(other=other) as service, taped(tmp_path) as (tape, _):
         tape.proxy._services["openai"] = Upstream(f"{service.url}/v1")
         address = tape.proxy.address(tape.run.id, "openai")
-        with urllib.request.urlopen(f"{address}/responses", b"{}") as response:
-            assert response.read() == b"/v1/responses"
+        with urllib.request.urlopen(f"{address}/embeddings", b"{}") as response:
+            assert response.read() == b"/v1/embeddings"
         (kept,) = tape.raw()
-    assert kept.path == "/via/openai/responses"
+    assert kept.path == "/via/openai/embeddings"
 
 
 def test_a_body_sent_in_chunks_arrives(tmp_path: Path) -> None:

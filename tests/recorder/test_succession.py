@@ -251,7 +251,7 @@ def test_a_zoomed_picture_from_before_is_no_space_for_coordinates(tmp_path: Path
     running.die()
     more = [said(click), user([result("c", text("Clicked."))])]
     running.exchange(request(*zoomed, *more, tools=tools), reply({**click, "id": "d"}, message_id="msg_3"))
-    assert [step.action.point for step in running.read().steps[1:]] == [(81, 61)] * 2
+    assert [step.action.point for step in running.read().steps[1:]] == [(80, 60)] * 2
 
 
 def test_the_picture_that_the_model_saw_before_is_the_space_of_what_it_asks_next(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_the_picture_that_the_model_saw_before_is_the_space_of_what_it_asks_next
     told = user([result("c", text("Clicked."))])
     running.exchange(request(told, tools=tools, thread=onward), reply({**click, "id": "d"}, message_id="msg_2"))
     seen = running.read()
-    assert [step.action.point for step in seen.steps] == [(81, 61)] * 2
+    assert [step.action.point for step in seen.steps] == [(80, 60)] * 2
     assert len(seen.labels) == 1
 
 

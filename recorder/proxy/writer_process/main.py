@@ -168,7 +168,7 @@ class Scribe:
                     for run in self._runs:
                         run.gap(UNCONFIRMED, lost=unconfirmed)
                 self._end(RunStatus(order["end"]), order["error"])
-                self._say({"ended": True, "empty": self._is_empty()})
+                self._say({"ended": True, **self._seen()})
                 return
         while is_alive(self._command):
             time.sleep(_LOOK_SECONDS)
@@ -192,14 +192,20 @@ class Scribe:
             run.end(status, error=error)
             self._tell_losses(run)
 
-    def _is_empty(self) -> bool:
-        """Tell whether nothing was seen of the one run's agent: no request, and no step by other ways."""
+    def _seen(self) -> JSON:
+        """
+        Return what was seen of the one run's agent: {"empty", "turns", "raw"}.
+
+        `empty`: no request, and no step by other ways. `raw` are the paths of what no provider reads.
+        """
         try:
             with open_store(self._store, readonly=True) as store:
                 runs = [] if self._idle is not None else [store.run(run.id) for run in self._runs if run.id]
-                return bool(runs) and not any(run.turns or run.steps or store.raw_exchanges(run.id) for run in runs)
+                raw = [path for run in runs for path in store.raw_paths(run.id)]
+                empty = bool(runs) and not raw and not any(run.turns or run.steps for run in runs)
+                return {"empty": empty, "turns": sum(run.turns for run in runs), "raw": raw}
         except (FootageError, OSError):  # the store has failed meanwhile, which was told
-            return False
+            return {}
 
     def _tell_losses(self, run: Recording) -> None:
         """Tell the supervisor what is lost of a run that has ended."""

@@ -117,11 +117,10 @@ def command(
         screens: list[_Layer] = []
         losses: list[JSON] = []
         stack.callback(tell_losses, losses)
-        empty = False
+        seen: JSON = {}
 
         def hear(said: JSON) -> None:
-            nonlocal empty
-            empty = empty or bool(said.get("empty"))
+            seen.update(said if "ended" in said and "empty" in said else {})
             if "incomplete" in said:
                 losses.append(said)
             for layer in screens:
@@ -170,35 +169,29 @@ def command(
         finally:  # the command has ended, whatever becomes of its machine's recording
             losses += [layer.loss for layer in screens if layer.loss]
             supervisor.end(*ending_of(code))
-    _tell_end(supervisor.run, store, path, nothing=empty and not losses, watched=bool(screens))
+    seen["empty"] = bool(seen.get("empty")) and not losses
+    _tell_end(supervisor.run, store, path, seen, watched=bool(screens))
     return code
 
 
-def _tell_end(run: str, store: Path | None, path: Path, *, nothing: bool, watched: bool) -> None:
-    """Say how the run is found again, and what is strange about it; `store` is the one that was named."""
+def _tell_end(run: str, store: Path | None, path: Path, seen: JSON, *, watched: bool) -> None:
+    """
+    Say how the run is found again, and what is strange about it.
+
+    `store` is the one that was named; `seen` is what the writing process saw of the agent.
+    """
+    from footage.analysis.runs.absences import unread_sentence
+
     if not run:
         click.echo("Nothing of this run could be stored.", err=True)
         return
-    if nothing:
+    if seen["empty"]:
         click.echo(_NOTHING, err=True)
-    _tell_unread(path, run)
+    if unread := unread_sentence(seen.get("raw", []), asked=bool(seen.get("turns"))):
+        click.echo(f"footage: {unread}", err=True)
     if watched:
         _tell_misses(path, run)
     click.echo(f"recorded: {command_line(f'show {run}', store)}", err=True)
-
-
-def _tell_unread(path: Path, run: str) -> None:
-    """Say which requests footage does not read: they are kept as they came, and are no steps."""
-    from footage.analysis.runs.absences import kept_unread, why_no_steps
-    from footage.errors import FootageError
-    from footage.storage import open_store
-
-    with suppress(FootageError, OSError), open_store(path, readonly=True) as store:
-        paths, found = store.raw_paths(run), store.run(run)
-        if paths and not found.turns:
-            click.echo(f"footage: {why_no_steps(store, found)}", err=True)
-        elif unread := kept_unread(paths):
-            click.echo(f"footage: {unread}, kept as they came: footage does not read them.", err=True)
 
 
 def _tell_misses(path: Path, run: str) -> None:
