@@ -17,7 +17,7 @@ help: ## Say what there is to make.
 demo: system $(READY) ## Record, replay, fork and diff a sample task, then open the viewer.
 	$(BIN)/footage demo $(ARGS)
 
-test: system lint ## Run the linters, the type checker and all tests, the desktop and the browser included.
+test: system $(READY) ## Run all tests, the desktop, the browser and the virtual machine included.
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 quick: $(READY) ## Run the tests of single rooms that start little: no desktop, no browser, no virtual machine.

@@ -42,7 +42,7 @@ from footage.storage.upkeep.verify import verify_store  # noqa: E402 - as above
 from recordings import screen  # noqa: E402 - the folder of the tests is put on the path above
 from samples import encoded  # noqa: E402 - as above
 
-FOOTAGE = (sys.executable, "-c", "import sys; from footage.cli import main; sys.exit(main())")
+FOOTAGE = (sys.executable, "-m", "footage")
 _LIMIT = float(os.environ.get("FOOTAGE_LIMIT", "5"))
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: whoever is orphaned becomes a child of this process
 _RUNS, _STEPS = 12, 8

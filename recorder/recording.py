@@ -195,7 +195,7 @@ class Recording:
 
     def attach(self, client: _Client) -> _Client:
         """
-        Return a client like `client` whose exchanges are recorded: Anthropic or AsyncAnthropic, streaming or not.
+        Return a client like `client` whose exchanges are recorded: Anthropic's or OpenAI's, sync or async.
 
         A client whose requests pass the run's proxy is recorded there, and is returned as it is. Raises UsageError for
         anything else.

@@ -1,16 +1,16 @@
 """
-Recording an Anthropic client that has no middleware: those before 0.108, which stand on httpx.
+Recording a client that has no middleware and stands on httpx: Anthropic's before 0.108, and OpenAI's.
 
 The client gets a copy of its HTTP client whose transports are wrapped; the original client stays as it was. Loads
-nothing but the httpx that the client brings.
+nothing but the HTTP library that the client brings.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
-import importlib
 import json
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar
 
@@ -42,12 +42,12 @@ def attach(client: _Client, wire: Wire) -> _Client:
         )
     if derive is None or not hasattr(inner, "_transport") or not hasattr(inner, "_mounts"):
         raise UsageError(
-            f"A {type(client).__name__} cannot be attached: it is no Anthropic client.",
+            f"A {type(client).__name__} cannot be attached: it is no client of Anthropic's or OpenAI's.",
             hint="Record with run.turn() and run.step(), or run the agent with `footage record`.",
         )
     if isinstance(inner._transport, _Recorded) and inner._transport.wire is wire:  # noqa: SLF001 - no public way in
         return client
-    library = importlib.import_module("httpx")
+    library = _library_of(inner)
     wrapped = functools.partial(_wrapped, wire=wire, library=library, awaited=isinstance(inner, library.AsyncClient))
     swapped = copy.copy(inner)
     swapped._footage_original = inner  # noqa: SLF001 - it would close the shared connections when it is collected
@@ -58,6 +58,12 @@ def attach(client: _Client, wire: Wire) -> _Client:
     }
     attached: _Client = derive(http_client=swapped)
     return attached
+
+
+def _library_of(inner: Any) -> Any:
+    """Return the HTTP library that a client stands on: `httpx2`, or `httpx` before; both may be loaded."""
+    loaded = (sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules)
+    return next(library for library in loaded if isinstance(inner, (library.Client, library.AsyncClient)))
 
 
 def _wrapped(transport: Any, *, wire: Wire, library: Any, awaited: bool) -> Any:
