@@ -23,6 +23,8 @@ class Misses:
     steps: tuple[int, ...]
     factor: tuple[float, float] | None
     """What their points were multiplied by, across and down, where that explains all of them."""
+    offset: tuple[int, int] | None = None
+    """What was added to their points, where that explains several, and no factor does: another monitor's place."""
 
     @property
     def sentence(self) -> str:
@@ -30,13 +32,18 @@ class Misses:
         count = len(self.steps)
         which = f"{count} actions" if count > 1 else f"Step {self.steps[0]}"
         said = f"{which} landed elsewhere than {'they were' if count > 1 else 'it was'} asked for"
+        if self.offset is not None:
+            across, down = (f"{pixels:+d}" for pixels in self.offset)
+            return f"{said}, all by {across} across and {down} down: is it another monitor's place?"
         if self.factor is None:
             return (
                 f"{said}: {', '.join(map(str, self.steps[:8]))}{', …' if count > 8 else ''}."
                 if count > 1
                 else f"{said}."
             )
-        across, down = (f"{value:.3g}" for value in self.factor)
+        one = sum(self.factor) / 2
+        alike = abs(self.factor[0] - self.factor[1]) <= _ALIKE * one
+        across, down = (f"{one if alike else value:.3g}" for value in self.factor)
         factor = across if across == down else f"{across} (across) and {down} (down)"
         return f"{said}, at {factor} times the point: is a factor left out?"
 
@@ -64,7 +71,8 @@ def misses(steps: Iterable[Step]) -> Misses | None:
         if any(abs(a - b) > _NEAR for a, b in zip(asked, place, strict=True)):
             found.append(step.index)
             pairs.append((asked, place))
-    return Misses(tuple(found), _factor(pairs)) if found else None
+    factor = _factor(pairs)
+    return Misses(tuple(found), factor, None if factor else _offset(pairs)) if found else None
 
 
 def _asked(step: Step) -> tuple[int, int] | None:
@@ -88,6 +96,13 @@ def _factor(pairs: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> tuple[f
     if len(pairs) == 1 and abs(factors[0] - factors[1]) > _ALIKE:
         return None  # any one point has some factor
     return factors[0], factors[1]
+
+
+def _offset(pairs: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> tuple[int, int] | None:
+    """Return what was added to each of several points, in pixels across and down; None where that is not one thing."""
+    added = [(place[0] - asked[0], place[1] - asked[1]) for asked, place in pairs]
+    spread = max(max(axis) - min(axis) for axis in zip(*added, strict=True))
+    return added[0] if len({asked for asked, _ in pairs}) > 1 and spread <= _NEAR else None
 
 
 def essence(delivered: Sequence[Sequence[str | int]]) -> list[tuple[str | int, ...]]:

@@ -126,7 +126,7 @@ def test_findings_are_kept_once_and_runs_are_found_by_them(tmp_path: Path, capsy
         other = recorded(store, *[Drawn()] * 2)
     for _ in range(2):
         document = call(capsys, "diagnose", run, "--store", path, "--json").document
-        assert (len(document["findings"]), document["rules"], document["broken"]) == (1, ["no-effect/1"], [])
+        assert (len(document["findings"]), document["rules"], document["broken"]) == (1, ["no-effect/1", "scale/1"], [])
     assert not call(capsys, "diagnose", other, "--store", path, "--json").document["findings"]
     listed = call(capsys, "runs", "--finding", "no_effect", "--store", path, "--json").document["runs"]
     assert [each["id"] for each in listed] == [run]
@@ -135,7 +135,7 @@ def test_findings_are_kept_once_and_runs_are_found_by_them(tmp_path: Path, capsy
     assert shown["findings"] == document["findings"]
     assert "3 times in a row" in call(capsys, "show", run, "--store", path).out.replace("\n", " ")
     said = call(capsys, "diagnose", other, "--store", path)
-    assert said.out.strip() == f"run {other}: nothing noticed by no-effect/1"
+    assert said.out.strip() == f"run {other}: nothing noticed by no-effect/1, scale/1"
 
 
 def test_a_newer_version_of_a_rule_replaces_what_the_older_found_and_no_other_rule(store: Store) -> None:
