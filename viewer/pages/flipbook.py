@@ -79,8 +79,8 @@ class Book:
 
     @property
     def gaps(self) -> list[Gap]:
-        """What is missing in the run."""
-        return self._store.gaps(self.run.id)
+        """What is missing in the run; what was at risk, and was not lost, is not."""
+        return [gap for gap in self._store.gaps(self.run.id) if gap.lost != 0]
 
     @property
     def notes(self) -> list[Note]:
@@ -137,7 +137,7 @@ class Book:
         all_gaps = self.gaps
         previous: Step | None = None
         for step in self.steps:
-            gaps = tuple(gap for gap in all_gaps if gap.step == step.index and gap.lost != 0)
+            gaps = tuple(gap for gap in all_gaps if gap.step == step.index)
             begins = previous is not None and step.turn != previous.turn
             begins = begins and max(per_turn[one.turn] for one in (step, previous or step)) > 1
             tiles.append(Tile(step, _face(step), action_line(step.action, 40), gaps, begins))

@@ -108,11 +108,15 @@ def styled(word: str) -> Text:
 
 
 def gap_texts(gaps: Sequence[Gap]) -> list[Text]:
-    """Return what is missing, each reason once: `gap at step 3: the store was full (2 events)`, `47 gaps: …`."""
+    """
+    Return what is missing, each reason once: `gap at step 3: the store was full (2 events)`, `47 gaps: …`.
+
+    Where nothing was lost, nothing is said: such gaps stand in JSON documents alone.
+    """
     texts = []
-    for gap, times in gaps_by_reason(gaps):
+    for gap, times in gaps_by_reason(gap for gap in gaps if gap.lost != 0):
         where = counted(times, "gap") if times > 1 else "gap" if gap.step is None else f"gap at step {gap.step}"
-        lost = "" if gap.lost is None else f" ({counted(gap.lost, 'event')})" if gap.lost else " (nothing was lost)"
+        lost = f" ({counted(gap.lost, 'event')})" if gap.lost else ""
         texts.append(labelled(where, gap.reason + lost))
     return texts
 
