@@ -9,8 +9,9 @@ Commands that are stopped at random instants, by SIGINT or SIGTERM, and what the
 Every fourth stop is two signals, one soon after the other. Each command works on a copy of the sample store and has a
 process of its own; the instants are spread over the time that it takes undisturbed. Prints a table: how many ended
 stopped, were done before, or wrongly (each with its reason, as it comes); and the times from the signal to the end.
-Wrong is an exit code that is not the signal's, an end that takes too long, a traceback with a line of footage in it (one
-of Python's own start is not footage's to keep back), half a JSON document, a run, file or store that is not whole, and a process that is left. Ends with 1 where something was wrong.
+Wrong is an exit code that is not the signal's, an end that takes too long, a traceback with a line of footage in it
+(that of Python's own start is no fault of it), half a JSON document, a run, file or store that is not whole, and a
+process that is left. Ends with 1 where something was wrong.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from footage import stopping
 from footage.errors import UsageError
 
 __all__ = ["scratch_beside"]
+
+
+_TRIES, _BETWEEN = 10, 0.05  # seconds
 
 
 @contextlib.contextmanager
@@ -28,4 +32,13 @@ def scratch_beside(path: Path) -> Iterator[Path]:
     finally:
         if made is not None:
             with stopping.held():
-                shutil.rmtree(made, ignore_errors=True)
+                _remove(made)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; what a process that is ending still writes there is waited for, a moment long."""
+    for _ in range(_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(_BETWEEN)
