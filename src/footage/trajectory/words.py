@@ -1,0 +1,84 @@
+"""The words of the vocabulary that have a fixed set of values."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Cause", "FrameRole", "Guarantee", "OutcomeSource", "RunKind", "RunStatus", "StepStatus", "Verdict"]
+
+
+class RunKind(StrEnum):
+    """How a run came to be."""
+
+    RECORDED = "recorded"
+    IMPORTED = "imported"
+    REPLAY = "replay"
+    TAPE = "tape"
+    FORK = "fork"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. Success or failure of the task is an outcome, never a status."""
+
+    RECORDING = "recording"
+    """A live process holds the run's lock."""
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    """Never ended, and no process holds the run's lock any more."""
+    ERRORED = "errored"
+
+
+class StepStatus(StrEnum):
+    """What became of a tool call."""
+
+    INTENDED = "intended"
+    """Asked for, in a run that goes on: whether it was carried out is not known yet."""
+    EXECUTED = "executed"
+    FAILED = "failed"
+    NOT_EXECUTED = "not_executed"
+    UNKNOWN = "unknown"
+    """Asked for, or begun: nobody told what became of it, and nobody will."""
+
+
+class FrameRole(StrEnum):
+    """What a frame is to a step."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    OBSERVED = "observed"
+    """What the model was given as the step's result."""
+    BETWEEN = "between"
+
+
+class OutcomeSource(StrEnum):
+    """Who said how a run ended."""
+
+    HUMAN = "human"
+    JUDGE = "judge"
+    EVALUATOR = "evaluator"
+    SELF = "self"
+
+
+class Verdict(StrEnum):
+    """How a re-executed step, or a whole replay, compares with its recording."""
+
+    REPRODUCED = "reproduced"
+    COSMETIC = "cosmetic"
+    DIVERGED = "diverged"
+    UNREACHED = "unreached"
+
+
+class Guarantee(StrEnum):
+    """What a replay promises. `exact`: same instructions, same pixels. `anchored`: each action waits for its screen."""
+
+    EXACT = "exact"
+    ANCHORED = "anchored"
+
+
+class Cause(StrEnum):
+    """Whose doing a divergence is."""
+
+    ENVIRONMENT = "environment"
+    MODEL = "model"
+    HARNESS = "harness"
+    EXECUTION = "execution"
