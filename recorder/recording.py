@@ -30,7 +30,8 @@ from footage.recorder.safe_writer import Guard
 from footage.recorder.screen.frame_queue import PictureQueue, QueuedFrame
 from footage.recorder.screen.watched_machine import WatchedMachine
 from footage.recorder.step_book import StepBook, StepEntry
-from footage.recorder.wire.exchanges import Exchange, Wire
+from footage.recorder.wire.exchanges import Exchange
+from footage.recorder.wire.run_wire import Wire
 from footage.storage import RunWriter, Store, open_store
 from footage.storage.pictures.tiles import load_modules
 from footage.trajectory import JSON, Action, FrameRole, Instant, OutcomeSource, Pixels, RunStatus, StepStatus

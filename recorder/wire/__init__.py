@@ -2,4 +2,4 @@
 
 from footage.moved import attributes_of
 
-__getattr__ = attributes_of("footage.recorder.wire.exchanges")
+__getattr__ = attributes_of("footage.recorder.wire.run_wire")

@@ -20,7 +20,8 @@ from footage.errors import UsageError
 from footage.providers.anthropic.aws_events import AwsEvents
 from footage.providers.common_form import parsed, plain
 from footage.providers.registry import default_provider
-from footage.recorder.wire.exchanges import Exchange, Wire
+from footage.recorder.wire.exchanges import Exchange
+from footage.recorder.wire.run_wire import Wire
 
 if TYPE_CHECKING:
     import httpx2

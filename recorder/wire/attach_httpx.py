@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from footage.errors import UsageError
 from footage.providers.common_form import parsed
 from footage.providers.registry import provider_asked
-from footage.recorder.wire.exchanges import Exchange, Wire
+from footage.recorder.wire.exchanges import Exchange
+from footage.recorder.wire.run_wire import Wire
 
 __all__ = ["attach"]
 

@@ -17,7 +17,8 @@ from footage.providers.contract import Provider
 from footage.providers.uploads import Uploads
 from footage.recorder.proxy.copy_protocol import Passing
 from footage.recorder.safe_writer import Guard
-from footage.recorder.wire.exchanges import Exchange, Wire
+from footage.recorder.wire.exchanges import Exchange
+from footage.recorder.wire.run_wire import Wire
 from footage.recorder.worker import Worker
 from footage.trajectory import JSON, Instant, RawExchange
 

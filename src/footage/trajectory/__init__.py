@@ -13,8 +13,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from footage.trajectory.actions import JSON, Action, InputEvent, Instant, Performed, Pixels, Region, Screenshot, Space
-from footage.trajectory.runs import (
+from footage.trajectory.action_types import (
+    JSON,
+    Action,
+    InputEvent,
+    Instant,
+    Performed,
+    Pixels,
+    Region,
+    Screenshot,
+    Space,
+)
+from footage.trajectory.fixed_words import (
+    Cause,
+    FrameRole,
+    Guarantee,
+    OutcomeSource,
+    RunKind,
+    RunStatus,
+    StepStatus,
+    Verdict,
+)
+from footage.trajectory.run_types import (
     Attempt,
     Conversation,
     Divergence,
@@ -31,7 +51,6 @@ from footage.trajectory.runs import (
     Turn,
     gaps_by_reason,
 )
-from footage.trajectory.words import Cause, FrameRole, Guarantee, OutcomeSource, RunKind, RunStatus, StepStatus, Verdict
 
 __all__ = [
     "JSON",

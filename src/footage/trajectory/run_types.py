@@ -6,8 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from footage.trajectory.actions import JSON, Action, Instant, Region, made_by_thousands
-from footage.trajectory.words import Cause, FrameRole, Guarantee, OutcomeSource, RunKind, RunStatus, StepStatus, Verdict
+from footage.trajectory.action_types import JSON, Action, Instant, Region, made_by_thousands
+from footage.trajectory.fixed_words import (
+    Cause,
+    FrameRole,
+    Guarantee,
+    OutcomeSource,
+    RunKind,
+    RunStatus,
+    StepStatus,
+    Verdict,
+)
 
 __all__ = [
     "Attempt",
