@@ -90,6 +90,7 @@ def _turn(turn: Turn) -> JSON:
         "number": turn.number,
         "conversation": turn.conversation,
         "model": turn.model,
+        "provider": turn.provider or "anthropic",
         "status": turn.status,
         "text": turn.text,
         "thinking": turn.thinking,
