@@ -10,7 +10,7 @@ from footage.plugins import find, installed
 from footage.providers.contract import Provider
 from footage.trajectory import JSON, Turn
 
-__all__ = ["DEFAULT", "asked_in", "default_provider", "provider_asked", "provider_named"]
+__all__ = ["DEFAULT", "all_providers", "asked_in", "default_provider", "provider_asked", "provider_named"]
 
 DEFAULT = "anthropic"
 """The provider of turns that name none: those of stores before version 5, and of recordings made by hand."""
@@ -29,7 +29,13 @@ def default_provider() -> Provider:
 
 
 @cache
-def _all() -> tuple[Provider, ...]:
+def all_providers() -> tuple[Provider, ...]:
+    """
+    Return every provider that can be loaded.
+
+    The first call looks at all that is installed, some tenths of a second: whoever must not keep an agent waiting calls
+    it beforehand.
+    """
     found = []
     for name in installed("provider"):
         try:
@@ -43,7 +49,7 @@ def provider_asked(method: str, path: str, headers: Mapping[str, str] | None = N
     """Return the provider whose model a request asks for a reply; None for every other request."""
     if method.upper() != "POST":
         return None
-    return next((each for each in _all() if each.recognises("POST", path, headers or {})), None)
+    return next((each for each in all_providers() if each.recognises("POST", path, headers or {})), None)
 
 
 def asked_in(turn: Turn, body: JSON | None) -> JSON:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from footage.errors import CannotDo
 from footage.http1.accepting import Accepting
+from footage.providers.registry import all_providers
 from footage.recorder.proxy.copy_protocol import Passing
 from footage.recorder.proxy.relay_process.client_connection import Relay
 from footage.recorder.proxy.relay_process.hang_ups import Waiting
@@ -54,6 +55,7 @@ class Proxy:
     """
 
     def __init__(self, services: Mapping[str, Upstream], tees: Tees, *, listener: socket.socket | None = None) -> None:
+        all_providers()  # now, and not while the first request waits
         self._services = dict(services)
         self._tees = tees
         self._under_way: set[Relay] = set()

@@ -206,7 +206,7 @@ def test_the_whole_turn_is_recorded_when_the_agent_is_killed_in_mid_answer(tmp_p
         "        if event.type == 'content_block_start':\n"
         "            os.kill(os.getpid(), 9)\n"
     )
-    with taped(tmp_path, pause=0.3) as (tape, service):
+    with taped(tmp_path, pause=0.1) as (tape, service):  # what is left must come while the rest is still read
         command = [sys.executable, "-c", script, tape.address, json.dumps(asked(FIRST))]
         code = subprocess.run(command, check=False).returncode
         assert code == -9

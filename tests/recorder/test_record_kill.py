@@ -130,7 +130,9 @@ def test_no_call_that_the_agent_learned_of_is_lost(tmp_path: Path, victim: str, 
         finally:
             under_way.recorder.kill()
         turns, gaps = check(under_way, "errored" if victim == "agent" else "interrupted")
-    assert {turn.status for turn in turns} == {"completed"}
+    *before, last = [turn.status for turn in turns]
+    assert set(before) <= {"completed"}
+    assert last == "completed" or (victim == "agent" and last == "errored")  # killed before the reply began
     assert not gaps
 
 

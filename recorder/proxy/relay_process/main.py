@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from footage.providers.registry import all_providers
 from footage.recorder.proxy.listener import Proxy
 from footage.recorder.proxy.process_messages import is_alive, say
 from footage.recorder.proxy.relay_process.copy_sender import Link
@@ -35,6 +36,7 @@ def main() -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     order: dict[str, Any] = json.loads(sys.stdin.readline())
     services = {name: Upstream(base) for name, base in order["services"].items()}
+    all_providers()  # now, and not while the first request waits
     link = Link(order["post"])
     if not order.get("begin", True):
         sys.stdin.readline()  # says that somebody is there who records, or that the agent goes on without

@@ -19,6 +19,7 @@ from typing import Any
 
 from footage.errors import FootageError
 from footage.machines.shared.call_inputs import asked_json
+from footage.providers.registry import all_providers
 from footage.recorder.proxy.process_messages import is_alive, say
 from footage.recorder.proxy.writer_process.copy_receiver import Intake
 from footage.recorder.proxy.writer_process.routing import Lanes
@@ -65,6 +66,7 @@ class Scribe:
         self._command: int | None = order["command"]
         self._runs: list[Recording] = []
         self._over = threading.Event()
+        all_providers()  # now, and not while the first reply is held back
         several = self._idle is not None
         self._lanes = Lanes(self._open_run if several else None)
         self._late: threading.Thread | None = None
