@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo quick test lint bench soak wheel clean system
+.PHONY: help demo quick test lint docs bench soak wheel clean system
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ lint: $(READY) ## Run the linters and the type checker alone.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(READY) ## Build the site of the docs into site/; a link that leads nowhere is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
+	@echo "site/index.html is built; $(BIN)/mkdocs serve shows it with its search"
+
 bench: system $(READY) ## Run the benchmarks; each prints a table.
 	for each in $(filter-out benchmarks/soak% benchmarks/messages_api.py,$(wildcard benchmarks/*.py)); do echo "== $$each"; $(BIN)/python "$$each"; done
 
@@ -41,12 +45,12 @@ wheel: $(READY) ## Build sdist and wheel, and try the wheel alone in a fresh env
 	$(BIN)/python scripts/try-wheel.py dist/*.whl
 
 clean: ## Remove what was made here: environment, builds, caches. Stores are left alone.
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system:
 	@scripts/install-system-packages
 
-$(READY): pyproject.toml scripts/make-environment
+$(READY): pyproject.toml constraints-dev.txt scripts/make-environment
 	@PYTHON="$(PYTHON)" scripts/make-environment $(VENV)
 	@touch $@
