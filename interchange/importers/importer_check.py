@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+import traceback
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from footage.errors import BadImport
+from footage.errors import BadImport, FootageError
 from footage.interchange.importers.contract import Importer, WithExample
 from footage.interchange.importers.entry import Entry
 from footage.interchange.importers.walking import Report, import_paths
@@ -119,7 +120,7 @@ def _imports(importer: Importer, path: Path, folder: Path) -> str:
     """Import the example as a user would, and look whether it is in the store as it was read."""
     with open_store(folder / "store.db") as store:
         report = import_paths(store, [path])
-        assert report.imported, f"nothing was imported: {_reasons(report)}"
+        assert report.imported, f"nothing was imported: {_reasons(report)}{_place(importer, path)}"
         for one in report.imported:
             assert one.format == importer.NAME, f"{one.format!r} takes it: a higher PRIORITY is asked first"
             run = store.run(one.run)
@@ -167,6 +168,19 @@ def _broken(importer: Importer, path: Path, folder: Path) -> str:
             assert checked.ok, f"cut off after {part:.0%}, it left an unsound store: {checked.bad[0].why}"
         count += 1
     return f"cut off at {count} places: told of, and the store stays sound"
+
+
+def _place(importer: Importer, path: Path) -> str:
+    """Return where in its code `read` goes wrong, for its author; nothing where it says itself what is wrong."""
+    try:
+        for _ in importer.read(Entry(path)):
+            pass
+    except FootageError:
+        return ""
+    except Exception as error:  # noqa: BLE001 - an importer's code may raise anything
+        file, line, *_ = traceback.extract_tb(error.__traceback__)[-1]
+        return f": {type(error).__name__} in {Path(file).name}, line {line}"
+    return ""
 
 
 def _reasons(report: Report) -> str:

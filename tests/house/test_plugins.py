@@ -201,6 +201,27 @@ def test_the_check_finds_what_a_detector_breaks(outside: Outside, detect: str, w
     assert any(why in each["detail"] for each in results if not each["ok"]), results
 
 
+FAULTY_IMPORTER = """
+from footage import DraftRun
+NAME, LINE = "diary", "a line"
+def recognise(entry):
+    return entry.kind == "json" and entry.head.startswith(b'{"diary"')
+def read(entry):
+    yield DraftRun(identity=entry.sha256, task=entry.required.get("task"))
+def write_example(folder):
+    path = folder / "diary.json"
+    path.write_text('{"diary": 1}')
+    return path
+"""
+
+
+def test_the_check_says_where_an_importer_went_wrong(outside: Outside) -> None:
+    outside.bring("footage-diary", "importers", "diary", FAULTY_IMPORTER)
+    results = outside.document("plugins", "check", "diary", code=1)["checks"]
+    (imported,) = [each for each in results if each["name"] == "import"]
+    assert "AttributeError in footage_diary.py, line 7" in imported["detail"]
+
+
 @pytest.mark.parametrize("name", ["footage", "html", "atif"])
 def test_footages_own_exporters_pass_their_check(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = call(capsys, "plugins", "check", name, "--kind", "exporter", "--json")
