@@ -9,10 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo quick test lint docs bench soak wheel clean system
+.PHONY: help environment demo quick test lint docs bench soak wheel clean system
 
 help: ## Say what there is to make.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+environment: $(READY) ## Make the virtual environment in .venv, or bring it up to date.
 
 demo: system $(READY) ## Record, replay, fork and diff a sample task, then open the viewer.
 	$(BIN)/footage demo $(ARGS)

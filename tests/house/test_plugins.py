@@ -61,6 +61,8 @@ def test_what_is_installed_is_what_the_project_says() -> None:
 
 def test_importers_are_asked_the_surest_first_and_no_two_at_once() -> None:
     found = [importer for plugin, importer in ordered_importers(lambda _: None) if plugin.package == door.OWN]
+    missing = [importer.NAME for importer in found if not hasattr(importer, "PRIORITY")]
+    assert not missing, f"an importer of footage's own says when it is asked, by a PRIORITY: {missing}"
     priorities = [importer.PRIORITY for importer in found]  # type: ignore[attr-defined]
     assert priorities == sorted(set(priorities), reverse=True)
     assert min(priorities) > 0
@@ -252,4 +254,4 @@ def test_each_format_has_its_line_in_the_page() -> None:
     rows = {tuple(cell.strip() for cell in line.split("|")[1:3]) for line in page.splitlines() if line.startswith("| ")}
     for plugin in OWN:
         if plugin.kind == "importer":
-            assert (plugin.name, plugin.load().LINE) in rows
+            assert (plugin.name, plugin.load().LINE) in rows, f"add a row for {plugin.name} to docs/importing.md"
