@@ -285,6 +285,7 @@ class Availability:
     """Whether a machine can be had."""
 
     ready: bool
+    """Whether it can be started here and now."""
     detail: str
     """How it stands with it, for people."""
     hint: str = ""

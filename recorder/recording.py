@@ -182,10 +182,14 @@ class Recording:
         self.id = writer.run_id if writer else ""
         """The run's id; "" where nothing can be recorded."""
         self.guard = Guard(writer, strict=strict, secrets=secrets, shared=joined)
+        """What keeps a failing store from the agent; for modules of the recorder."""
         self.steps = StepBook(self.guard)
+        """The steps that are under way; for modules of the recorder."""
         self.pictures = PictureQueue(self.guard)
+        """The queue of pictures to be stored; for modules of the recorder."""
         self._heartbeat = Heartbeat(self.guard)
         self.wire = Wire(self.guard, self.steps, self.pictures, screen=lambda: self._screen, model=model)
+        """What an attached client's exchanges become; for modules of the recorder."""
 
     @property
     def writer(self) -> RunWriter | None:

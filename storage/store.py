@@ -64,11 +64,19 @@ def open_store(path: str | Path | None = None, *, create: bool = True, readonly:
 
 
 class Store:
-    """One store. A context manager; may be used from any thread."""
+    """
+    One store. A context manager; may be used from any thread.
+
+    `run` and `reference` name a run as `run()` takes it; RunNotFound where none fits, or more than one. All raise
+    StoreError once it is closed; what writes raises it too where the store is open for reading only, and StoreFull
+    where the disk has no room.
+    """
 
     def __init__(self, path: Path, *, create: bool = True, readonly: bool = False) -> None:
         self.database = Database(path, create=create, readonly=readonly)
+        """The file as SQLite has it, for modules of footage."""
         self.path = self.database.path
+        """Where the file lies."""
         self._pictures = PictureReader(self.database)
         self._thumbnails = Thumbnails(self.database, self._pictures)
 
@@ -230,7 +238,7 @@ class Store:
         return self._as_left(row, self._steps(row["name"], "step.run = ?", row["id"]))
 
     def step(self, run: str, index: int) -> Step:
-        """Return one step. Raises UsageError where the run has no such step."""
+        """Return the step with this index, 0.. within the run. Raises UsageError where the run has none there."""
         row = self._row(run)
         found = self._as_left(row, self._steps(row["name"], "step.run = ? AND step.number = ?", row["id"], index))
         if not found:
@@ -268,7 +276,7 @@ class Store:
         return list(self._frames("frame.run = ?", self._row(run)["id"]).values())
 
     def frame(self, frame: int) -> Frame:
-        """Return one frame by its id. Raises UsageError."""
+        """Return one frame by its id. Raises UsageError where the store has no such frame."""
         found = self._frames("frame.id = ?", frame)
         if not found:
             raise UsageError(f"There is no frame {frame} in {self.path}.")
@@ -314,7 +322,10 @@ class Store:
             return [Note(row["text"], row["step"]) for row in map(sound, rows)]
 
     def pixels(self, picture: int) -> Pixels:
-        """Return a picture's pixels, (height, width, 3) RGB, checked by their hash. Raises StoreCorrupt."""
+        """Return a picture's pixels, (height, width, 3) RGB, checked by their hash. `picture` is `Frame.picture`.
+
+        Raises StoreCorrupt where they do not fit it, and where the store has no such picture.
+        """
         return self._pictures.load(picture)
 
     def forget_pictures(self) -> None:
@@ -419,7 +430,7 @@ class Store:
         connection.execute("UPDATE run SET origin = NULL WHERE id = ?", (run,))
 
     def join_run(self, reference: str, *, layer: str) -> RunWriter:
-        """Write into a run that another process began."""
+        """Return a pen for a run that another process began; `layer` says who writes with it."""
         row = self._row(reference)
         lock = RunLock(self.path, row["name"])
         try:
@@ -443,7 +454,7 @@ class Store:
             connection.execute("DELETE FROM tag WHERE run = ? AND value = ?", (row["id"], tag))
 
     def add_note(self, run: str, text: str, *, step: int | None = None) -> None:
-        """Remark on a run, or on one of its steps. Raises UsageError for an empty remark."""
+        """Remark on a run, or on one of its steps. Raises UsageError for an empty remark, or where there is no such step."""
         if not text.strip():
             raise UsageError("A remark cannot be empty.")
         row = self._row(run)

@@ -23,6 +23,7 @@ class ExaminedRun:
 
     def __init__(self, store: Store, run: Run) -> None:
         self.run = run
+        """The run itself."""
         self._store = store
 
     @cached_property

@@ -60,11 +60,13 @@ class Exported:
     """What was written, for exporters that have no more to tell."""
 
     path: Path
+    """The file."""
     to: str
     """The exporter's name."""
     runs: tuple[str, ...]
     """The runs' ids, in full."""
     bytes: int
+    """Its size."""
     more: JSON = field(default_factory=dict)
     """What else stands in the JSON document."""
 

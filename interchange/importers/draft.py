@@ -86,15 +86,25 @@ class DraftStep:
     """One tool call."""
 
     action: Action
+    """What the call means."""
     status: StepStatus = StepStatus.EXECUTED
+    """What became of it."""
     turn: int | None = None
+    """The index of its reply in `DraftRun.turns`; None for a step without one."""
     call_id: str = ""
+    """The call's id; may be empty."""
     call_index: int = 0
+    """Position within a batch call."""
     result_text: str = ""
+    """What it answered, in words."""
     error: str = ""
+    """Why it failed."""
     started: int | None = None
+    """Nanoseconds since 1970, UTC; None where it is not known."""
     ended: int | None = None
+    """Nanoseconds since 1970, UTC; None where it is not known."""
     frames: list[DraftFrame] = field(default_factory=list)
+    """Its pictures and what they are to it; `show` adds some."""
 
     def show(self, picture: DraftPicture | None, *roles: FrameRole, derived: bool = False) -> None:
         """Give the step a picture in these roles; None adds nothing."""
@@ -166,23 +176,35 @@ class DraftRun:
     exported_from: str = ""
     """The id of the run that footage exported it from; "" for what others recorded."""
     task: str = ""
+    """What the agent was to do, in words."""
     task_id: str = ""
+    """Runs with the same one are compared; empty: made from the task."""
     model: str = ""
+    """The model's name; may be empty."""
     status: RunStatus = RunStatus.COMPLETED
     """`completed`, `interrupted` (the recording breaks off) or `errored`."""
     error: str = ""
+    """Why it is `errored`."""
     started: int | None = None
+    """Nanoseconds since 1970, UTC; None where it is not known."""
     ended: int | None = None
+    """Nanoseconds since 1970, UTC; None where it is not known."""
     machine: JSON | None = None
     """What is known of the machine; no `driver`, since none here can start it."""
     conversations: list[str] = field(default_factory=list)
     """Their labels; a run with turns has at least one, nameless."""
     turns: list[DraftTurn] = field(default_factory=list)
+    """The model's replies, in their order."""
     steps: list[DraftStep] = field(default_factory=list)
+    """The tool calls, in their order."""
     outcomes: list[DraftOutcome] = field(default_factory=list)
+    """Who says how the task ended."""
     notes: list[DraftNote] = field(default_factory=list)
+    """Remarks of people."""
     tags: list[str] = field(default_factory=list)
+    """Its tags."""
     problems: list[Problem] = field(default_factory=list)
+    """What could not be brought in; `problem` adds one."""
     more: int = 0
     """How many problems are counted, and not kept."""
 

@@ -56,10 +56,13 @@ class Entry:
 
     def __init__(self, path: Path, *, base: Path | None = None, used: set[Path] | None = None) -> None:
         self.path = path
+        """The file or folder."""
         self.is_folder = path.is_dir()
+        """Whether it is a folder."""
         self.folder = path if self.is_folder else path.parent
         """The folder itself, or the one that the file lies in."""
         self.base = base or self.folder.parent
+        """The outermost folder in which files that belong to it are looked for."""
         self.used: set[Path] = set() if used is None else used
         """Every file that was read as a part of a recording; one set for a whole import."""
 

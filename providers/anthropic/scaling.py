@@ -50,7 +50,7 @@ def fitting_space(width: int, height: int) -> Space:
 
 
 def encode_png(pixels: Pixels, size: tuple[int, int] | None = None) -> bytes:
-    """Return pixels, (height, width, 3) RGB, as PNG, shrunk to `size` (width, height) if given."""
+    """Return the bytes of a PNG of pixels, (height, width, 3) uint8 RGB, shrunk to `size` (width, height) if given."""
     import cv2
 
     shown = pixels

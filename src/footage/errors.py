@@ -57,12 +57,16 @@ class FootageError(Exception):
     """Base of all errors that footage raises on purpose."""
 
     code: ClassVar[str] = "error"
+    """What it is called in JSON documents."""
     exit_code: ClassVar[int] = 3
+    """What the command line ends with: 2 for usage and input, 3 where it could not be done."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
+        """What happened: one sentence."""
         self.hint = hint
+        """What to do; may be empty."""
 
     def told(self) -> dict[str, str]:
         """Return {"kind", "message", "hint"}: what another process raises it again from, by `from_told`."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 
+import griffe
 import pytest
 
 import footage
@@ -45,6 +46,29 @@ def test_importing_footage_loads_nothing_heavy() -> None:
     script = "import footage, sys; print(*sorted(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     assert not {"anthropic", "click", "cv2", "flask", "numpy", "rich", "sqlite3", "sqlite_utils"} & set(loaded)
+
+
+def told_of_itself(name: str, documented: griffe.Object) -> list[str]:
+    """Return what has no description: the public name itself, and its fields that are its own."""
+    if not documented.is_class:
+        return [] if documented.docstring else [name]
+    taken_over = {"code", "exit_code"} if name != "FootageError" else set()
+    members = {each: found for each, found in documented.members.items() if not each.startswith("_")}
+    silent = {each for each, found in members.items() if not found.is_alias and found.docstring is None}
+    return [f"{name}.{each}" for each in sorted(silent - taken_over)] + ([] if documented.docstring else [name])
+
+
+def test_every_public_name_and_each_of_its_fields_says_what_it_is() -> None:
+    package = griffe.load("footage", search_paths=[str(ROOT / "src")], resolve_aliases=True)
+    assert isinstance(package, griffe.Module)
+    silent = []
+    for name in footage.__all__:
+        if name != "__version__":
+            found = package[name]
+            target = found.final_target if isinstance(found, griffe.Alias) else found
+            assert isinstance(target, griffe.Object)
+            silent += told_of_itself(name, target)
+    assert silent == []
 
 
 TAUGHT = re.compile(r"^(?:from (footage[.\w]*) import|import (footage[.\w]*))", re.MULTILINE)

@@ -60,8 +60,11 @@ class Instant:
     """A moment: (boot id, monotonic clock) orders events, the wall clock is for people."""
 
     boot_id: str
+    """Names the boot whose monotonic clock it is."""
     monotonic_ns: int
+    """Nanoseconds of the monotonic clock."""
     wall_ns: int
+    """Nanoseconds since 1970, UTC, as the wall clock had them."""
 
     @classmethod
     def now(cls) -> Instant:
@@ -74,9 +77,13 @@ class Region:
     """A rectangle in screen pixels; `right` and `bottom` are exclusive."""
 
     x: int
+    """First column."""
     y: int
+    """First row."""
     width: int
+    """In pixels."""
     height: int
+    """In pixels."""
 
     @property
     def right(self) -> int:
@@ -101,9 +108,13 @@ class Space:
     """
 
     width: int
+    """Of the image, in pixels."""
     height: int
+    """Of the image, in pixels."""
     screen_width: int
+    """In pixels."""
     screen_height: int
+    """In pixels."""
 
     def to_screen(self, x: float, y: float) -> tuple[int, int]:
         """
@@ -156,8 +167,11 @@ class Action:
     """
 
     name: str
+    """The canonical name, or the tool's own outside the computer."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The canonical arguments; see above."""
     namespace: str = "computer"
+    """`computer`, or whose tool it is: `bash`, `browser`, `mcp/server` …"""
     raw: Mapping[str, Any] | None = None
     """The input exactly as the model gave it."""
     space: Space | None = None
@@ -199,7 +213,9 @@ class InputEvent:
     """One event as the machine delivered it: ("key_down", "a"), ("move", 10, 20), ("button_up", 1)."""
 
     kind: str
+    """`key_down`, `key_up`, `move`, `button_down` or `button_up`."""
     values: tuple[str | int, ...] = ()
+    """The key's name, the point in screen pixels, or the button's number."""
     at_ns: int = 0
     """Monotonic clock of the host; not compared."""
 
@@ -213,8 +229,11 @@ class Screenshot:
     """Pixels as a machine showed them at an instant."""
 
     pixels: Pixels
+    """Shape (height, width, 3), dtype uint8, RGB; they never change afterwards."""
     captured: Instant
+    """When the screen looked like this."""
     display: str = ""
+    """The display's name, such as `:100`."""
     icount: int | None = None
     """In an exact recording: how many instructions the machine had executed."""
 
@@ -229,9 +248,12 @@ class Performed:
     """What a machine says of an action it carried out."""
 
     text: str = ""
+    """What the action answers, such as the pointer's position; it goes to the model."""
     delivered: tuple[InputEvent, ...] = ()
+    """The input events that it delivered, oldest first."""
     picture: Pixels | None = None
     """For `zoom`: the region at full resolution."""
     region: Region | None = None
+    """For `zoom`: the part of the screen that `picture` shows."""
     icounts: tuple[int, ...] = ()
     """In an exact recording: instructions executed before the first input event, and after each."""

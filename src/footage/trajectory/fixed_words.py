@@ -34,8 +34,11 @@ class StepStatus(StrEnum):
     INTENDED = "intended"
     """Asked for, in a run that goes on: whether it was carried out is not known yet."""
     EXECUTED = "executed"
+    """Carried out."""
     FAILED = "failed"
+    """Carried out, or tried, with an error."""
     NOT_EXECUTED = "not_executed"
+    """The agent answered the call without carrying it out."""
     UNKNOWN = "unknown"
     """Asked for, or begun: nobody told what became of it, and nobody will."""
 
@@ -44,10 +47,13 @@ class FrameRole(StrEnum):
     """What a frame is to a step."""
 
     BEFORE = "before"
+    """The screen right before the action."""
     AFTER = "after"
+    """The screen once the action had taken effect."""
     OBSERVED = "observed"
     """What the model was given as the step's result."""
     BETWEEN = "between"
+    """The screen on the way, or between two steps."""
 
 
 class OutcomeSource(StrEnum):
@@ -63,9 +69,13 @@ class Verdict(StrEnum):
     """How a re-executed step, or a whole replay, compares with its recording."""
 
     REPRODUCED = "reproduced"
+    """The same screens came."""
     COSMETIC = "cosmetic"
+    """They differ in nothing that matters."""
     DIVERGED = "diverged"
+    """Another screen came, or the action failed."""
     UNREACHED = "unreached"
+    """The replay stopped before it, or the machine has no such action."""
 
 
 class Guarantee(StrEnum):

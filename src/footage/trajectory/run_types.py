@@ -52,7 +52,9 @@ class Outcome:
     value: str
     """`success`, `failure`, or a number as text."""
     source: OutcomeSource
+    """Whose opinion it is."""
     note: str = ""
+    """The reason, in words; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ class Note:
     """A person's remark on a run or on one of its steps."""
 
     text: str
+    """The remark."""
     step: int | None = None
+    """The step's index; None for a remark on the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +72,45 @@ class Run:
     """One trajectory. A run, its replays and its forks are a family, named by its first run."""
 
     id: str
+    """Twelve letters and digits, unique in its store."""
     family: str
+    """The id of the family's first run."""
     kind: RunKind
+    """How it came to be."""
     status: RunStatus
+    """Where it stands."""
     task: str
+    """What the agent was to do, in words."""
     task_id: str
+    """Runs with the same one are compared with each other."""
     model: str
+    """The model's name; empty where none is known."""
     started: Instant
+    """When it began."""
     ended: Instant | None = None
+    """When it ended; None while it is recorded, or where its end was not told."""
     parent: Parent | None = None
+    """Where it was made from another run; None for a run of its own."""
     machine: Mapping[str, Any] | None = None
     """The specification of the machine; None where the run has no screen of its own."""
     steps: int = 0
+    """How many it has."""
     turns: int = 0
+    """How many it has."""
     outcomes: tuple[Outcome, ...] = ()
+    """Opinions on the task."""
     tags: tuple[str, ...] = ()
+    """Its tags, each once."""
     source_format: str = "footage"
+    """`footage`, or the format it was imported from."""
     error: str = ""
     """Why the run is `errored`."""
     verdict: Verdict | None = None
     """Of a replay, or of a fork's replayed part."""
     guarantee: Guarantee | None = None
+    """What a replay promised, or an exact recording promises."""
     divergence: Divergence | None = None
+    """Where a replay, or a fork, parted from its recording; None where it did not."""
     trusted: bool = True
     """Imported runs are untrusted until `footage trust`."""
 
@@ -107,9 +128,13 @@ class Conversation:
     """One thread of messages with a model, within a run."""
 
     id: int
+    """The row's id in the store."""
     run: str
+    """The run's id."""
     number: int
+    """0.. within the run."""
     label: str = ""
+    """What it is called; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +154,31 @@ class Turn:
     """One model reply, and the request it answers."""
 
     id: int
+    """The row's id in the store: what `Store.request` takes."""
     run: str
+    """The run's id."""
     conversation: int
     """The conversation's number within the run."""
     number: int
     """0.. within the run."""
     model: str
+    """The model that answered."""
     content: tuple[JSON, ...]
     """The reply's content blocks, in the common form (`footage.providers.contract`)."""
     stop_reason: str
+    """Why the reply ended, in the common form: `end_turn`, `tool_use`, `max_tokens` …"""
     usage: Mapping[str, Any]
+    """Tokens: `input_tokens`, `output_tokens` and what else the provider counts."""
     started: Instant
+    """When the request was made."""
     ended: Instant | None
+    """When the reply was whole; None where it never was."""
     response_id: str = ""
+    """The provider's id of the reply; may be empty."""
     status: str = "completed"
     """`completed`, `streaming` (not finished: cut, or still arriving) or `errored`."""
     attempts: tuple[Attempt, ...] = ()
+    """The tries to get the reply, by their numbers."""
     copied_from: int | None = None
     """A fork's replayed part: the id of the turn in the parent run."""
     provider: str = ""
@@ -166,19 +200,25 @@ class Frame:
     """A picture at an instant."""
 
     id: int
+    """The row's id in the store: what `Store.frame` takes."""
     run: str
+    """The run's id."""
     picture: int
     """The picture's id in the store."""
     width: int
     """Of the picture."""
     height: int
+    """Of the picture."""
     sha256: str
     """Of (width, height, RGB rows): equal pictures have equal hashes, whichever run they belong to."""
     captured: Instant
+    """When the screen looked like this."""
     display: str
+    """The display's name, such as `:100`; may be empty."""
     screen_width: int
     """Of the screen at that moment; larger than the picture for a crop or a scaled picture."""
     screen_height: int
+    """As `screen_width`."""
     region: Region | None = None
     """The part of the screen that the picture shows; None for all of it."""
     source: str = "machine"
@@ -212,10 +252,15 @@ class Step:
     """One tool call, numbered 0.. without holes within its run."""
 
     id: int
+    """The row's id in the store."""
     run: str
+    """The run's id."""
     index: int
+    """0.. within the run."""
     action: Action
+    """What the call means."""
     status: StepStatus
+    """What became of it."""
     turn: int | None = None
     """The turn's number; None for a scripted or imported step."""
     call_id: str = ""
@@ -223,18 +268,25 @@ class Step:
     call_index: int = 0
     """Position within a batch call."""
     result_text: str = ""
+    """What it answered, in words."""
     error: str = ""
+    """Why it failed; empty where it did not."""
     intended: Instant | None = None
+    """When it was asked for; None where that was not told."""
     started: Instant | None = None
+    """When the action began; None where that was not told."""
     ended: Instant | None = None
+    """When it ended; None where that was not told."""
     delivered: tuple[tuple[str | int, ...], ...] | None = None
     """The input events the machine delivered; None where it does not tell."""
     source_step: int | None = None
     """In a replay or fork: the index of the step in the parent run."""
     verdict: StepVerdict | None = None
+    """In a replay, or a fork's replayed part: how it compares with its recording."""
     redacted: bool = False
     """Whether a part of the action's text was taken out afterwards: marks stand in its place (`footage redact`)."""
     frames: Mapping[FrameRole, tuple[Frame, ...]] = field(default_factory=dict)
+    """Its frames by their role."""
     icounts: tuple[int, ...] = ()
     """In an exact recording: instructions executed before the first input event, and after each."""
 
@@ -266,9 +318,13 @@ class Gap:
     """A stretch that is known to be missing."""
 
     run: str
+    """The run's id."""
     reason: str
+    """What is missing, and why: one sentence."""
     step: int | None = None
+    """The step's index; None where it belongs to no step."""
     at: Instant | None = None
+    """When, where that is known."""
     lost: int | None = None
     """How many events, where that is known; 0 where none is, but might have been."""
 
@@ -313,11 +369,17 @@ class Finding:
     """Something a detector noticed."""
 
     run: str
+    """The run's id."""
     step: int | None
+    """The step's index; None for the run as a whole."""
     kind: str
+    """One of its detector's kinds, such as `no_effect`."""
     message: str
+    """What was noticed: one sentence."""
     confidence: float
+    """From 0 to 1."""
     region: Region | None = None
+    """Where on the screen; None for no place in particular."""
     evidence: tuple[int, ...] = ()
     """Frame ids."""
     rule: str = ""
@@ -329,11 +391,17 @@ class Divergence:
     """The first step where two runs part, and whose doing it is."""
 
     a_step: int | None
+    """The step's index in run A; None where A has none there."""
     b_step: int | None
+    """The step's index in run B; None where B has none there."""
     cause: Cause
+    """Whose doing it is."""
     kind: str
+    """What it is, within the cause: `content`, `prompt`, `changed` … (docs/diff.md)."""
     why: str
+    """What differs: one sentence."""
     regions: tuple[Region, ...] = ()
+    """Where the screens differ."""
 
     @property
     def is_given(self) -> bool:
