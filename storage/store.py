@@ -454,7 +454,7 @@ class Store:
             connection.execute("DELETE FROM tag WHERE run = ? AND value = ?", (row["id"], tag))
 
     def add_note(self, run: str, text: str, *, step: int | None = None) -> None:
-        """Remark on a run, or on one of its steps. Raises UsageError for an empty remark or a step that is not there."""
+        """Remark on a run, or a step of it. Raises UsageError for an empty remark or a step that is not there."""
         if not text.strip():
             raise UsageError("A remark cannot be empty.")
         row = self._row(run)
