@@ -25,7 +25,7 @@ from footage.recorder.wire.conversations import Conversations, Talk, full_print,
 from footage.recorder.wire.exchanges import CUT, Exchange
 from footage.recorder.wire.results import ResultReader
 from footage.recorder.worker import Worker
-from footage.storage.writer import BegunTurn
+from footage.storage.pen.turn_pen import BegunTurn
 from footage.trajectory import JSON, Instant
 
 __all__ = ["OnCalls", "Wire"]

@@ -53,8 +53,8 @@ def told_of_itself(name: str, documented: griffe.Object) -> list[str]:
     if not documented.is_class:
         return [] if documented.docstring else [name]
     taken_over = {"code", "exit_code"} if name != "FootageError" else set()
-    members = {each: found for each, found in documented.members.items() if not each.startswith("_")}
-    silent = {each for each, found in members.items() if not found.is_alias and found.docstring is None}
+    members = {each: found for each, found in documented.all_members.items() if not each.startswith("_")}
+    silent = {each for each, found in members.items() if found.docstring is None}
     return [f"{name}.{each}" for each in sorted(silent - taken_over)] + ([] if documented.docstring else [name])
 
 

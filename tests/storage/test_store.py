@@ -19,8 +19,8 @@ import pytest
 
 from footage.errors import FootageError, RunNotFound, StoreError
 from footage.storage import Store, open_store, verify_store
-from footage.storage import store as store_module
 from footage.storage.file import locks
+from footage.storage.store_parts import run_beginnings, run_lookup
 from footage.trajectory import (
     FrameRole,
     Instant,
@@ -76,7 +76,7 @@ def test_a_reference_to_nothing_is_answered_in_one_sentence(store: Store, refere
 
 def test_an_ambiguous_prefix_names_the_runs_it_fits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     given = iter(["abc000000000", "abd000000000", "abd000000001"])
-    monkeypatch.setattr(store_module, "new_name", lambda: next(given))
+    monkeypatch.setattr(run_beginnings, "new_name", lambda: next(given))
     names = [recorded(store) for _ in range(3)]
     with pytest.raises(RunNotFound, match="abc000000000, abd000000000, abd000000001"):
         store.run("ab")
@@ -247,7 +247,7 @@ def test_a_run_that_ends_while_it_is_listed_is_never_called_interrupted(
         writer.end()
         return False
 
-    monkeypatch.setattr(store_module, "run_is_live", ends_just_now)
+    monkeypatch.setattr(run_lookup, "run_is_live", ends_just_now)
     assert [run.status for run in store.runs()] == [RunStatus.COMPLETED]
 
 
