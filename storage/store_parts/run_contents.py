@@ -13,8 +13,8 @@ from footage.storage.requests.chains import dump_json, rebuild_request
 from footage.storage.rows import from_rows as reading
 from footage.storage.rows import read_many as many
 from footage.storage.rows.row_checks import checked, sound
-from footage.storage.store_parts.run_lookup import LISTED, RunLookup
 from footage.storage.search.newest import RAW_SINCE
+from footage.storage.store_parts.run_lookup import LISTED, RunLookup
 from footage.trajectory import (
     JSON,
     Conversation,

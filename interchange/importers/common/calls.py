@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from footage.interchange.importers.common.blocks_of_recordings import blocks_of, objects, picture_of
 from footage.interchange.importers.draft import DraftPicture, DraftRun, DraftStep
 from footage.providers.anthropic.tool_calls import PointerTracker, actions_of
-from footage.providers.common_form import says_not_executed
-from footage.trajectory import JSON, Action, FrameRole, Region, Space, StepStatus
+from footage.providers.results import is_failed, shares_of, zoomed
+from footage.trajectory import JSON, Action, FrameRole, Space, StepStatus
 
 __all__ = ["CallBook", "looks_at_screen"]
 
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _RESULTS = ("tool_result", "_tool_result")
-_LABEL = re.compile(r"\[(\d+)[:\]]")
-"""How batch tools mark the result of each action: "[0:left_click] (ok)"."""
-
 _SCREENS = re.compile(r"screen|computer|browser|click|display|desktop|playwright|puppeteer", re.IGNORECASE)
 
 PictureOf = Callable[[JSON, str], DraftPicture | None]
@@ -29,14 +25,6 @@ PictureOf = Callable[[JSON, str], DraftPicture | None]
 def looks_at_screen(action: Action) -> bool:
     """Tell whether a picture in an action's result shows the screen: not so for a tool that reads files."""
     return action.is_computer or bool(_SCREENS.search(f"{action.namespace}:{action.name}"))
-
-
-@dataclass(slots=True)
-class _Share:
-    """The part of a result that belongs to one step."""
-
-    texts: list[str] = field(default_factory=list)
-    pictures: list[DraftPicture] = field(default_factory=list)
 
 
 class CallBook:
@@ -87,12 +75,7 @@ class CallBook:
         call = str(block.get("tool_use_id") or "")
         if not str(block.get("type")).endswith(_RESULTS) or self._answered(call):
             return False
-        content = block.get("content")
-        failed = bool(block.get("is_error"))
-        if isinstance(content, dict):  # of the service's own tools
-            failed = failed or str(content.get("type") or "").endswith("_error")
-            content = [content]
-        return self.finish(call, content=content, failed=failed, at=at)
+        return self.finish(call, content=block.get("content"), failed=is_failed(block), at=at)
 
     def _answered(self, call: str) -> bool:
         steps = self._of_call.get(call)
@@ -116,42 +99,21 @@ class CallBook:
         steps = self._of_call.get(call)
         if not steps:
             return False
-        shares, label = self._shared(call, content, len(steps))
-        shares[-1].pictures += pictures
-        for number, (step, share) in enumerate(zip(steps, shares, strict=True)):
-            text = "\n".join(share.texts)
-            if failed and label is not None and number > label:
-                step.status = StepStatus.NOT_EXECUTED
-            elif failed and label is None and says_not_executed(text):
-                step.status, step.error = StepStatus.NOT_EXECUTED, text
-            elif failed and (label is None or number == label):
-                step.status, step.error = StepStatus.FAILED, text or "failed"
+        read = shares_of(
+            blocks_of(content), len(steps), failed=failed, picture_of=lambda block: self._picture(block, call)
+        )
+        read[-1].pictures += pictures
+        for step, share in zip(steps, read, strict=True):
+            step.status, step.ended = share.status, at
+            if share.status is StepStatus.EXECUTED:
+                step.result_text = share.text
             else:
-                step.status, step.result_text = StepStatus.EXECUTED, text
-            step.ended = at
+                step.error = share.text or ("failed" if share.status is StepStatus.FAILED else "")
             self._show(step, share.pictures, at)
         return True
 
-    def _shared(self, call: str, content: Any, count: int) -> tuple[list[_Share], int | None]:
-        shares, found = [_Share() for _ in range(count)], list[DraftPicture]()
-        at, label = count - 1, None
-        for block in blocks_of(content):
-            picture = self._picture(block, call)
-            if picture is not None:
-                shares[at].pictures.append(picture)
-                found.append(picture)
-            elif isinstance(block.get("text"), str):
-                marked = _LABEL.match(block["text"]) if count > 1 else None
-                if marked and int(marked[1]) < count:
-                    at = label = int(marked[1])
-                shares[at].texts.append(block["text"])
-        if label is None and count > 1 and len(found) == count:
-            for share, picture in zip(shares, found, strict=True):
-                share.pictures = [picture]
-        return shares, label
-
     def _show(self, step: DraftStep, pictures: Sequence[DraftPicture], at: int | None) -> None:
-        region = _zoomed(step.action)
+        region = zoomed(step.action)
         for number, picture in enumerate(pictures, 1):
             picture.at = picture.at or at
             step.show(picture, FrameRole.OBSERVED)
@@ -161,11 +123,3 @@ class CallBook:
                 self._screen = picture.size or self._screen
                 if number == len(pictures):
                     step.show(picture, FrameRole.AFTER)
-
-
-def _zoomed(action: Action) -> Region | None:
-    """Return the part of the screen that a zoom's picture shows."""
-    if not action.is_computer or action.name != "zoom" or "region" not in action.arguments:
-        return None
-    x0, y0, x1, y1 = action.arguments["region"]
-    return Region(x0, y0, x1 - x0, y1 - y0) if x1 > x0 and y1 > y0 else None
