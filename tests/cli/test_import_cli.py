@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_import_anthropic import dumps
 
+from anthropic_recordings import dumps
 from cli import call
 from footage.storage import RunWriter, open_store
 from footage.trajectory import RunKind

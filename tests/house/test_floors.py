@@ -210,3 +210,21 @@ def test_the_process_that_relays_loads_neither_the_store_nor_an_sdk() -> None:
     assert {room_of(name) for name in loaded if name.startswith("footage.")} <= allowed
     inside = "footage.recorder.proxy.writer_process"
     assert [name for name in loaded if name.startswith(inside)] == []
+
+
+def test_no_test_imports_another_test() -> None:
+    importing = {
+        str(path.relative_to(ROOT)): sorted(names)
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if (names := {name for name in modules_named(path) if name.split(".")[-1].startswith("test_")})
+    }
+    assert importing == {}
+
+
+def modules_named(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_import import session
-from test_import_agents import atif, trajectory
-from test_import_anthropic import dumps, transcript
-from test_import_osworld import folder, line
 
+from agent_recordings import atif, trajectory
+from anthropic_recordings import dumps, transcript
+from event_logs import session
 from footage.interchange.importers import Report, import_paths
 from footage.plugins import installed
 from footage.storage import Store
 from footage.trajectory import RunStatus
+from osworld_recordings import folder, line
 
 STRANGE: list[Any] = [None, [], {}, "", "x" * 5000, -1, 1e300, True, [[[]]], {"type": "tool_use"}, "\ud800", 10**17]
 

@@ -11,31 +11,10 @@ from footage.interchange.importers import import_paths
 from footage.storage import Store
 from footage.trajectory import FrameRole, OutcomeSource, RunStatus
 from foreign import JSON, imported, shot, shown, write
+from osworld_recordings import folder, line
 from samples import noise
 
 BEFORE, AFTER, OBSERVED = FrameRole.BEFORE, FrameRole.AFTER, FrameRole.OBSERVED
-
-
-def line(number: int, second: int, action: Any, *, done: bool = False, **more: Any) -> JSON:
-    moment = f"20250828@1947{second:02}"
-    told = {"response": f"reply {number}", "reward": 0, "done": done, "info": {}}
-    return {
-        "step_num": number,
-        "action_timestamp": moment,
-        "action": action,
-        **told,
-        "screenshot_file": f"step_{number}_{moment}.png",
-    } | more
-
-
-def folder(path: Path, *lines: JSON, result: str | None = "1.0\n") -> Path:
-    write(path / "traj.jsonl", *lines)
-    for seed, one in enumerate(lines, 1):
-        if one.get("screenshot_file"):
-            (path / one["screenshot_file"]).write_bytes(shot(seed))
-    if result is not None:
-        (path / "result.txt").write_text(result)
-    return path
 
 
 def test_pictures_lie_after_the_actions_and_replies_may_have_several(store: Store, tmp_path: Path) -> None:

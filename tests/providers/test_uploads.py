@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from test_proxy import FIRST, Taped
 
 from footage.providers.uploads import Uploads
 from footage.trajectory import FrameRole, Instant, RawExchange
 from recording import png, result, said, user
 from service import Answer, Service, asked, click, text
+from taped import FIRST, Taped
 
 HEAD = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
 TYPE = "multipart/form-data; boundary=B"

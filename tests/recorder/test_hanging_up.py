@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from anthropic import APIConnectionError, APITimeoutError
-from test_proxy import CLICKS, FIRST, Taped
 
 from service import Service, asked
+from taped import CLICKS, FIRST, Taped
 
 REPLY = {
     "id": "m",

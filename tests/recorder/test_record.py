@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_relay import Scripted
 
 from footage.recorder.kept_out import REMOVED
 from footage.recorder.proxy.relay_process.client_connection import ENDED
@@ -25,24 +24,19 @@ from footage.recorder.proxy.writer_process.observers import AHEAD
 from footage.storage import open_store
 from footage.storage.rows.to_rows import task_id_of
 from footage.trajectory import StepStatus
-from places import AGENT_LOOPS, HELPERS
+from places import AGENT_LOOPS
+from record_command import FOOTAGE, PATHS, environment
 from recording import Recorded, Tape, reply, result, said, user
+from scripted_service import Scripted
 from service import Service, asked, click, text
 
-FOOTAGE = [sys.executable, "-c", "import sys; from footage.cli import main; sys.exit(main())"]
 CLICKS = ([text("I click."), click("a", 10, 20)], [click("b", 30, 40), click("c", 5, 6)], [text("Done.")])
-PATHS = os.pathsep.join(filter(None, [str(HELPERS), os.environ.get("PYTHONPATH")]))
 
 
 @pytest.fixture
 def service() -> Iterator[Service]:
     with Service(*CLICKS) as running:
         yield running
-
-
-def environment(service: Service, **more: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOOTAGE")}
-    return inherited | {"ANTHROPIC_BASE_URL": service.url, "PYTHONPATH": PATHS} | more
 
 
 def recorded(

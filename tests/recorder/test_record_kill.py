@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 from anthropic import Anthropic
-from test_record import FOOTAGE, environment
 
 from footage.errors import StoreError
 from footage.recorder.proxy.writer_process.main import DIED
@@ -26,6 +25,7 @@ from footage.recorder.proxy.writer_process.observers import AHEAD
 from footage.storage import Store, open_store, verify_store
 from footage.trajectory import JSON, FrameRole, Gap, Step, Turn
 from places import AGENT_LOOPS
+from record_command import FOOTAGE, environment
 from recording import result, said, shade_of, user
 from service import Service, asked, click, text
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_record import FOOTAGE, environment
-from test_vnc import tiger
 
 from footage.machines.desktop.machine import Desktop
 from footage.recorder.proxy.writer_process.observers import AHEAD
@@ -18,8 +16,10 @@ from footage.replay.engine import replay_run
 from footage.storage import open_store
 from footage.trajectory import JSON, FrameRole, Pixels, Step, Verdict
 from places import HELPERS
+from record_command import FOOTAGE, environment
 from recording import Recorded
 from service import Service, click, text
+from vnc_server import tiger
 
 pytestmark = pytest.mark.desktop
 

@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from test_relay import Scripted
 
 from footage.errors import NotAStore
 from footage.recorder.proxy import supervisor
@@ -32,6 +31,7 @@ from footage.recorder.proxy.writer_process.observers import AHEAD
 from footage.storage import open_store, verify_store
 from footage.trajectory import JSON, RunStatus
 from recording import user
+from scripted_service import Scripted
 from service import Service, asked, click, text
 
 
