@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from footage.providers.call_results import ResultShare, is_failed, shares_of, zoomed
 from footage.providers.common_form import content_of
-from footage.providers.results import ResultShare, is_failed, shares_of, zoomed
 from footage.providers.uploads import Uploads
 from footage.recorder.screen.frame_queue import PictureQueue, QueuedFrame
 from footage.recorder.step_book import StepBook, StepEntry

@@ -9,7 +9,7 @@ from typing import Any
 from footage.interchange.importers.common.blocks_of_recordings import blocks_of, objects, picture_of
 from footage.interchange.importers.draft import DraftPicture, DraftRun, DraftStep
 from footage.providers.anthropic.tool_calls import PointerTracker, actions_of
-from footage.providers.results import is_failed, shares_of, zoomed
+from footage.providers.call_results import is_failed, shares_of, zoomed
 from footage.trajectory import JSON, Action, FrameRole, Space, StepStatus
 
 __all__ = ["CallBook", "looks_at_screen"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from footage.providers.results import is_failed, shares_of, zoomed
+from footage.providers.call_results import is_failed, shares_of, zoomed
 from footage.trajectory import JSON, Action, Region, StepStatus
 
 DONE, FAILED, NOT = StepStatus.EXECUTED, StepStatus.FAILED, StepStatus.NOT_EXECUTED
