@@ -20,6 +20,32 @@ os.environ.pop("COLUMNS", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONGEST = (
+    *("recorder/test_record_kill", "replay/test_exact", "e2e/test_sessions_vm", "viewer/test_viewer_browser"),
+    *(
+        "recorder/test_record",
+        "replay/test_environment",
+        "machines/test_qemu",
+        "e2e/test_recipes",
+        "cli/test_exact_cli",
+    ),
+    *("recorder/test_old_sdks", "contracts/test_plugins", "cli/test_stops", "interchange/test_export_footage"),
+    *("agent/test_standin", "replay/test_fork", "machines/test_desktop", "machines/test_vnc", "cli/test_cli_desktop"),
+)
+"""Files whose tests take longest, the longest first: begun last, one of them would keep one worker alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; workers take a file at a time, in this order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    tests = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(tests).with_suffix("").as_posix() if item.path.is_relative_to(tests) else ""
+        return places.get(name, len(LONGEST))
+
+    items.sort(key=place)
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:

@@ -28,28 +28,30 @@ def answered_otherwise(a: Side, b: Side, pairs: Sequence[StepPair]) -> tuple[Con
 def forgiven_answers(a: Side, b: Side, pairs: Sequence[StepPair]) -> tuple[Forgiven, ...]:
     """Return which results and last words differ only in what is another each time."""
     found: list[Forgiven] = []
-    for pair in pairs:
-        if pair.a is not None and pair.b is not None:
-            texts = a.steps[pair.a].result_text or "", b.steps[pair.b].result_text or ""
-            found += forgiven(f"result of step {pair.a}", *texts)
+    for index, one, two in _same_actions(a, b, pairs):
+        found += forgiven(f"result of step {index}", one.result_text or "", two.result_text or "")
     return (*found, *forgiven("last words", _last_words(a), _last_words(b)))
 
 
 def _found(a: Side, b: Side, pairs: Sequence[StepPair]) -> Iterator[Condition]:
-    for pair in pairs:
-        if pair.a is None or pair.b is None:
-            continue
-        one, two = a.steps[pair.a], b.steps[pair.b]
+    for index, one, two in _same_actions(a, b, pairs):
         if one.status != two.status and {one.status, two.status} <= _DONE:
-            yield Condition(f"step {pair.a}", _went(one), _went(two))
+            yield Condition(f"step {index}", _went(one), _went(two))
         elif one.result_text and two.result_text and scrubbed(one.result_text) != scrubbed(two.result_text):
-            yield Condition(f"result of step {pair.a}", told(one.result_text), told(two.result_text))
+            yield Condition(f"result of step {index}", told(one.result_text), told(two.result_text))
     words = _last_words(a), _last_words(b)
     if all(words) and scrubbed(words[0]) != scrubbed(words[1]):
         yield Condition("last words", *map(told, words))
     judged = _outcomes(a), _outcomes(b)
     if all(judged) and judged[0] != judged[1]:
         yield Condition("outcome", *judged)
+
+
+def _same_actions(a: Side, b: Side, pairs: Sequence[StepPair]) -> Iterator[tuple[int, Step, Step]]:
+    """Yield (index in a, step, step) where both runs did the very same: what else they did has other answers anyway."""
+    for pair in pairs:
+        if pair.a is not None and pair.b is not None and pair.action is not None and pair.action.exact:
+            yield pair.a, a.steps[pair.a], b.steps[pair.b]
 
 
 def _went(step: Step) -> str:

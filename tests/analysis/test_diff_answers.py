@@ -16,10 +16,10 @@ from recording import call, reply, request, result, said, text, user
 Capture = pytest.CaptureFixture[str]
 
 
-def listed(store: Path, answer: str, last: str, *, failed: bool = False) -> str:
+def listed(store: Path, answer: str, last: str, *, failed: bool = False, command: str = "ls") -> str:
     """Record a run that lists files by a shell, without screens."""
     with record("List the files", store=store, model="m") as run:
-        asked = call(f"c-{run.id}", name="bash", command="ls")
+        asked = call(f"c-{run.id}", name="bash", command=command)
         run.turn(request(user("List"), tools=[]), reply(asked, message_id=f"a-{run.id}"))
         answered = result(asked["id"], text(answer)) | ({"is_error": True} if failed else {})
         more = request(user("List"), said(asked), user([answered]), tools=[])
@@ -52,6 +52,14 @@ def test_a_step_that_failed_in_one_run_is_told(tmp_path: Path) -> None:
     assert [each.name for each in compared(store, a, b).answers] == ["step 0"]
 
 
+def test_what_another_action_was_answered_is_no_other_answer(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    a, b = listed(store, "a.txt", "Done."), listed(store, "/home", "Done.", command="pwd")
+    assert compared(store, a, b).answers == ()
+    a, b = listed(store, "a.txt", "Done."), listed(store, "denied", "Done.", command="pwd", failed=True)
+    assert compared(store, a, b).answers == ()
+
+
 def test_another_outcome_is_told(tmp_path: Path) -> None:
     store = tmp_path / "runs.db"
     a, b = listed(store, "a.txt", "Done."), listed(store, "a.txt", "Done.")
@@ -71,7 +79,7 @@ def test_times_and_ids_in_an_answer_are_no_other_answer(tmp_path: Path) -> None:
 def dated(store: Path, date: str, folder: str, *, answer: str = "a.txt") -> str:
     """Record a run whose harness tells the day and a folder."""
     with record("List the files", store=store, model="m") as run:
-        asked = call(f"c-{run.id}", name="bash", command="ls")
+        asked = call(f"c-{run.id}", name="bash", command=command)
         system = f"You use a computer. Today is {date}. Work in {folder}."
         run.turn(request(user("List"), tools=[], system=system), reply(asked, message_id=f"a-{run.id}"))
         answered = result(asked["id"], text(answer))

@@ -2,7 +2,7 @@
 Killed at random instants: what an agent has learned of a tool call is in the store, whoever is killed, and it sees none
 of it.
 
-FOOTAGE_KILLS says how often each: by default 20 times, those that are started again in one run.
+FOOTAGE_KILLS says how often each: by default 8 times, those that are started again in one run.
 FOOTAGE_SEED makes it other instants.
 """
 
@@ -29,7 +29,7 @@ from record_command import FOOTAGE, environment
 from recording import result, said, shade_of, user
 from service import Service, asked, click, text
 
-KILLS = int(os.environ.get("FOOTAGE_KILLS", "20"))
+KILLS = int(os.environ.get("FOOTAGE_KILLS", "8"))
 SEED = int(os.environ.get("FOOTAGE_SEED", "0"))
 AGENT = AGENT_LOOPS / "acknowledging_loop.py"
 ENOUGH = 5

@@ -107,6 +107,7 @@ class Watched:
         self.page.goto(self.base + path)
         if made and path.startswith("/diff/"):
             self.page.locator(".stage-a, .alert").first.wait_for()
+            self.page.wait_for_load_state()  # the page that was made came in place of another: its keys are heard now
         return self.page
 
     def dismiss(self, dialog: Dialog) -> None:
