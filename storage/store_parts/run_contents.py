@@ -128,14 +128,14 @@ class RunContents(RunLookup):
         with checked(f"the raw exchanges of {row['name']}"):
             return [reading.raw_exchange_of(row) for row in rows]
 
-    def raw_paths(self, run: str) -> list[str]:
-        """Return the path of each raw exchange of a run, in their order; what was asked and answered is not read."""
+    def raw_heads(self, run: str) -> list[tuple[str, str]]:
+        """Return (path, error) of each raw exchange of a run, in their order, without reading the rest."""
         row = self._row(run)
         if self.database.version < RAW_SINCE:
             return []
         with checked(f"the raw exchanges of {row['name']}"):
-            found = self.database.rows("SELECT path FROM raw_exchange WHERE run = ? ORDER BY id", row["id"])
-            return [str(exchange["path"]) for exchange in found]
+            found = self.database.rows("SELECT path, error FROM raw_exchange WHERE run = ? ORDER BY id", row["id"])
+            return [(str(exchange["path"]), str(exchange["error"] or "")) for exchange in found]
 
     def notes(self, run: str) -> list[Note]:
         """Return people's remarks on a run and its steps."""

@@ -50,7 +50,7 @@ def test_exchanges_that_are_not_read_are_told_and_nothing_is_claimed_of_what_was
     run = begun(store, *["/via/openai/responses"] * 14, "/via/gemini/x:generateContent", "/v1/models")
     told = why_no_steps(store, store.run(run))
     assert told.startswith("1 exchange with gemini, 14 exchanges with openai were kept as they came. Footage does not")
-    assert kept_unread(["/v1/models", ""]) == ""
+    assert kept_unread([("/v1/models", ""), ("", "")]) == ""
 
 
 def test_each_absence_is_told_as_far_as_it_is_known(store: Store) -> None:

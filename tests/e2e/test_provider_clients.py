@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from footage.trajectory import WEBSOCKET_REFUSED
 from model_services import model_services
 from outside import FOOTAGE
 
@@ -69,3 +71,22 @@ def test_what_no_provider_reads_is_kept_and_said(tmp_path: Path, service: str) -
     code = "import os, urllib.request as r;r.urlopen(r.Request(os.environ['OPENAI_BASE_URL'] + '/foo', b'{}')).read()"
     done = footage(store, service, "record", "--", sys.executable, "-c", code)
     assert "1 exchange with openai was kept as it came. Footage does not read such exchanges" in done.stderr
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "ANTHROPIC_BASE_URL"])
+def test_a_websocket_is_refused_with_what_to_switch_off(tmp_path: Path, service: str, variable: str) -> None:
+    code = f"""
+        import os
+        from websockets.exceptions import InvalidStatus
+        from websockets.sync.client import connect
+        try:
+            connect(os.environ["{variable}"].replace("http:", "ws:") + "/live")
+        except InvalidStatus as refused:
+            print(refused.response.status_code, refused.response.body.decode())
+    """
+    store = tmp_path / "runs.db"
+    done = footage(store, service, "record", "--", sys.executable, "-c", textwrap.dedent(code))
+    assert done.stdout.strip() == f"501 {WEBSOCKET_REFUSED}"
+    assert f"/live and refused: {WEBSOCKET_REFUSED}" in done.stderr
+    assert "does not read" not in done.stderr
+    assert f"refused: {WEBSOCKET_REFUSED}" in " ".join(footage(store, service, "show", "@1").stdout.split())

@@ -175,7 +175,7 @@ QUERIES = [
     lambda store: store.pixels(1),
     lambda store: store.request(1),
     lambda store: store.numbers(store.runs()),
-    lambda store: store.raw_paths("@1"),
+    lambda store: store.raw_heads("@1"),
 ]
 
 

@@ -115,7 +115,7 @@ class Book:
     @property
     def kept_unread(self) -> str:
         """What of other providers' exchanges was kept unread: `14 exchanges with openai`; "" for none."""
-        return kept_unread(self._store.raw_paths(self.run.id))
+        return kept_unread(self._store.raw_heads(self.run.id))
 
     @property
     def opening(self) -> list[Turn]:

@@ -20,6 +20,7 @@ from footage.http1.client_side import BadReply, ClientConnection, Reply
 from footage.http1.headers import NO_BODY, end_to_end
 from footage.http1.server_side import HungUp, Refused, Request, ServerConnection
 from footage.recorder.proxy.relay_process.upstream import Connecting, Upstream
+from footage.trajectory import WEBSOCKET_REFUSED
 
 if TYPE_CHECKING:
     from footage.recorder.proxy.listener import Proxy
@@ -115,6 +116,8 @@ class Relay:
         self._asked = self._begun = self._ending = self._over = self._given_up = self.hung_up = False
         with self._proxy.busy(self), self._proxy.waiting.client(self._agent.sock, self._left):
             upstream, path, self._tee = self._proxy.route(request.method, request.target, request.headers)
+            if request.header("upgrade").lower() == "websocket":
+                _refuse_websocket(self._tee)
             try:
                 self._exchange(upstream, path, request, self._tee)
             except BaseException:
@@ -280,6 +283,14 @@ def _is_local(request: Request) -> bool:
     host = request.header("host", "127.0.0.1").rpartition(":")
     name = host[0] if host[0] and host[2].isdecimal() else "".join(host)
     return name.lower() in _LOCAL_HOSTS and request.header("sec-fetch-site", "none") in {"none", "same-origin"}
+
+
+def _refuse_websocket(tee: Tee) -> None:
+    """Record that a WebSocket was asked for, and raise Refused: what passes in one could not be recorded."""
+    tee.asked()
+    tee.answered(501, [])
+    tee.end(WEBSOCKET_REFUSED)
+    raise Refused(501, WEBSOCKET_REFUSED)
 
 
 def _pass_on(send: Callable[..., None], *piece: bytes) -> None:

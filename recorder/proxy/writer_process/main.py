@@ -198,12 +198,12 @@ class Scribe:
         """
         Return what was seen of the one run's agent: {"empty", "turns", "raw"}.
 
-        `empty`: no request, and no step by other ways. `raw` are the paths of what no provider reads.
+        `empty`: no request, and no step by other ways. `raw` are [path, error] of what no provider reads.
         """
         try:
             with open_store(self._store, readonly=True) as store:
                 runs = [] if self._idle is not None else [store.run(run.id) for run in self._runs if run.id]
-                raw = [path for run in runs for path in store.raw_paths(run.id)]
+                raw = [head for run in runs for head in store.raw_heads(run.id)]
                 empty = bool(runs) and not raw and not any(run.turns or run.steps for run in runs)
                 return {"empty": empty, "turns": sum(run.turns for run in runs), "raw": raw}
         except (FootageError, OSError):  # the store has failed meanwhile, which was told

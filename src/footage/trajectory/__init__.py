@@ -25,6 +25,7 @@ from footage.trajectory.action_types import (
     Space,
 )
 from footage.trajectory.fixed_words import (
+    WEBSOCKET_REFUSED,
     Cause,
     FrameRole,
     Guarantee,
@@ -54,6 +55,7 @@ from footage.trajectory.run_types import (
 
 __all__ = [
     "JSON",
+    "WEBSOCKET_REFUSED",
     "Action",
     "Attempt",
     "Cause",

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Cause", "FrameRole", "Guarantee", "OutcomeSource", "RunKind", "RunStatus", "StepStatus", "Verdict"]
+__all__ = [
+    "WEBSOCKET_REFUSED",
+    "Cause",
+    "FrameRole",
+    "Guarantee",
+    "OutcomeSource",
+    "RunKind",
+    "RunStatus",
+    "StepStatus",
+    "Verdict",
+]
+
+WEBSOCKET_REFUSED = (
+    "footage records HTTP requests, no WebSockets. "
+    "Switch off the client's WebSocket mode (realtime, live) for this run."
+)
+"""What a client is answered that asks a recording proxy for a WebSocket, and why its exchange ended."""
 
 
 class RunKind(StrEnum):

@@ -58,7 +58,7 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
             print_json(show_json(opened, found))
             return
         steps, turns = opened.steps(found.id), opened.turns(found.id)
-        unread = kept_unread(opened.raw_paths(found.id))
+        unread = kept_unread(opened.raw_heads(found.id))
         nothing = "" if steps else f"No steps are recorded. {why_no_steps(opened, found)}"
         failures = [labelled(f"turn {turn.number}", why) for turn in turns if (why := _failure(turn))]
         missed = misses(steps)
