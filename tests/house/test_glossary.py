@@ -39,8 +39,8 @@ def test_no_word_stands_twice() -> None:
 
 
 def test_every_type_of_the_vocabulary_has_an_entry() -> None:
-    passed_over = {*FIXED, "Guarantee", "Note", "Performed", "Screenshot", "Pixels", "JSON"}  # values, or plain words
-    types = {name for name in trajectory.__all__ if name[0].isupper()} - passed_over
+    passed_over = {*FIXED, "Guarantee", "Note", "Performed", "Screenshot", "Pixels"}  # values, or plain words
+    types = {name for name in trajectory.__all__ if name[0].isupper() and not name.isupper()} - passed_over
     assert {name for name in types if NAMED_OTHERWISE.get(name, name.lower()) not in ENTRIES} == set()
 
 

@@ -130,8 +130,8 @@ def test_a_browser_finds_a_word_and_asks_nobody_else(served: str, browser_page: 
         asked.append(urlsplit(request.url).netloc)
 
     browser_page.on("request", note)
-    browser_page.goto(f"http://{served}/index.html")
-    browser_page.locator("input.md-search__input").fill("checkpoint")
+    browser_page.goto(f"http://{served}/index.html", wait_until="networkidle")  # the index of the search is there
+    browser_page.locator("input.md-search__input").press_sequentially("checkpoint")
     browser_page.locator("a.md-search-result__link").first.wait_for()
     assert "checkpoint" in browser_page.locator("mark").first.inner_text().lower()
     assert set(asked) == {served}
