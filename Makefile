@@ -8,6 +8,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than there are cores: tests wait for screens and processes about half of their time.
+WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 
 .PHONY: help environment demo quick test lint docs bench soak wheel clean system
 
@@ -20,10 +22,10 @@ demo: system $(READY) ## Record, replay, fork and diff a sample task, then open 
 	$(BIN)/footage demo $(ARGS)
 
 test: system $(READY) ## Run all tests, the desktop, the browser and the virtual machine included.
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quick: $(READY) ## Run the tests of single rooms that start little: no desktop, no browser, no virtual machine.
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not desktop and not browser and not qemu" \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not desktop and not browser and not qemu" \
 		tests/analysis tests/providers tests/secrets tests/interchange tests/storage $(ARGS)
 
 lint: $(READY) ## Run the linters and the type checker alone.
