@@ -9,8 +9,10 @@ Each place of a picture is a slot:
 | image block (Messages) | `"source": {"type": "base64", "media_type": …, "data": …}` |
 | data URL (Responses, chat completions) | any text `data:image/png;base64,…` |
 | inline data (Gemini, MCP) | `"data": …` beside `"mimeType"` or `"mime_type"` of an image |
+| JSON text (results in chat completions) | `"data":"…"` in a text that is a JSON array or object |
 
-Somebody who takes pictures out puts a mark in their place: an object of the type `footage`.
+Somebody who takes pictures out puts a mark in their place: an object of the type `footage`. A
+text with pictures in it becomes such an object with `parts`: what stands between them, and their marks.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ _LONGEST_HEAD = 200
 _KINDS = ("mimeType", "mime_type")
 _FROM_URLS, _TO_URLS = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 _AS = "as"
-"""How a picture stood in its slot where that was no image block: `url`, `data`; `literal` is no picture at all."""
+"""How a picture stood in its slot where that was no image block: `url`, `data`, `part` of a `text`; `literal` is no
+picture at all."""
+_IN_TEXT = re.compile(r'(?<="data":")[A-Za-z0-9+/]{64,}={0,2}(?=")')
 
 
 def messages_key(body: JSON) -> str | None:
@@ -49,13 +53,17 @@ def change_pictures(value: Any, change: Callable[[JSON], JSON]) -> Any:
     its source. What is no slot is kept as it is.
     """
     if isinstance(value, str):
-        return _changed_url(value, change) if value[:11].lower() == "data:image/" else value
+        if value[:11].lower() == "data:image/":
+            return _changed_url(value, change)
+        return _changed_text(value, change) if value[:1] in {"[", "{"} and '"data":"' in value else value
     if isinstance(value, list | tuple):
         return [change_pictures(item, change) for item in value]
     if not isinstance(value, dict):
         return value
     if value.get("type") == MARK and _AS in value:
-        return _written(change(value))
+        changed = change(value)
+        is_text = value[_AS] == changed.get(_AS) == "text"
+        return _changed_parts(changed, change) if is_text else _written(changed)
     source = value.get("source")
     if value.get("type") == "image" and isinstance(source, dict):
         return {
@@ -96,6 +104,34 @@ def _changed_url(text: str, change: Callable[[JSON], JSON]) -> Any:
     source = {"type": "base64", "media_type": head[1], "data": text[head.end() :], _AS: "url"}
     changed = change({**source, "with": head[2]} if head[2] else source)
     return text if changed.get("data") == source["data"] else _written(changed)
+
+
+def _changed_text(text: str, change: Callable[[JSON], JSON]) -> Any:
+    """Change the pictures in a text that is JSON."""
+    parts: list[Any] = []
+    at = 0
+    for found in _IN_TEXT.finditer(text):
+        picture = {"type": "base64", "media_type": "image/png", "data": found[0], _AS: "part"}
+        changed = change(picture)
+        if changed.get("data") != found[0]:
+            parts += [text[at : found.start()], changed]
+            at = found.end()
+    return _joined({"type": MARK, _AS: "text", "parts": [*parts, text[at:]]}) if parts else text
+
+
+def _changed_parts(text: JSON, change: Callable[[JSON], JSON]) -> Any:
+    """Change the pictures of a text from which they were taken out."""
+    parts = text.get("parts")
+    if not isinstance(parts, list):
+        return text
+    return _joined({**text, "parts": [change(part) if isinstance(part, dict) else part for part in parts]})
+
+
+def _joined(text: JSON) -> Any:
+    """Return a text with all its pictures in it as text again."""
+    parts = [part.get("data") if isinstance(part, dict) else part for part in text["parts"]]
+    plain = [part for part in parts if isinstance(part, str)]
+    return "".join(plain) if len(plain) == len(parts) else text
 
 
 def _written(source: JSON) -> Any:

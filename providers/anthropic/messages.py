@@ -22,7 +22,8 @@ class MessagesApi:
 
     def recognises(self, method: str, path: str, headers: Mapping[str, str]) -> bool:  # noqa: ARG002 - the contract's
         """Tell whether a request asks for a message."""
-        return method == "POST" and path.partition("?")[0].rstrip("/").endswith("/v1/messages")
+        plain = path.partition("?")[0].rstrip("/")
+        return method == "POST" and (plain.endswith("/v1/messages") or plain == "/messages")
 
     def may_complete(self, piece: bytes) -> bool:
         """Tell whether events end a content block."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from footage.providers.blocks_in_text import blocks_in_text
 from footage.providers.chat_completions.dialects import calls_in_text
 from footage.providers.common_form import invented_id, objects
 from footage.providers.request_parts import source_of
@@ -49,7 +50,7 @@ def _joined(messages: list[JSON]) -> list[JSON]:
             result = {
                 "type": "tool_result",
                 "tool_use_id": str(message.get("tool_call_id") or ""),
-                "content": _content(message.get("content")),
+                "content": blocks_in_text(message.get("content")) or _content(message.get("content")),
             }
             if results:
                 found[-1]["content"].append(result)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from footage.providers.blocks_in_text import blocks_in_text
 from footage.providers.common_form import objects
 from footage.providers.request_parts import source_of
 from footage.trajectory import JSON
@@ -106,7 +107,9 @@ def image_of(url: Any, file_id: Any = None) -> JSON | None:
 def _result(item: JSON) -> JSON:
     """Return what answers a call."""
     output = item.get("output")
-    if isinstance(output, dict):
+    if (spelled := blocks_in_text(output)) is not None:
+        content = spelled
+    elif isinstance(output, dict):
         content = [_part(output)]
     elif isinstance(output, str):
         content = [{"type": "text", "text": output}]

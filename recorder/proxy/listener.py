@@ -46,6 +46,10 @@ def listen(port: int = 0) -> socket.socket:
         raise CannotDo(f"Port {port} cannot be had: {error.strerror}.", hint="Choose another with --port.") from error
 
 
+_UNVERSIONED = re.compile(r"^(?=/messages(?:[/?]|$))")
+"""Vercel's AI SDK has the version in the address of its service, and so not in what it asks for."""
+
+
 class Proxy:
     """
     A proxy on 127.0.0.1, from the moment it is made until `close`. A context manager.
@@ -90,6 +94,8 @@ class Proxy:
         service = found["via"] if found["via"] in self._services else "anthropic"
         rest = found["rest"] if service == (found["via"] or "anthropic") else f"/via/{found['via']}{found['rest']}"
         rest = rest if rest.startswith("/") else f"/{rest}" if rest else ""
+        if service == "anthropic" and not self._services[service].base_path.endswith("/v1"):
+            rest = _UNVERSIONED.sub("/v1", rest)
         passing = Passing(found["run"] or "", service, method, rest, list(headers), Instant.now())
         return self._services[service], rest, self._tees.tee(passing)
 

@@ -16,6 +16,7 @@ import pytest
 
 from drawn import page, pixels
 from footage.errors import StoreCorrupt, UsageError
+from footage.providers.blocks_in_text import blocks_in_text
 from footage.storage import RunWriter, Store, open_store
 from footage.storage.pictures.decoding import decode_picture
 from footage.storage.requests.chains import FULL_EVERY, apply_edits, edits_between
@@ -319,6 +320,16 @@ def test_a_range_that_is_not_there_is_refused(edits: list[list[int] | int]) -> N
 # --- strange bodies ---
 
 
+JPEG = base64.b64encode(encoded(noise(40, 30), "JPEG")).decode()
+SPELLED_OUT = json.dumps(
+    [
+        {"type": "text", "text": 'a "quoted" {word} é'},
+        *[{"type": "image-data", "data": JPEG, "mediaType": "image/jpeg"}] * 2,
+    ],
+    separators=(",", ":"),
+)
+"""What a client writes where a model API takes text alone. A JPEG comes back byte for byte."""
+
 STRANGE: dict[str, JSON] = {
     "empty": {},
     "no messages": {"model": "m", "prompt": "hello"},
@@ -345,6 +356,16 @@ STRANGE: dict[str, JSON] = {
     },
     "our mark for a mark": {"messages": [{"type": "image", "source": {"type": "footage", "literal": {"a": 1}}}]},
     "a picture in the system prompt": {"system": [image_block(encoded(noise(9, 9), "JPEG"))], "messages": []},
+    "our own mark as a text": {
+        "messages": [
+            {"role": "tool", "content": {"type": "footage", "as": "text", "parts": [{"type": "footage", "picture": 1}]}}
+        ]
+    },
+    "our own mark as a text of no parts": {"messages": [{"type": "footage", "as": "text", "parts": 7}]},
+    "a text of base64 that is no picture": {
+        "messages": [{"role": "tool", "content": '[{"data":"' + "QUJD" * 30 + '"}]'}]
+    },
+    "a picture in a text": {"messages": [{"role": "tool", "content": SPELLED_OUT, "tool_call_id": "c"}]},
     "deep": {"messages": [json.loads("[" * 200 + "]" * 200)]},
 }
 
@@ -357,6 +378,18 @@ def test_a_strange_body_comes_back_as_it_was(store: Store, writer: RunWriter, re
     assert rebuilt(store, 1) == request_body
     assert list(rebuilt(store, 1)) == list(request_body)
     assert rebuilt(store, 2)["messages"] == [{"role": "user", "content": "after"}]
+
+
+def test_pictures_in_a_text_are_stored_once_and_named(store: Store, writer: RunWriter) -> None:
+    ask(writer, body({"role": "tool", "content": SPELLED_OUT}))
+    ask(writer, body({"role": "tool", "content": SPELLED_OUT}, {"role": "user", "content": "More"}))
+    assert count(store, "picture") == 1
+    assert JPEG[:200].encode() not in b"".join(row[0] for row in store.database.rows("SELECT body FROM document"))
+    kept = store.request(turn_id(store, 0))
+    assert kept is not None
+    (_, picture, again) = blocks_in_text(kept["messages"][0]["content"]) or []
+    assert picture == again
+    assert (picture["source"]["type"], picture["source"]["picture"]) == ("footage", 1)
 
 
 def test_no_request_can_name_a_picture_of_another_run(store: Store, writer: RunWriter) -> None:
