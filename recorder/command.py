@@ -18,7 +18,7 @@ from types import FrameType
 
 from footage.errors import UsageError
 from footage.recorder import environment as joining
-from footage.recorder.proxy.relay_process.upstream import SERVICES
+from footage.recorder.proxy.known_services import SERVICES
 from footage.trajectory import RunStatus
 
 __all__ = ["check_command", "command_environment", "ending_of", "run_command", "short_name", "was_stopped"]
@@ -41,13 +41,14 @@ def command_environment(
     """
     Return the environment of a recorded command: this process's own, and how to find run, proxy and machine.
 
-    `addresses` are the base addresses by service, as in `upstream.SERVICES`; `secrets` are the names of the variables
+    `addresses` are the base addresses by service (`known_services.SERVICES`); `secrets` are the names of the variables
     whose values every layer of the recording is to keep out. Where the environment names a proxy to the network,
     requests to this machine are excepted from it.
     """
     environment = {**os.environ, **machine}
     for service, address in addresses.items():
-        environment[SERVICES[service][0]] = address
+        environment[SERVICES[service].variable] = address
+        environment.pop(SERVICES[service].instead, None)
     environment |= {joining.RUN: run, joining.STORE: store, joining.PROXY: proxy}
     if named := [name for name in (environment.get(joining.SECRETS, ""), *secrets) if name]:
         environment[joining.SECRETS] = ",".join(named)

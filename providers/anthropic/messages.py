@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from footage.providers.anthropic.clouds import asks_cloud, with_path
+
 if TYPE_CHECKING:
     from footage.providers.actions.points import PointerTracker
     from footage.providers.contract import StreamReader
@@ -14,7 +16,7 @@ __all__ = ["MESSAGES_API", "MessagesApi"]
 
 
 class MessagesApi:
-    """POST …/v1/messages (https://docs.anthropic.com/en/api/messages)."""
+    """POST …/v1/messages (https://docs.anthropic.com/en/api/messages), and the paths of Bedrock and Vertex."""
 
     NAME = "anthropic"
     LINE = "Anthropic's Messages API"
@@ -23,15 +25,16 @@ class MessagesApi:
     def recognises(self, method: str, path: str, headers: Mapping[str, str]) -> bool:  # noqa: ARG002 - the contract's
         """Tell whether a request asks for a message."""
         plain = path.partition("?")[0].rstrip("/")
-        return method == "POST" and (plain.endswith("/v1/messages") or plain == "/messages")
+        ours = plain.endswith("/v1/messages") or plain == "/messages"
+        return method == "POST" and (ours or asks_cloud(plain))
 
     def may_complete(self, piece: bytes) -> bool:
         """Tell whether events end a content block."""
         return b"content_block_stop" in piece
 
-    def read_request(self, body: JSON, path: str = "") -> JSON:  # noqa: ARG002 - the contract's
-        """Return the request: it is in the common form."""
-        return body
+    def read_request(self, body: JSON, path: str = "") -> JSON:
+        """Return the request: it is in the common form, but for what the paths of clouds say."""
+        return with_path(body, path)
 
     def read_reply(self, body: JSON) -> JSON:
         """Return the reply: it is in the common form."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext, Middleware
 
 from footage.errors import UsageError
-from footage.providers.anthropic.aws_events import AwsEvents
+from footage.providers.aws_events import events_reader
 from footage.providers.common_form import parsed, plain
 from footage.providers.registry import default_provider
 from footage.recorder.wire.exchanges import Exchange
@@ -108,14 +108,6 @@ def _readable(request: APIRequest) -> APIRequest:
     return request.copy(headers={**request.headers, "Accept-Encoding": "identity"})
 
 
-def _is_events(http: httpx2.Response) -> bool:
-    return "event-stream" in str(http.headers.get("content-type", "")) or _is_aws(http)
-
-
-def _is_aws(http: httpx2.Response) -> bool:
-    return "amazon.eventstream" in str(http.headers.get("content-type", ""))
-
-
 def _recorded(http: httpx2.Response, tee: type[Any], kind: str, exchange: Exchange) -> Any:
     """Return the response's body, of the kind that its library knows, so that `tee` records it as it is read."""
     stream = getattr(_library_of(http), kind)  # the only kind that its responses take
@@ -134,13 +126,14 @@ class _Sink:
     def __init__(self, exchange: Exchange, http: httpx2.Response) -> None:
         self._exchange = exchange
         self._status = http.status_code
-        self._events = _is_events(http)
-        self._unwrap = AwsEvents().feed if _is_aws(http) else bytes
+        unframe = events_reader(str(http.headers.get("content-type", "")))
+        self._events = unframe is not None
+        self._unframe = unframe or bytes
         self._whole = bytearray()
 
     def take(self, chunk: bytes) -> None:
         if self._events:
-            self._exchange.feed(self._unwrap(chunk), self._status)
+            self._exchange.feed(self._unframe(chunk), self._status)
         else:
             self._whole += chunk
 

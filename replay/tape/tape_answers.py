@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from footage.providers.aws_events import aws_message
 from footage.providers.contract import Provider
 from footage.providers.registry import default_provider, provider_named
 from footage.trajectory import JSON, RawExchange, Turn
 
-__all__ = ["Answer", "answer_of", "raw_answer", "refusal"]
+__all__ = ["Answer", "answer_of", "as_clouds_send", "raw_answer", "refusal"]
 
 _JSON_TYPE = [("Content-Type", "application/json")]
 _FINAL = ("x-should-retry", "false")
@@ -36,6 +37,14 @@ def answer_of(turn: Turn, *, stream: bool) -> Answer:
     pieces = provider.write_reply(_message_of(turn), stream=stream, cut=cut)
     kind = [("Content-Type", "text/event-stream")] if stream else _JSON_TYPE
     return Answer(200, [*kind, ("request-id", f"req_tape_{turn.number}")], pieces, cut)
+
+
+def as_clouds_send(answer: Answer, path: str) -> Answer:
+    """Return an answer as the service at a path sends it: Bedrock wraps the events of a reply in messages of AWS."""
+    if not path.endswith("/invoke-with-response-stream") or ("Content-Type", "text/event-stream") not in answer.headers:
+        return answer
+    headers = [("Content-Type", "application/vnd.amazon.eventstream"), *answer.headers[1:]]
+    return replace(answer, headers=headers, pieces=[aws_message(piece) for piece in answer.pieces])
 
 
 def _message_of(turn: Turn) -> JSON:

@@ -72,7 +72,7 @@ def fork_tape(
     """
     Run `command` on a run's tape up to the reply that asked for step `at`, which is asked for anew, from `live`.
 
-    `live` are the services by name, as in `upstream.SERVICES`. The result is a run of kind `fork` in the
+    `live` are the services by name, as in `known_services.SERVICES`. The result is a run of kind `fork` in the
     family. Raises RunNotFound, UsageError (no tape; a step that its reply does not begin with), MachineError.
     """
     source = store.run(reference)

@@ -17,8 +17,9 @@ from footage.errors import UsageError
 from footage.machines.contract import Machine
 from footage.recorder.command import command_environment, ending_of, run_command
 from footage.recorder.kept_out import secrets_of_environment
+from footage.recorder.proxy.known_services import SERVICES
 from footage.recorder.proxy.listener import Proxy
-from footage.recorder.proxy.relay_process.upstream import SERVICES, Upstream
+from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.recorder.proxy.writer_process.routing import Lanes, Unrecorded
 from footage.recorder.recording import Recording
 from footage.recorder.screen.observed_machine import Screens

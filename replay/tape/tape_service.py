@@ -30,7 +30,7 @@ from footage.recorder.kept_out import Secrets
 from footage.replay.steps import why_stopped
 from footage.replay.tape.besides import Besides, asks_model, plain_path
 from footage.replay.tape.model_tape import Miss, Place, Tape
-from footage.replay.tape.tape_answers import Answer, answer_of, raw_answer, refusal
+from footage.replay.tape.tape_answers import Answer, answer_of, as_clouds_send, raw_answer, refusal
 from footage.storage import Store
 from footage.trajectory import JSON, Run, Turn
 
@@ -210,7 +210,8 @@ class TapeService:
         if not isinstance(given, dict):
             return self._refuse("unreadable", f"{method} {plain}", "the request is no JSON object", provider=provider)
         try:
-            return self._message(f"{method} {plain}", provider.read_request(given, path), provider)
+            answer = self._message(f"{method} {plain}", provider.read_request(given, path), provider)
+            return answer and as_clouds_send(answer, plain)
         except StoreError as error:
             why = f"the recording cannot be read: {error.message}"
             return self._refuse("unreadable", f"{method} {plain}", why, provider=provider)

@@ -27,7 +27,7 @@ _Broken = (OSError, BadReply)
 
 class TapeUpstream(Upstream):
     """
-    A service's place, taken by a tape; `name` is the service's, as in `upstream.SERVICES`.
+    A service's place, taken by a tape; `name` is the service's, as in `known_services.SERVICES`.
 
     `live` is where a request goes that the tape lets through.
     """

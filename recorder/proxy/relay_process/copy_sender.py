@@ -12,9 +12,10 @@ import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from footage.providers.aws_events import events_reader
 from footage.providers.contract import Provider
 from footage.recorder.proxy.copy_protocol import HELD, Kind, Passing, pack, read_copies
 
@@ -211,7 +212,7 @@ class CopyTee:
         self.number = number
         self._provider = provider
         self.reads_on = provider is not None
-        self._events = False
+        self._unframe: Callable[[bytes], bytes] | None = None
         self._holding = False
         self._plain = True
         self._rest = b""
@@ -230,7 +231,7 @@ class CopyTee:
         given = list(headers)
         named = {name.lower(): value.lower() for name, value in given}
         self._holding = self.reads_on and status < 400
-        self._events = "event-stream" in named.get("content-type", "")
+        self._unframe = events_reader(named.get("content-type", ""))
         self._plain = named.get("content-encoding", "identity") == "identity"
         self._link.tell(self.number, Kind.ANSWERED, json.dumps([status, given]).encode())
 
@@ -245,9 +246,9 @@ class CopyTee:
     def _may_complete(self, piece: bytes) -> bool:
         if not self._plain:
             return True
-        if not self._events:
+        if self._unframe is None:
             return piece.rstrip().endswith(b"}")
-        whole, found, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").rpartition(b"\n\n")
+        whole, found, self._rest = (self._rest + self._unframe(piece)).replace(b"\r\n", b"\n").rpartition(b"\n\n")
         return bool(found) and self._provider is not None and self._provider.may_complete(whole)
 
     def ahead(self) -> None:

@@ -15,22 +15,7 @@ from footage.errors import UsageError
 from footage.http1.client_side import ClientConnection
 from footage.http1.headers import HOP_BY_HOP
 
-__all__ = ["SERVICES", "Connecting", "Upstream"]
-
-SERVICES = {
-    "anthropic": ("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
-    "openai": ("OPENAI_BASE_URL", "https://api.openai.com/v1"),
-    "gemini": ("GOOGLE_GEMINI_BASE_URL", "https://generativelanguage.googleapis.com"),
-    "anthropic_base": ("ANTHROPIC_API_BASE", ""),
-    "openai_base": ("OPENAI_API_BASE", ""),
-    "openrouter": ("OPENROUTER_API_BASE", ""),
-    "gemini_base": ("GEMINI_API_BASE", ""),
-}
-"""
-Services by name: the variable by which their clients find them, and their own address.
-
-One without an address is looked for only where its variable is set: clients (LiteLLM) prefer it to the usual one.
-"""
+__all__ = ["Connecting", "Upstream"]
 
 _CONNECT_SECONDS = 60.0
 _SILENCE_SECONDS = 3600.0

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from footage.providers.aws_events import events_reader
 from footage.providers.common_form import parsed
 from footage.providers.contract import Provider
 from footage.providers.uploads import Uploads
@@ -122,6 +123,7 @@ class MessageTee:
         self._status = 0
         self._events = False
         self._decode: Callable[[bytes], bytes] = bytes
+        self._unframe: Callable[[bytes], bytes] = bytes
         self._unread = ""
         self._whole = bytearray()
         self._message: object = None
@@ -142,7 +144,9 @@ class MessageTee:
         """See how the reply is to be read."""
         named = _named(headers)
         self._status = status
-        self._events = status < 400 and "event-stream" in named.get("content-type", "")
+        unframe = events_reader(named.get("content-type", ""))
+        self._events = status < 400 and unframe is not None
+        self._unframe = unframe or bytes
         encoding = named.get("content-encoding", "")
         self._decode = _decoder(encoding)
         self._unread = "" if encoding in _READABLE else f"The reply came encoded as {encoding}: it cannot be read here."
@@ -152,7 +156,7 @@ class MessageTee:
         self._until_ns = until_ns or 0
         plain = self._decode(piece)
         if self._events:
-            calls = self._exchange.read(plain, self._status)
+            calls = self._exchange.read(self._unframe(plain), self._status)
         else:
             self._whole += plain
             calls = self._calls_of_whole()

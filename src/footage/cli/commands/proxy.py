@@ -53,7 +53,7 @@ def command(
     Each NAME in the path of an agent's ANTHROPIC_BASE_URL is a run of its own; requests without one are a run too.
     Requests go on to what ANTHROPIC_BASE_URL says here, or to the provider, or to the stand-in model.
     """
-    from footage.recorder.proxy.relay_process.upstream import SERVICES
+    from footage.recorder.proxy.known_services import SERVICES
     from footage.recorder.proxy.supervisor import Supervisor
     from footage.storage.file.database import default_path
     from footage.trajectory import RunStatus
@@ -77,7 +77,7 @@ def command(
     )
     try:
         for service in wanted:
-            click.echo(f"{SERVICES[service][0]}={proxy.address('NAME', service)}")
+            click.echo(f"{SERVICES[service].variable}={proxy.address('NAME', service)}")
         click.echo("Ctrl-C stops the proxy.", err=True)
         while True:
             time.sleep(_LOOK_SECONDS)

@@ -35,8 +35,7 @@ __all__ = [
 
 _DRAIN_SECONDS = 120.0
 _NOTHING = (
-    "footage: no request passed the proxy. Does the command take the service's address\n"
-    "         from ANTHROPIC_BASE_URL, OPENAI_BASE_URL or GOOGLE_GEMINI_BASE_URL?"
+    "footage: no request passed the proxy. Does the command take the service's address\n         from {variables}?"
 )
 
 provider_option = click.option(
@@ -104,6 +103,7 @@ def command(
     the machine's display in DISPLAY, that of a virtual machine in FOOTAGE_VNC. The exit code is CMD's own.
     """
     from footage.recorder.command import check_command, command_environment, ending_of, run_command, short_name
+    from footage.recorder.proxy.known_services import SERVICES, signed_sentence
     from footage.recorder.proxy.supervisor import Supervisor
     from footage.storage.file.database import default_path
     from footage.trajectory import RunStatus
@@ -149,6 +149,10 @@ def command(
             secrets=secrets,
         )
         environment |= stand_in_key() if stand_in else {}
+        variables = ", ".join(SERVICES[service].variable for service in wanted)
+        click.echo(f"footage: recording what is asked by {variables}", err=True)
+        if signed := signed_sentence(os.environ):
+            click.echo(f"footage: {signed}", err=True)
         try:
             if started and supervisor.run:
                 screens.append(stack.enter_context(closing(_Layer(supervisor, path, kept_out, started))))
@@ -170,7 +174,7 @@ def command(
             losses += [layer.loss for layer in screens if layer.loss]
             supervisor.end(*ending_of(code))
     seen["empty"] = bool(seen.get("empty")) and not losses
-    _tell_end(supervisor.run, store, path, seen, watched=bool(screens))
+    _tell_end(supervisor.run, store, path, seen | {"variables": variables}, watched=bool(screens))
     return code
 
 
@@ -186,7 +190,7 @@ def _tell_end(run: str, store: Path | None, path: Path, seen: JSON, *, watched: 
         click.echo("Nothing of this run could be stored.", err=True)
         return
     if seen["empty"]:
-        click.echo(_NOTHING, err=True)
+        click.echo(_NOTHING.format(variables=seen["variables"]), err=True)
     if unread := unread_sentence(seen.get("raw", []), asked=bool(seen.get("turns"))):
         click.echo(f"footage: {unread}", err=True)
     if watched:

@@ -15,14 +15,12 @@ def services(*, stand_in: bool = False) -> dict[str, Upstream]:
     """
     Return the services to pass requests on to: where their variables point, else their own addresses.
 
-    One without an address of its own is there where its variable is set.
-
     With `stand_in` the Messages API is the stand-in's, served by this process.
     """
-    from footage.recorder.proxy.relay_process.upstream import SERVICES, Upstream
+    from footage.recorder.proxy.known_services import service_addresses
+    from footage.recorder.proxy.relay_process.upstream import Upstream
 
-    given = {name: os.environ.get(variable) or own for name, (variable, own) in SERVICES.items()}
-    found = {name: Upstream(address) for name, address in given.items() if address}
+    found = {name: Upstream(address) for name, address in service_addresses(os.environ).items()}
     if stand_in:
         from footage.agent.standin import shared_server
 

@@ -8,13 +8,27 @@ A message is its length, the length of its headers and a checksum (four bytes ea
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import struct
+from collections.abc import Callable
 
-__all__ = ["AwsEvents"]
+__all__ = ["AwsEvents", "aws_message", "events_reader", "is_aws"]
 
 _PRELUDE = struct.Struct(">III")
 _LONGEST = 32 * 1024 * 1024
+
+
+def is_aws(content_type: str) -> bool:
+    """Tell whether a body of this type comes in such messages."""
+    return "amazon.eventstream" in content_type.lower()
+
+
+def events_reader(content_type: str) -> Callable[[bytes], bytes] | None:
+    """Return what makes server-sent events of a body's pieces; None where a body of this type has no events."""
+    if is_aws(content_type):
+        return AwsEvents().feed
+    return bytes if "event-stream" in content_type.lower() else None
 
 
 class AwsEvents:
@@ -44,3 +58,20 @@ def _event(payload: bytes) -> bytes:
         return b"data: " + base64.b64decode(json.loads(payload)["bytes"]) + b"\n\n"
     except (ValueError, LookupError, TypeError):
         return b""
+
+
+def aws_message(event: bytes) -> bytes:
+    """Return the message that wraps a server-sent event whose data is JSON; b"" for an event without data."""
+    data = next((line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")), b"")
+    if not data:
+        return b""
+    named = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+    headers = b"".join(_header(name, value) for name, value in named.items())
+    payload = json.dumps({"bytes": base64.b64encode(data).decode()}).encode()
+    lengths = struct.pack(">II", _PRELUDE.size + len(headers) + len(payload) + 4, len(headers))
+    whole = lengths + struct.pack(">I", binascii.crc32(lengths)) + headers + payload
+    return whole + struct.pack(">I", binascii.crc32(whole))
+
+
+def _header(name: str, value: str) -> bytes:
+    return bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
