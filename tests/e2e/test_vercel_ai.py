@@ -17,7 +17,7 @@ from places import AGENT_LOOPS, ROOT
 from recording import png
 from service import Service, click, text
 
-PACKAGES = ROOT / ".venv/clients/vercel-ai/node_modules"
+PACKAGES = ROOT / ".venv/clients/node/node_modules"
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or not (PACKAGES / "ai").is_dir(), reason="needs Node and Vercel's AI SDK"
 )
