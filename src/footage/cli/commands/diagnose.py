@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
 from footage.cli.shared.options import json_option, sample_option, store_option, with_examples
 from footage.cli.shared.plugin_names import PluginName, lines_of
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from footage.analysis.detectors.diagnosing import Diagnosis
 
 __all__ = ["command"]
+
+MOST_NAMED = 4
 
 
 @with_examples(
@@ -52,19 +55,33 @@ def command(run: str, detectors: tuple[str, ...], store: Path | None, sample: bo
 
 
 def _print_json(diagnosis: Diagnosis) -> None:
-    findings = [finding_json(finding) for finding in diagnosis.findings]
+    findings = [
+        {**finding_json(finding), "alarm": finding.kind not in diagnosis.listed} for finding in diagnosis.findings
+    ]
     broken = [{"message": problem.message, "hint": problem.hint} for problem in diagnosis.broken]
-    print_json({"run": diagnosis.run, "rules": list(diagnosis.rules), "findings": findings, "broken": broken})
+    abstained = [{"detector": name, "why": each.why, "steps": each.steps} for name, each in diagnosis.abstained]
+    document = {"run": diagnosis.run, "rules": list(diagnosis.rules), "findings": findings}
+    print_json({**document, "abstained": abstained, "broken": broken})
 
 
 def _print(diagnosis: Diagnosis) -> None:
     out = console()
-    for finding in diagnosis.findings:
+    for finding in sorted(diagnosis.findings, key=lambda each: each.kind in diagnosis.listed):
         where = "the run" if finding.step is None else f"step {finding.step}"
-        out.print(clean(f"{where}: {finding.kind}: {finding.message}  ({finding.rule})"))
+        listed = finding.kind in diagnosis.listed
+        mark = Text("· " if listed else "! ", style="dim" if listed else "bold red")
+        words = Text(clean(f"{where}: {finding.kind}: {finding.message}"), style="dim" if listed else "")
+        out.print(Text.assemble(mark, words))
     for problem in diagnosis.broken:
         out.print(clean(f"{problem.message} {problem.hint}"), style="yellow")
-    looked = ", ".join(diagnosis.rules) or "no detector"
-    count = len(diagnosis.findings)
-    noticed = {0: "nothing noticed", 1: "1 finding"}.get(count, f"{count} findings")
-    out.print(clean(f"run {diagnosis.run}: {noticed} by {looked}"), style="dim")
+    out.print(clean(_summary(diagnosis)), style="dim")
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    alarms = sum(finding.kind not in diagnosis.listed for finding in diagnosis.findings)
+    lists = len(diagnosis.findings) - alarms
+    counts = [(alarms, "alarm", "alarms"), (lists, "thing listed", "things listed")]
+    noticed = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
+    rules = diagnosis.rules
+    looked = f"{len(rules)} detectors" if len(rules) > MOST_NAMED else ", ".join(rules) or "no detector"
+    return f"run {diagnosis.run}: {noticed or 'nothing noticed'} by {looked}"
