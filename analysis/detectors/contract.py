@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from footage.analysis.detectors.effects import Effects
 from footage.storage import Store
-from footage.trajectory import Frame, Gap, Pixels, Region, Run, Step, Turn
+from footage.trajectory import JSON, Frame, Gap, Pixels, Region, Run, Step, Turn
 
-__all__ = ["Detector", "ExaminedRun", "Noticed"]
+__all__ = ["Abstained", "Detector", "ExaminedRun", "Noticed"]
 
 
 class ExaminedRun:
@@ -49,6 +50,15 @@ class ExaminedRun:
         """
         return self._store.pixels(frame.picture)
 
+    def request(self, turn: Turn) -> JSON | None:
+        """Return the request that a turn answers, pictures as references; None where none was recorded."""
+        return self._store.request(turn.id)
+
+    @cached_property
+    def effects(self) -> Effects:
+        """What each step changed on the screen, worked out once for all detectors."""
+        return Effects(self._store, self.steps, self.gaps)
+
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
@@ -68,8 +78,22 @@ class Noticed:
     """From 0 to 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Abstained:
+    """What a detector could not look at: silence that does not mean that nothing is wrong."""
+
+    why: str
+    """A phrase: `no pictures that the model was sent`."""
+    steps: int | None = None
+    """How many steps it could not judge; None for the whole run."""
+
+
 class Detector(Protocol):
-    """What every detector has. It is silent where it does not know."""
+    """
+    What every detector has. It is silent where it does not know.
+
+    It may have `LISTED`, those of its kinds that are worth seeing and are no alarm: good runs show them too.
+    """
 
     NAME: str
     """The entry point's name."""
@@ -80,6 +104,10 @@ class Detector(Protocol):
     KINDS: tuple[str, ...]
     """The kinds of what it notices."""
 
-    def detect(self, examined: ExaminedRun) -> Iterator[Noticed]:
-        """Yield what is noticed: of the same run the same each time. A run without steps is a run too."""
+    def detect(self, examined: ExaminedRun) -> Iterator[Noticed | Abstained]:
+        """
+        Yield what is noticed: of the same run the same each time. A run without steps is a run too.
+
+        What it could not judge, it may yield as `Abstained`.
+        """
         ...

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footage import plugins
-from footage.analysis.detectors.contract import Detector, ExaminedRun, Noticed
+from footage.analysis.detectors.contract import Abstained, Detector, ExaminedRun, Noticed
 from footage.errors import PluginBroken, RunNotFound, StoreError, UsageError
 from footage.plugins import Plugin
 from footage.storage import Store
 from footage.storage.findings import keep_findings
 from footage.trajectory import Finding, Run, RunStatus
 
-__all__ = ["Diagnosis", "diagnose", "findings_by"]
+__all__ = ["Diagnosis", "Looked", "diagnose", "findings_by", "look"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class Diagnosis:
     """Those that looked at it: `NAME/VERSION` each."""
     findings: tuple[Finding, ...]
     """In the order of their steps; what is about the whole run comes first."""
+    listed: frozenset[str]
+    """Kinds that are no alarm: good runs show them too."""
+    abstained: tuple[tuple[str, Abstained], ...]
+    """What could not be judged: the detector's name, and why."""
     broken: tuple[PluginBroken, ...]
     """Detectors that could not be loaded, or failed; what they found before stays as it was."""
 
@@ -40,28 +44,49 @@ def diagnose(store: Store, reference: str, detectors: Sequence[str] = (), *, kee
     if run.status is RunStatus.RECORDING:
         raise UsageError(f"Run {run.id} is still being recorded.", hint="Diagnose it when it is over.")
     chosen = [plugins.find("detector", name) for name in detectors] or [*plugins.installed("detector").values()]
-    rules, findings, broken = [], [], []
+    examined = ExaminedRun(store, run)
+    rules, findings, abstained, broken = list[str](), list[Finding](), list[tuple[str, Abstained]](), []
+    listed: set[str] = set()
     for plugin in dict.fromkeys(chosen):
         try:
-            found = findings_by(plugin, store, run)
+            looked = look(plugin, store, examined)
             rule = f"{plugin.name}/{plugin.load().VERSION}"
         except PluginBroken as problem:
             broken.append(problem)
             continue
         rules.append(rule)
-        findings += found
+        findings += looked.findings
+        abstained += [(plugin.name, each) for each in looked.abstained]
+        listed |= set(getattr(plugin.load(), "LISTED", ()))
         if keep:
-            keep_findings(store, run.id, plugin.name, found)
+            keep_findings(store, run.id, plugin.name, looked.findings)
     findings.sort(key=lambda finding: -1 if finding.step is None else finding.step)
-    return Diagnosis(run.id, tuple(rules), tuple(findings), tuple(broken))
+    return Diagnosis(run.id, tuple(rules), tuple(findings), frozenset(listed), tuple(abstained), tuple(broken))
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one detector said of a run."""
+
+    findings: list[Finding]
+    abstained: list[Abstained]
+    """What it could not judge."""
 
 
 def findings_by(plugin: Plugin, store: Store, run: Run) -> list[Finding]:
     """Return what one detector notices in a run. Raises PluginBroken where it fails, or says what it may not."""
+    return look(plugin, store, ExaminedRun(store, run)).findings
+
+
+def look(plugin: Plugin, store: Store, examined: ExaminedRun) -> Looked:
+    """Let one detector look at a run. Raises PluginBroken where it fails, or says what it may not."""
     detector: Detector = plugin.load()
+    run = examined.run
     try:
-        found = list(detector.detect(ExaminedRun(store, run)))
-        return [_finding(detector, store, run, noticed) for noticed in found]
+        said = list(detector.detect(examined))
+        noticed = [each for each in said if not isinstance(each, Abstained)]
+        found = [_finding(detector, store, run, each) for each in noticed]
+        return Looked(found, [each for each in said if isinstance(each, Abstained)])
     except (StoreError, RunNotFound):
         raise  # the store's trouble, and not the detector's
     except Exception as error:

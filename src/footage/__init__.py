@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from footage.agent.model_client import make_client
-    from footage.analysis.detectors.contract import ExaminedRun, Noticed
+    from footage.analysis.detectors.contract import Abstained, ExaminedRun, Noticed
     from footage.analysis.runs.diff import diff_runs
     from footage.errors import BadImport, FootageError, MachineError, UnsupportedAction, UsageError
     from footage.interchange.exporters.contract import Exported, Progress
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MACHINE_PROTOCOL",
+    "Abstained",
     "Action",
     "Availability",
     "BadImport",
@@ -119,6 +120,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Abstained": "footage.analysis.detectors.contract",
     "Action": "footage.trajectory",
     "Availability": "footage.machines.contract",
     "BadImport": "footage.errors",

@@ -57,12 +57,12 @@ def recorded(store: Store, *steps: Drawn, gap: str = "") -> str:
 
 
 def kinds(store: Store, run: str) -> list[tuple[str, int | None]]:
-    return [(finding.kind, finding.step) for finding in diagnose(store, run).findings]
+    return [(finding.kind, finding.step) for finding in diagnose(store, run, ["no-effect"]).findings]
 
 
 def test_the_same_click_three_times_without_effect_is_noticed(store: Store) -> None:
     run = recorded(store, Drawn(after=9), Drawn(before=9, after=9), *[Drawn(before=9, after=9)] * 2, Drawn(before=9))
-    (found,) = diagnose(store, run).findings
+    (found,) = diagnose(store, run, ["no-effect"]).findings
     assert (found.kind, found.step, found.rule, found.confidence) == ("no_effect", 1, "no-effect/1", 1.0)
     assert "left_click at (5, 6) was carried out 3 times in a row, in steps 1 to 3" in found.message
     steps = store.steps(run)
@@ -112,7 +112,7 @@ def test_what_a_recorded_machine_did_not_react_to_is_noticed(monkeypatch: pytest
             watched.perform(Action("type", {"text": " "}))  # leaves nothing on the board
         for _ in range(4):
             watched.perform(Action("left_click", {"coordinate": [80, 90]}))  # the first alone leaves a dot
-    found = diagnose(store, run.id).findings
+    found = diagnose(store, run.id, ["no-effect"]).findings
     assert [(finding.step, finding.message.partition(", in steps")[0]) for finding in found] == [
         (1, "type was carried out 4 times in a row"),
         (6, "left_click at (80, 90) was carried out 3 times in a row"),
@@ -126,16 +126,18 @@ def test_findings_are_kept_once_and_runs_are_found_by_them(tmp_path: Path, capsy
         other = recorded(store, *[Drawn()] * 2)
     for _ in range(2):
         document = call(capsys, "diagnose", run, "--store", path, "--json").document
-        assert (len(document["findings"]), document["rules"], document["broken"]) == (1, ["no-effect/1", "scale/1"], [])
+        assert ([each["kind"] for each in document["findings"]], document["broken"]) == (["no_effect", "stuck"], [])
+        assert {"no-effect/1", "scale/1", "stuck/1"} < set(document["rules"])
     assert not call(capsys, "diagnose", other, "--store", path, "--json").document["findings"]
     listed = call(capsys, "runs", "--finding", "no_effect", "--store", path, "--json").document["runs"]
     assert [each["id"] for each in listed] == [run]
     assert not call(capsys, "runs", "--finding", "loop", "--store", path, "--json").document["runs"]
     shown = call(capsys, "show", run, "--store", path, "--json").document
-    assert shown["findings"] == document["findings"]
+    assert [{**each, "alarm": True} for each in shown["findings"]] == document["findings"]
+    assert {each["detector"] for each in document["abstained"]} >= {"done-without-looking", "outliers"}
     assert "3 times in a row" in call(capsys, "show", run, "--store", path).out.replace("\n", " ")
-    said = call(capsys, "diagnose", other, "--store", path)
-    assert said.out.strip() == f"run {other}: nothing noticed by no-effect/1, scale/1"
+    said = call(capsys, "diagnose", other, "--store", path, "--detector", "no-effect", "--detector", "scale")
+    assert said.out.strip().endswith(f"run {other}: nothing noticed by no-effect/1, scale/1")
 
 
 def test_a_newer_version_of_a_rule_replaces_what_the_older_found_and_no_other_rule(store: Store) -> None:

@@ -106,7 +106,8 @@ def test_a_broken_plugin_is_told_in_one_sentence(outside: Outside, how: str) -> 
     said = outside.run("plugins", "check", "diary", code=3)
     assert "The detector 'diary' of footage-diary 0.3 cannot be loaded" in said
     document = outside.document("diagnose", "@1", "--sample", code=3)
-    assert (document["rules"], len(document["broken"])) == (["no-effect/1", "scale/1"], 1)
+    assert {"no-effect/1", "scale/1"} < set(document["rules"])
+    assert len(document["broken"]) == 1
 
 
 def test_a_broken_plugin_breaks_no_other_command(outside: Outside, recording: Path, tmp_path: Path) -> None:
