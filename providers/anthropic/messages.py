@@ -78,7 +78,7 @@ class MessagesApi:
         import json
 
         from footage.providers.anthropic.reply_writer import events_of
-        from footage.providers.server_sent_events import event
+        from footage.providers.streams.server_sent_events import event
 
         whole = {"type": "message", "role": "assistant", "stop_sequence": None, **message}
         whole["usage"] = {"input_tokens": 0, "output_tokens": 0, **(message.get("usage") or {})}

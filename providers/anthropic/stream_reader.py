@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from footage.providers.server_sent_events import EventReader
+from footage.providers.streams.server_sent_events import EventReader
 from footage.trajectory import JSON
 
 __all__ = ["MessageBuilder"]

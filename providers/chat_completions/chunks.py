@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from footage.providers.chat_completions.chat_messages import reply_of_message
 from footage.providers.common_form import invented_id, objects
-from footage.providers.server_sent_events import EventReader
+from footage.providers.streams.server_sent_events import EventReader
 from footage.trajectory import JSON
 
 __all__ = ["CompletionBuilder", "chunks_of"]

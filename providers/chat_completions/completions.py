@@ -81,7 +81,7 @@ class ChatCompletions:
 
         from footage.providers.chat_completions.chat_messages import completion_of
         from footage.providers.chat_completions.chunks import chunks_of
-        from footage.providers.server_sent_events import event
+        from footage.providers.streams.server_sent_events import event
 
         completion = completion_of(message)
         if not stream:

@@ -86,7 +86,7 @@ class GeminiApi:
         import json
 
         from footage.providers.gemini.reply_parts import bodies_of, body_of
-        from footage.providers.server_sent_events import event
+        from footage.providers.streams.server_sent_events import event
 
         if stream:
             return [event(each) for each in bodies_of(message, cut=cut)]

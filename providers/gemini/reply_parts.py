@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from footage.providers.common_form import invented_id, objects
 from footage.providers.gemini.content_parts import block_of_part, either
-from footage.providers.server_sent_events import EventReader
+from footage.providers.streams.server_sent_events import EventReader
 from footage.trajectory import JSON
 
 __all__ = ["ContentBuilder", "bodies_of", "body_of", "reply_of"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from footage.providers.openai_responses.items import block_of_item, reply_of
-from footage.providers.server_sent_events import EventReader
+from footage.providers.streams.server_sent_events import EventReader
 from footage.trajectory import JSON
 
 __all__ = ["ResponseBuilder", "events_of"]

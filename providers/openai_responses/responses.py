@@ -77,7 +77,7 @@ class ResponsesApi:
 
         from footage.providers.openai_responses.items import response_of
         from footage.providers.openai_responses.response_events import events_of
-        from footage.providers.server_sent_events import event
+        from footage.providers.streams.server_sent_events import event
 
         response = response_of(message)
         if stream:

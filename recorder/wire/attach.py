@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext, Middleware
 
 from footage.errors import UsageError
-from footage.providers.aws_events import events_reader
 from footage.providers.common_form import parsed, plain
 from footage.providers.registry import default_provider
+from footage.providers.streams.aws_events import events_reader
 from footage.recorder.wire.exchanges import Exchange
 from footage.recorder.wire.run_wire import Wire
 

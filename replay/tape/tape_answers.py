@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from footage.providers.aws_events import aws_message
 from footage.providers.contract import Provider
 from footage.providers.registry import default_provider, provider_named
+from footage.providers.streams.aws_events import aws_message
 from footage.trajectory import JSON, RawExchange, Turn
 
-__all__ = ["Answer", "answer_of", "as_clouds_send", "raw_answer", "refusal"]
+__all__ = ["Answer", "answer_of", "as_clouds_send", "message_of", "raw_answer", "refusal"]
 
 _JSON_TYPE = [("Content-Type", "application/json")]
 _FINAL = ("x-should-retry", "false")
@@ -34,7 +34,7 @@ def answer_of(turn: Turn, *, stream: bool) -> Answer:
     if turn.status == "errored":
         return _failure(turn, provider)
     cut = turn.status != "completed"
-    pieces = provider.write_reply(_message_of(turn), stream=stream, cut=cut)
+    pieces = provider.write_reply(message_of(turn), stream=stream, cut=cut)
     kind = [("Content-Type", "text/event-stream")] if stream else _JSON_TYPE
     return Answer(200, [*kind, ("request-id", f"req_tape_{turn.number}")], pieces, cut)
 
@@ -47,7 +47,7 @@ def as_clouds_send(answer: Answer, path: str) -> Answer:
     return replace(answer, headers=headers, pieces=[aws_message(piece) for piece in answer.pieces])
 
 
-def _message_of(turn: Turn) -> JSON:
+def message_of(turn: Turn) -> JSON:
     """Return the reply that a turn holds, in the common form."""
     head = {"id": turn.response_id or f"msg_tape_{turn.number}", "model": turn.model, "content": list(turn.content)}
     return {**head, "stop_reason": turn.stop_reason or None, "usage": dict(turn.usage)}

@@ -128,7 +128,7 @@ def test_a_run_is_diagnosed_and_found_again(outside: Outside, tmp_path: Path) ->
             index = writer.intend(Action("run", {"command": "false"}, "bash"), call_id=call_id)
             writer.finish(index, status=StepStatus.FAILED, error="1")
         writer.end()
-    document = outside.document("diagnose", writer.run_id, "--store", path, "--detector", "failed-again")
+    document = outside.document("diagnose", writer.run_id, "--store", path, "--detector", "failed-again", code=1)
     assert [(found["kind"], found["step"], found["rule"]) for found in document["findings"]] == [
         ("failed_again", 1, "failed-again/1")
     ]

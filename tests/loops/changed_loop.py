@@ -85,7 +85,7 @@ def ask(body: Any, *, path: str = "/v1/messages") -> Any:
     if not streamed:
         return json.loads(whole)
     from footage.providers.anthropic.stream_reader import MessageBuilder
-    from footage.providers.server_sent_events import EventReader
+    from footage.providers.streams.server_sent_events import EventReader
 
     builder = MessageBuilder()
     for event in EventReader().feed(whole):

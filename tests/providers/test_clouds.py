@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from footage.providers.anthropic.messages import MESSAGES_API
-from footage.providers.aws_events import AwsEvents, aws_message
+from footage.providers.streams.aws_events import AwsEvents, aws_message
 
 CLAUDE = "anthropic.claude-x-v1:0"
 PROFILE = "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fabc"

@@ -10,7 +10,7 @@ import anthropic
 import pytest
 
 from clouds import EVENTS, answer, aws_message
-from footage.providers.aws_events import AwsEvents
+from footage.providers.streams.aws_events import AwsEvents
 from recording import Recorded, Tape, user
 from service import Service, asked, text
 

@@ -7,7 +7,7 @@ import pytest
 
 from footage.agent.standin.standin_replies import events_of
 from footage.providers.anthropic.stream_reader import MessageBuilder
-from footage.providers.server_sent_events import EventReader
+from footage.providers.streams.server_sent_events import EventReader
 from footage.trajectory import JSON, StepStatus
 from recording import Tape, call, reply, request, text, user
 

@@ -64,7 +64,7 @@ def read_reply(body: dict[str, Any]) -> dict[str, Any]:
 class _Reader:
     def __init__(self) -> None:
         from footage.providers.common_form import invented_id
-        from footage.providers.server_sent_events import EventReader
+        from footage.providers.streams.server_sent_events import EventReader
 
         self.message: dict[str, Any] = {"id": invented_id(), "model": "", "content": [], "stop_reason": "", "usage": {}}
         self.finished = False

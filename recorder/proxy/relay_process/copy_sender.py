@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from footage.providers.aws_events import events_reader
 from footage.providers.contract import Provider
+from footage.providers.streams.aws_events import events_reader
 from footage.recorder.proxy.copy_protocol import HELD, Kind, Passing, pack, read_copies
 
 __all__ = ["CopyTee", "Link"]

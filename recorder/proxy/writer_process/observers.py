@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from footage.providers.aws_events import events_reader
 from footage.providers.common_form import parsed
 from footage.providers.contract import Provider
+from footage.providers.streams.aws_events import events_reader
 from footage.providers.uploads import Uploads
 from footage.recorder.proxy.copy_protocol import Passing
 from footage.recorder.safe_writer import Guard

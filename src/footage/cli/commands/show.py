@@ -14,6 +14,7 @@ from footage.analysis.runs.absences import kept_unread, why_no_steps
 from footage.analysis.runs.delivery import misses
 from footage.cli.shared.options import json_option, sample_option, store_option, with_examples
 from footage.cli.shared.printing.json_output import show_json
+from footage.cli.shared.printing.raw_output import raw_json, raw_text
 from footage.cli.shared.printing.terminal import (
     console,
     described,
@@ -28,7 +29,7 @@ from footage.cli.shared.printing.terminal import (
 from footage.cli.shared.printing.text import ago, clean, duration, shortened
 from footage.cli.shared.store_opening import open_for, print_json
 from footage.storage.findings import findings_of
-from footage.trajectory import Finding, Note, Run, Step, StepStatus, Turn, Verdict
+from footage.trajectory import JSON, Finding, Note, Run, Step, StepStatus, Turn, Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,6 +40,7 @@ __all__ = ["command"]
 @with_examples(
     "footage show",
     "footage show 7f3k --said",
+    "footage show @1 --raw",
     "footage show @1 --json | jq '.steps[].action.name'",
 )
 @click.argument("run", default="@1")
@@ -47,13 +49,21 @@ __all__ = ["command"]
     is_flag=True,
     help="What the model thought and said between its steps and at the end, instead of verdicts.",
 )
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="What was asked and answered, turn by turn, in the provider's own form; also what no provider reads.",
+)
 @sample_option
 @store_option
 @json_option
-def command(run: str, said: bool, store: Path | None, sample: bool, as_json: bool) -> None:
+def command(run: str, said: bool, raw: bool, store: Path | None, sample: bool, as_json: bool) -> None:
     """Show what happened in RUN, step by step; by default in the newest one that was recorded here."""
     with open_for(store, sample=sample) as opened:
         found = opened.run(run)
+        if raw:
+            _print_raw(raw_json(opened, found), as_json=as_json)
+            return
         if as_json:
             print_json(show_json(opened, found))
             return
@@ -80,6 +90,14 @@ def command(run: str, said: bool, store: Path | None, sample: bool, as_json: boo
         out.print(_table(steps, verdicts=True))
     for remark in remarks if said or not steps else [*failures, *remarks]:
         out.print(remark)
+
+
+def _print_raw(document: JSON, *, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+        return
+    for told in raw_text(document):
+        click.echo(told)
 
 
 def _head(run: Run) -> list[Text]:
