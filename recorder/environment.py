@@ -27,4 +27,5 @@ def run_to_join(store: Path) -> str:
 def is_proxied(client: object) -> bool:
     """Tell whether a client's requests pass the proxy of the run that this process is recorded in."""
     proxy = os.environ.get(PROXY, "")
-    return bool(proxy) and str(getattr(client, "base_url", "")).startswith(f"{proxy}/")
+    google = getattr(getattr(client, "_api_client", None), "_http_options", None)
+    return bool(proxy) and str(getattr(google or client, "base_url", "")).startswith(f"{proxy}/")

@@ -200,16 +200,19 @@ class Recording:
 
     def attach(self, client: _Client) -> _Client:
         """
-        Return a client like `client` whose exchanges are recorded: Anthropic's or OpenAI's, sync or async.
+        Return a client like `client` whose exchanges are recorded: Anthropic's, OpenAI's, Google's.
 
         A client whose requests pass the run's proxy is recorded there, and is returned as it is. Raises UsageError for
         anything else.
         """
-        self.guard.secrets.add(str(getattr(client, "api_key", None) or ""), named=False)
+        google = getattr(client, "_api_client", None)  # of google.genai: what asks for all its parts
+        self.guard.secrets.add(str(getattr(google or client, "api_key", None) or ""), named=False)
         if self.joined and is_proxied(client):
             return client
         if hasattr(client, "with_middleware"):
             from footage.recorder.wire.attach import attach
+        elif google is not None:
+            from footage.recorder.wire.attach_httpx import attach_google as attach
         else:
             from footage.recorder.wire.attach_httpx import attach
 

@@ -1,5 +1,5 @@
 """
-Recording a client that has no middleware and stands on httpx: Anthropic's before 0.108, and OpenAI's.
+Recording a client that has no middleware and stands on httpx: Anthropic's before 0.108, OpenAI's and Google's.
 
 The client gets a copy of its HTTP client whose transports are wrapped; the original client stays as it was. Loads
 nothing but the HTTP library that the client brings.
@@ -10,17 +10,15 @@ from __future__ import annotations
 import copy
 import functools
 import json
-import sys
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar
 
 from footage.errors import UsageError
-from footage.providers.common_form import parsed
 from footage.providers.registry import provider_asked
 from footage.recorder.wire.exchanges import Exchange
+from footage.recorder.wire.recorded_body import library_of, record_body
 from footage.recorder.wire.run_wire import Wire
 
-__all__ = ["attach"]
+__all__ = ["attach", "attach_google"]
 
 _CLOUDS = ("Bedrock", "Vertex")
 """How the names of clients end that have another form for their requests."""
@@ -46,9 +44,57 @@ def attach(client: _Client, wire: Wire) -> _Client:
             f"A {type(client).__name__} cannot be attached: it is no client of Anthropic's or OpenAI's.",
             hint="Record with run.turn() and run.step(), or run the agent with `footage record`.",
         )
-    if isinstance(inner._transport, _Recorded) and inner._transport.wire is wire:  # noqa: SLF001 - no public way in
+    if _records(inner, wire):
         return client
-    library = _library_of(inner)
+    attached: _Client = derive(http_client=_swapped(inner, wire))
+    return attached
+
+
+def attach_google(client: _Client, wire: Wire) -> _Client:
+    """
+    Return a client like `client`, of google.genai, whose exchanges are recorded: its own, and those of its `aio`.
+
+    A client that is attached to this recording already is returned as it is. Raises UsageError for one that brings
+    HTTP clients of another kind.
+    """
+    before: Any = client._api_client  # type: ignore[attr-defined]  # noqa: SLF001 - no public way in
+    inner = {name: getattr(before, name, None) for name in ("_httpx_client", "_async_httpx_client")}
+    if any(not hasattr(each, "_transport") or not hasattr(each, "_mounts") for each in inner.values()):
+        raise UsageError(
+            "This client of google.genai cannot be attached: its HTTP clients are of another kind.",
+            hint="Run the agent with `footage record`.",
+        )
+    if _records(inner["_httpx_client"], wire):
+        return client
+    swapped = {name: _swapped(each, wire) for name, each in inner.items()}
+    after = copy.copy(before)
+    vars(after).update(swapped)
+    given = {"httpx_client": swapped["_httpx_client"], "httpx_async_client": swapped["_async_httpx_client"]}
+    after._http_options = before._http_options.model_copy(update=given)  # noqa: SLF001 - it uses no other then
+    attached: _Client = _with_instead(client, before, after)
+    attached._footage_original = client  # type: ignore[attr-defined]  # noqa: SLF001 - it closes what both share
+    return attached
+
+
+def _with_instead(holder: Any, before: Any, after: Any) -> Any:
+    """Return a copy of a client, and of all its parts, that asks by `after` where it asked by `before`."""
+    made = copy.copy(holder)
+    for name, value in vars(holder).items():
+        if value is before:
+            setattr(made, name, after)
+        elif getattr(value, "_api_client", None) is before:
+            setattr(made, name, _with_instead(value, before, after))
+    return made
+
+
+def _records(inner: Any, wire: Wire) -> bool:
+    """Tell whether an HTTP client is one that is recorded here."""
+    return isinstance(inner._transport, _Recorded) and inner._transport.wire is wire  # noqa: SLF001 - no public way in
+
+
+def _swapped(inner: Any, wire: Wire) -> Any:
+    """Return an HTTP client like `inner`, over the same connections, whose exchanges are recorded."""
+    library = library_of(inner, "Client", "AsyncClient")
     wrapped = functools.partial(_wrapped, wire=wire, library=library, awaited=isinstance(inner, library.AsyncClient))
     swapped = copy.copy(inner)
     swapped._footage_original = inner  # noqa: SLF001 - it would close the shared connections when it is collected
@@ -57,14 +103,10 @@ def attach(client: _Client, wire: Wire) -> _Client:
         pattern: transport and wrapped(transport)
         for pattern, transport in inner._mounts.items()  # noqa: SLF001 - no public way in
     }
-    attached: _Client = derive(http_client=swapped)
-    return attached
-
-
-def _library_of(inner: Any) -> Any:
-    """Return the HTTP library that a client stands on: `httpx2`, or `httpx` before; both may be loaded."""
-    loaded = (sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules)
-    return next(library for library in loaded if isinstance(inner, (library.Client, library.AsyncClient)))
+    if (of_loop := getattr(inner, "_client_for_running_loop", None)) is not None:  # Google's: one for each event loop
+        swapped._client_for_running_loop = lambda: _swapped(of_loop(), wire)  # noqa: SLF001 - no public way in
+        swapped._loop_clients = {}  # noqa: SLF001 - it would close those of the original when it is collected
+    return swapped
 
 
 def _wrapped(transport: Any, *, wire: Wire, library: Any, awaited: bool) -> Any:
@@ -73,7 +115,7 @@ def _wrapped(transport: Any, *, wire: Wire, library: Any, awaited: bool) -> Any:
     if awaited:
         bases = (_AsyncTransport, library.AsyncBaseTransport)
     made = type("RecordedTransport", bases, {})()
-    made.inner, made.wire, made.library = transport, wire, library
+    made.inner, made.wire = transport, wire
     return made
 
 
@@ -82,7 +124,6 @@ class _Recorded:
 
     inner: Any
     wire: Wire
-    library: Any
 
     def ask(self, request: Any) -> Exchange | None:
         """Record a request that asks a provider's model for a reply; None for any other."""
@@ -97,19 +138,6 @@ class _Recorded:
         retry = request.headers.get("x-stainless-retry-count", "0") != "0"
         return self.wire.ask(body, retry=retry, provider=provider, path=request.url.path)
 
-    def tee(self, response: Any, exchange: Exchange, kind: type, base: Any) -> Any:
-        """Have the response's body recorded as it is read."""
-        events = response.status_code < 400 and "event-stream" in response.headers.get("content-type", "")
-        sink = _Sink(exchange, response.status_code, events=events)
-        if response.is_stream_consumed:  # a transport of the agent's own, which had it all
-            sink.take(response.content)
-            sink.end()
-            return response
-        made = type("RecordedStream", (kind, base), {})()
-        made.inner, made.sink = response.stream, sink
-        response.stream = made
-        return response
-
 
 class _Transport(_Recorded):
     def handle_request(self, request: Any) -> Any:
@@ -117,12 +145,10 @@ class _Transport(_Recorded):
         exchange = self.ask(request)
         if exchange is None:
             return self.inner.handle_request(request)
-        try:
+        with exchange.asking():
             response = self.inner.handle_request(request)
-        except Exception as error:
-            exchange.fail(f"{type(error).__name__}: {error}")
-            raise
-        return self.tee(response, exchange, _Stream, self.library.SyncByteStream)
+        record_body(response, exchange, awaited=False)
+        return response
 
     def close(self) -> None:
         """Close the connections."""
@@ -135,83 +161,11 @@ class _AsyncTransport(_Recorded):
         exchange = self.ask(request)
         if exchange is None:
             return await self.inner.handle_async_request(request)
-        try:
+        with exchange.asking():
             response = await self.inner.handle_async_request(request)
-        except Exception as error:
-            exchange.fail(f"{type(error).__name__}: {error}")
-            raise
-        return self.tee(response, exchange, _AsyncStream, self.library.AsyncByteStream)
+        record_body(response, exchange, awaited=True)
+        return response
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self.inner.aclose()
-
-
-class _Sink:
-    """Takes the bytes of a body on their way."""
-
-    def __init__(self, exchange: Exchange, status: int, *, events: bool) -> None:
-        self._exchange = exchange
-        self._status = status
-        self._events = events
-        self._whole = bytearray()
-        self._ended = False
-
-    def take(self, chunk: bytes) -> None:
-        if self._events:
-            self._exchange.feed(chunk, self._status)
-        else:
-            self._whole += chunk
-
-    def fail(self, error: BaseException) -> None:
-        self._ended = True
-        self._exchange.fail(f"{type(error).__name__}: {error}", self._status)
-
-    def end(self) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        if self._events:
-            self._exchange.close()
-            return
-        self._exchange.reply(self._status, parsed(self._whole))
-
-
-class _Stream:
-    inner: Any
-    sink: _Sink
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for chunk in self.inner:
-                self.sink.take(chunk)
-                yield chunk
-        except Exception as error:
-            self.sink.fail(error)
-            raise
-        self.sink.end()
-
-    def close(self) -> None:
-        """Close the body; what was not read is not waited for."""
-        self.sink.end()
-        self.inner.close()
-
-
-class _AsyncStream:
-    inner: Any
-    sink: _Sink
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self.inner:
-                self.sink.take(chunk)
-                yield chunk
-        except Exception as error:
-            self.sink.fail(error)
-            raise
-        self.sink.end()
-
-    async def aclose(self) -> None:
-        """Close the body; what was not read is not waited for."""
-        self.sink.end()
         await self.inner.aclose()

@@ -8,9 +8,10 @@ then tell the `Exchange` what came back, as it comes. What completes a tool call
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from footage.providers.common_form import objects
@@ -87,6 +88,15 @@ class Exchange:
         """Wait until it is recorded that the request was sent."""
         if self.opened is not None:
             self.opened.wait()
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Record why no response comes, where what is done within raises."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(f"{type(error).__name__}: {error}")
+            raise
 
     def reply(self, status: int, body: Any) -> None:
         """Record a whole response: its HTTP status and its JSON body (anything else for what was no JSON)."""
