@@ -143,6 +143,8 @@ def tool_error(moments: list[Moment], _: int, chance: random.Random) -> Case:
 
 
 def missed_target(moments: list[Moment], at: int, chance: random.Random) -> Case:
+    if len(moments) <= 4:
+        return Case(moments)
     at = max(3, min(at, len(moments) - 1))
     moments = [_aimed(each, chance) for each in moments]
     was = moments[at]
