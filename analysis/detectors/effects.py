@@ -12,6 +12,7 @@ of a click. An action that types counts by any cell, since a letter is small.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from footage.analysis.screens.cursor_shapes import is_caret, is_pointer
 from footage.analysis.screens.volatile import LARGEST
 from footage.storage import Store
 from footage.storage.pictures.signatures import GRID
-from footage.trajectory import Action, Frame, FrameRole, Gap, Pixels, Step, StepStatus
+from footage.trajectory import Action, Frame, FrameRole, Gap, Pixels, Region, Step, StepStatus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,16 +123,45 @@ class Effects:
         changed = np.asarray(cv2.absdiff(one, two) > _LEVEL).reshape(GRID[::-1])
         return bool((changed & ~self._volatile(index)).any())
 
+    def same_screen(self, a: Frame, b: Frame) -> bool:
+        """Tell whether two frames show the same, but for what changes by itself, a panel's clock, and specks."""
+        if a.sha256 == b.sha256:
+            return True
+        if (a.width, a.height) != (b.width, b.height) or a.lossy or b.lossy or a.redacted or b.redacted:
+            return False
+        volatile = self._volatile(None)
+        afar = np.asarray(cv2.absdiff(self.signature(a), self.signature(b)) > _LEVEL).reshape(GRID[::-1])
+        if (afar & ~volatile).any():
+            return False
+        one, two, x, y = self._differing_part(a, b)
+        cells = changed_cells(one, two) > 0
+        cells &= ~_of_part(volatile, (a.height, a.width), (x, y), cells.shape)
+        band = np.zeros(GRID[::-1], np.bool_)
+        band[:_BAND], band[-_BAND:] = True, True
+        in_band = _of_part(band, (a.height, a.width), (x, y), cells.shape)
+        return _largest(cells & ~in_band) <= _SPOT and _largest(cells & in_band) <= _BLOB
+
+    def around(self, a: Frame, b: Frame, region: Region) -> tuple[Pixels, Pixels] | None:
+        """Return what two frames of one size show in a region that lies within them; None where it is the same."""
+        if a.sha256 == b.sha256:
+            return None
+        one, two, x, y = self._differing_part(a, b)
+        inside = clip(replace(region, x=region.x - x, y=region.y - y), one.shape)
+        if not inside.width or not inside.height:
+            return None
+        return crop(one, inside), crop(two, inside)
+
+    def _differing_part(self, a: Frame, b: Frame) -> tuple[Pixels, Pixels, int, int]:
+        """Return the part in which two frames differ, and its upper left corner; the whole where that is not known."""
+        parts = None if a.lossy or b.lossy else self._store.parts(a.picture, b.picture)
+        if parts is not None:
+            return parts.a, parts.b, parts.x, parts.y
+        return self._store.pixels(a.picture), self._store.pixels(b.picture), 0, 0
+
     def _closely(self, step: Step, before: Frame, after: Frame, volatile: NDArray[np.bool_]) -> bool:
         """Tell whether a step changed something that only the pixels show."""
         lossy = before.lossy or after.lossy
-        parts = None if lossy else self._store.parts(before.picture, after.picture)
-        if parts is not None:
-            a, b, x, y = parts.a, parts.b, parts.x, parts.y
-        else:
-            a, b, x, y = self._store.pixels(before.picture), self._store.pixels(after.picture), 0, 0
-        if a.shape != b.shape:
-            return True
+        a, b, x, y = self._differing_part(before, after)
         cells = changed_cells(a, b, exact_source=not lossy) > 0
         cells &= ~_of_part(volatile, (before.height, before.width), (x, y), cells.shape)
         if not cells.any():
@@ -155,7 +185,7 @@ class Effects:
         if action.point is None or (frame.width, frame.height) != (frame.screen_width, frame.screen_height):
             return False
         for region in focus_regions(action, reach=_REACH):
-            near = clip(type(region)(region.x - at[0], region.y - at[1], region.width, region.height), a.shape)
+            near = clip(replace(region, x=region.x - at[0], y=region.y - at[1]), a.shape)
             if not near.width or not near.height:
                 continue
             grey = as_bytes(cv2.cvtColor(as_bytes(cv2.absdiff(crop(a, near), crop(b, near))), cv2.COLOR_RGB2GRAY))
@@ -184,13 +214,13 @@ class Effects:
         one, two = (self._signatures[frame.picture] for frame in pair)
         return np.asarray(cv2.absdiff(one, two) > _LEVEL).reshape(GRID[::-1])
 
-    def _volatile(self, index: int) -> NDArray[np.bool_]:
-        """Return the cells that change by themselves, and those beside them."""
+    def _volatile(self, index: int | None) -> NDArray[np.bool_]:
+        """Return the cells that change by themselves, and those beside them, by the other steps than this one."""
         pairs = self._pairs()
         often = (self._idle >= _TIMES) & (self._idle >= _SHARE * self._idle_times)
         if often.mean() > LARGEST:
             often[:] = False  # a page that comes in while the agent waits
-        counts = self._acted - pairs[index]
+        counts = self._acted if index is None else self._acted - pairs[index]
         in_band = (counts >= _TIMES) & (counts >= _SHARE * max(len(pairs) - 1, 1))
         in_band[_BAND:-_BAND] = False
         if not in_band.all(axis=1).any():  # a whole row changes where pages do

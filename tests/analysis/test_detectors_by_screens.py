@@ -140,6 +140,23 @@ def test_rounds_that_are_few_or_get_on_are_no_cycle(desk: Desk, rounds: int, pro
     assert desk.found("cycle") == []
 
 
+def test_a_clock_that_ticks_hides_no_cycle(desk: Desk) -> None:
+    for number in range(3):
+        desk.does(click(40, 140), (100, 100, 120, 80, 0))
+        desk.does(click(200, 40), (100, 100, 120, 80, 200), (290, 2, 8, 6, 30 * number))
+    desk.does(LOOK)
+    assert desk.found("cycle") == [("cycle", 0)]
+
+
+def test_a_model_that_acts_blindly_saw_no_stale_picture(desk: Desk) -> None:
+    desk.does(LOOK, seen=True)
+    desk.says(text="I open it.")
+    desk.does(click(20, 20), (80, 80, 60, 60))
+    desk.says(text="I press it.")
+    desk.does(click(100, 100))
+    assert desk.found("stale-screenshot") == []
+
+
 # --- what the model saw ---------------------------------------------------------------------------
 
 

@@ -1,14 +1,15 @@
 """
 The detector `cycle`: the same few actions again and again, on the same screens.
 
-Two actions in turn three times, or three to five twice, and each time the screen before each is the one of the round
-before. Good agents repeat actions too (of 19 runs of one agent that did, 10 passed): only the screens tell. One
-action again and again is told by `stuck` and `no-effect`.
+Two actions in turn three times, or three to five twice, and each time the screen before each is the one of the first
+round, but for clocks. Good agents repeat actions too (of 19 runs of one agent that did, 10 passed): only the screens
+tell. One action again and again is told by `stuck` and `no-effect`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from footage.analysis.detectors.contract import ExaminedRun, Noticed
 from footage.trajectory import Frame, FrameRole, Step, StepStatus
@@ -24,14 +25,16 @@ _ROUNDS = {2: 3, 3: 2, 4: 2, 5: 2}
 _NEAR = 12
 """Pixels: points that are so near are one."""
 _CONFIDENCE = 0.92
+_Same: TypeAlias = Callable[[Frame, Frame], bool]
 
 
 def detect(examined: ExaminedRun) -> Iterator[Noticed]:
     """Yield each cycle once, with its shortest period."""
     steps = [step for step in examined.steps if not step.action.looks_only]
+    same = examined.effects.same_screen
     at = 0
     while at < len(steps):
-        found = next(((period, count) for period in _ROUNDS if (count := _rounds(steps, at, period))), None)
+        found = next(((period, count) for period in _ROUNDS if (count := _rounds(steps, at, period, same))), None)
         if found is None:
             at += 1
             continue
@@ -40,25 +43,22 @@ def detect(examined: ExaminedRun) -> Iterator[Noticed]:
         at += period * count
 
 
-def _rounds(steps: Sequence[Step], at: int, period: int) -> int:
+def _rounds(steps: Sequence[Step], at: int, period: int, same: _Same) -> int:
     """Return how often a round of actions is done from a step on; 0 where it is no cycle."""
     first = steps[at : at + period]
     if len(first) < period or all(_same_action(step, first[0]) for step in first):
         return 0
     count = 1
-    while _same(first, steps[at + count * period : at + (count + 1) * period]):
+    while _again(first, steps[at + count * period : at + (count + 1) * period], same):
         count += 1
     return count if count >= _ROUNDS[period] else 0
 
 
-def _same(one: Sequence[Step], two: Sequence[Step]) -> bool:
-    return len(one) == len(two) and all(
-        _same_action(a, b)
-        and (shown := _shown(a)) is not None
-        and (later := _shown(b)) is not None
-        and shown.sha256 == later.sha256
-        for a, b in zip(one, two, strict=True)
-    )
+def _again(one: Sequence[Step], two: Sequence[Step], same: _Same) -> bool:
+    if len(one) != len(two) or not all(map(_same_action, one, two)):
+        return False
+    shown = [(_shown(a), _shown(b)) for a, b in zip(one, two, strict=True)]
+    return all(a is not None and b is not None and same(a, b) for a, b in shown)
 
 
 def _shown(step: Step) -> Frame | None:

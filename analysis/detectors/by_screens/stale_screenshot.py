@@ -1,8 +1,9 @@
 """
 The detector `stale-screenshot`: where an action aimed, the screen had changed since the model last saw it.
 
-It compares the newest whole picture that the model was given with the screen right before the action, around the
-action's point. It needs both: pictures from the wire, and screens that the recorder took itself.
+It compares the whole picture that the model was given after the action before with the screen right before this one,
+around its point. An action of the agent itself that nobody looked at makes no picture stale. It needs both: pictures
+from the wire, and screens that the recorder took itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from footage.analysis.detectors.contract import Abstained, ExaminedRun, Noticed
-from footage.analysis.screens.blobs import clip, crop
+from footage.analysis.screens.blobs import clip
 from footage.analysis.screens.comparison_of_screens import compare_screens
 from footage.trajectory import Frame, FrameRole, Region, Step
 
@@ -51,7 +52,8 @@ def detect(examined: ExaminedRun) -> Iterator[Noticed | Abstained]:
         if step.action.point is not None:
             acted = [step.action.point]
         observed = [f for f in step.frames.get(FrameRole.OBSERVED, ()) if f.region is None]
-        seen = observed[-1] if observed else seen
+        if observed or not step.action.looks_only:
+            seen = observed[-1] if observed else None  # after an action nobody looked at, the model acts blindly
     if unknown:
         yield Abstained("no picture that the model saw, or no screen before the action", unknown)
 
@@ -73,9 +75,9 @@ def _changed(
         return None
     x, y = step.action.point
     near = clip(Region(x - _REACH, y - _REACH, 2 * _REACH, 2 * _REACH), (before.height, before.width))
-    if not near.width or not near.height:
+    shown = examined.effects.around(seen, before, near) if near.width and near.height else None
+    if shown is None:
         return None
-    one, two = (crop(examined.pixels(frame), near) for frame in (seen, before))
     pointers = [(px - near.x, py - near.y) for px, py in acted]
-    found = compare_screens(one.copy(), two.copy(), pointers=pointers)
+    found = compare_screens(shown[0].copy(), shown[1].copy(), pointers=pointers)
     return near if found.is_material and found.changed_pixels > _REACH else None

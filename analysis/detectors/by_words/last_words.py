@@ -23,7 +23,7 @@ KINDS = ("refused", "blocked", "gave_up", "api_error")
 _CONFIDENCE = 0.9
 _LONGEST = 200
 _CANNOT = (
-    r"(?:can(?:no|')?t|can not|could(?: not|n't)|(?:was|am|i'm|be) (?:not able|unable)|unable"
+    r"(?:can(?:no|')?t|can not|could(?: not|n't)|(?:was|am|i'm|be) (?:not able|unable)|wasn't able|unable"
     r"|won't|will not|must not|should not|shouldn't)"
 )
 _CAPTCHA = re.compile(
