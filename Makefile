@@ -29,9 +29,7 @@ quick: $(READY) ## Run the tests of single rooms that start little: no desktop, 
 		tests/analysis tests/providers tests/secrets tests/interchange tests/storage $(ARGS)
 
 lint: $(READY) ## Run the linters and the type checker alone.
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	failed=0; for each in "ruff check ." "ruff format --check ." mypy; do echo "== $$each"; $(BIN)/$$each || failed=1; done; exit $$failed
 
 docs: $(READY) ## Build the site of the docs into site/; a link that leads nowhere is an error.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)

@@ -255,4 +255,6 @@ def test_each_format_has_its_line_in_the_page() -> None:
     rows = {tuple(cell.strip() for cell in line.split("|")[1:3]) for line in page.splitlines() if line.startswith("| ")}
     for plugin in OWN:
         if plugin.kind == "importer":
-            assert (plugin.name, plugin.load().LINE) in rows, f"add a row for {plugin.name} to docs/importing.md"
+            assert (plugin.name, plugin.load().LINE) in rows, (
+                f"docs/importing.md needs the row | {plugin.name} | {plugin.load().LINE} | …"
+            )

@@ -129,7 +129,10 @@ def _named(name: str, kind: str | None) -> Plugin:
     kinds = [kind] if kind else list(plugins.GROUPS)
     found = [plugin for one in kinds for plugin in plugins.installed(one).values() if plugin.name == name]
     if not found:
-        raise UsageError(f"There is no plug-in {name!r}.", hint="`footage plugins` lists what is installed.")
+        raise UsageError(
+            f"There is no plug-in {name!r}.",
+            hint="`footage plugins` lists what is installed; a new entry point is there once its package is installed again.",
+        )
     if len(found) > 1:
         named = " and ".join(plugin.kind for plugin in found)
         raise UsageError(f"{name!r} is the name of an {named}.", hint="Say which with --kind.")
