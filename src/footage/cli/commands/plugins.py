@@ -131,7 +131,7 @@ def _named(name: str, kind: str | None) -> Plugin:
     if not found:
         raise UsageError(
             f"There is no plug-in {name!r}.",
-            hint="`footage plugins` lists what is installed; a new entry point is there once its package is installed again.",
+            hint="`footage plugins` lists what is installed. After a new entry point, install its package again.",
         )
     if len(found) > 1:
         named = " and ".join(plugin.kind for plugin in found)
