@@ -24,6 +24,7 @@ from footage.recorder.proxy.relay_process.client_connection import ENDED
 from footage.recorder.proxy.relay_process.upstream import Upstream
 from footage.recorder.proxy.writer_process.routing import Lanes
 from footage.recorder.recording import record
+from footage.trajectory import WEBSOCKET_REFUSED
 from recording import Recorded, reply, user
 from scripted_service import Scripted
 from service import asked, click
@@ -286,12 +287,13 @@ def test_a_large_upload_arrives_whole(service: Scripted, relayed: Relayed, chunk
     assert service.bodies == [body]
 
 
-@pytest.mark.parametrize("service", [sized(b"no such page", status=b"404 Not Found")], indirect=True)
-def test_a_web_socket_is_refused_as_by_a_service_that_has_none(service: Scripted, relayed: Relayed) -> None:
+@pytest.mark.parametrize("service", [sized(b"{}")], indirect=True)
+def test_a_web_socket_is_refused_and_the_service_never_hears_of_it(service: Scripted, relayed: Relayed) -> None:
     asked_for = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
     seen = talk(relayed.address, b"GET BASE/v1/live HTTP/1.1\r\nHost: localhost\r\n" + asked_for + b"\r\n")
-    assert seen.startswith(b"HTTP/1.1 404 Not Found")
-    assert b"upgrade" not in service.heads[0].lower()
+    assert seen.startswith(b"HTTP/1.1 501 Not Implemented")
+    assert seen.endswith(f"{WEBSOCKET_REFUSED}\n".encode())
+    assert not service.heads
 
 
 @pytest.mark.parametrize("service", [sized(b"{}")], indirect=True)
