@@ -24,8 +24,8 @@ demo: system $(READY) ## Record, replay, fork and diff a sample task, then open 
 test: system $(READY) ## Run all tests, the desktop, the browser and the virtual machine included.
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-quick: $(READY) ## Run the tests of single rooms that start little: no desktop, no browser, no virtual machine.
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not desktop and not browser and not qemu" \
+quick: $(READY) ## Run the tests of single rooms that start little: no desktop, browser, virtual machine, kills.
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not desktop and not browser and not qemu and not slow" \
 		tests/analysis tests/providers tests/secrets tests/interchange tests/storage $(ARGS)
 
 lint: $(READY) ## Run the linters and the type checker alone.

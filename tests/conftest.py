@@ -52,13 +52,24 @@ LONGEST = (
 """Files whose tests take longest, the longest first: begun last, one of them would keep one worker alone at the end."""
 
 
+SLOW = (
+    *("storage/test_crash", "storage/test_store_forks", "storage/test_removal_crash", "storage/test_powercut"),
+    *("storage/test_corruption", "storage/test_sealing", "storage/test_redaction", "interchange/test_export_footage"),
+    *("interchange/test_import_foreign", "interchange/test_import_malformed", "interchange/test_import_footage"),
+    *("interchange/test_import_broken", "interchange/test_export_atif", "providers/test_generated_conversations"),
+)
+"""Files that kill processes or try many inputs; `make quick` leaves them out."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; workers take a file at a time, in this order."""
+    """Put the longest files first; workers take a file at a time, in this order. Mark the slow ones."""
     places = {name: place for place, name in enumerate(LONGEST)}
     tests = Path(__file__).parent
 
     def place(item: pytest.Item) -> int:
         name = item.path.relative_to(tests).with_suffix("").as_posix() if item.path.is_relative_to(tests) else ""
+        if name in SLOW:
+            item.add_marker("slow")
         return places.get(name, len(LONGEST))
 
     items.sort(key=place)
