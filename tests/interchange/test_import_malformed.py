@@ -59,7 +59,7 @@ def test_every_recording_that_is_broken_is_sound_before(store: Store, tmp_path: 
 
 def test_an_import_leaves_the_store_as_it_was_where_nothing_can_be_read(store: Store, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in/a.json").write_bytes(b"[" * 5000)
+    (tmp_path / "in/a.json").write_bytes(b"[" * 100_000)
     (tmp_path / "in/b.zip").write_bytes(b"PK\x03\x04 and no more")
     (tmp_path / "in/step_0.pkl.gz").write_bytes(b"cos\nsystem\n.")
     before = store.path.read_bytes()
