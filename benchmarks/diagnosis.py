@@ -361,7 +361,7 @@ def ask(store: Store, case: Case, run: Run, scores: dict[str, list[bool]], named
     began = time.process_time()
     found = diagnose(store, run.id, keep=False)
     took = time.process_time() - began
-    alarms = [each for each in found.findings if each.kind not in found.listed]
+    alarms = found.alarms
     if not case.kind:
         scores["alarm"].append(bool(alarms))
         return took

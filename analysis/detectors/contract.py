@@ -7,7 +7,7 @@ what is promised here; `footage diagnose RUN` runs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -36,6 +36,14 @@ class ExaminedRun:
     def turns(self) -> Sequence[Turn]:
         """The model's replies in their order."""
         return tuple(self._store.turns(self.run.id))
+
+    @cached_property
+    def _replies(self) -> Mapping[int, Turn]:
+        return {turn.number: turn for turn in self.turns}
+
+    def turn_of(self, step: Step, *, later: int = 0) -> Turn | None:
+        """Return the reply that asked for a step, or so many replies `later`; None where there is none."""
+        return None if step.turn is None else self._replies.get(step.turn + later)
 
     @cached_property
     def gaps(self) -> Sequence[Gap]:

@@ -85,7 +85,7 @@ def decide(store: Store, run: Run, diagnosis: Diagnosis, *, against: str = "") -
     ending = ending_of(run)
     if ending is Ending.PASSED:
         return Answer(ending, Basis.NONE, "", None, "The run passed: there is no failure to explain.")
-    alarms = [finding for finding in diagnosis.findings if finding.kind not in diagnosis.listed]
+    alarms = diagnosis.alarms
     words = [finding for finding in alarms if finding.step is None]
     named = next((finding for finding in words if finding.kind in _NO_STEP), None)
     if named is not None:

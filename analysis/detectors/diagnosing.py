@@ -32,6 +32,11 @@ class Diagnosis:
     broken: tuple[PluginBroken, ...]
     """Detectors that could not be loaded, or failed; what they found before stays as it was."""
 
+    @property
+    def alarms(self) -> list[Finding]:
+        """The findings that are no mere list."""
+        return [finding for finding in self.findings if finding.kind not in self.listed]
+
 
 def diagnose(store: Store, reference: str, detectors: Sequence[str] = (), *, keep: bool = True) -> Diagnosis:
     """

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from footage.analysis.runs.align import changed_from_afar
 from footage.analysis.screens.blobs import as_bytes, clip, crop, find_blobs
 from footage.analysis.screens.comparison_of_screens import changed_cells, focus_regions
 from footage.analysis.screens.cursor_shapes import is_caret, is_pointer
@@ -30,10 +31,10 @@ from footage.trajectory import Action, Frame, FrameRole, Gap, Pixels, Region, St
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Effect", "Effects"]
+__all__ = ["HAPPEN_UNSEEN", "LEVEL", "Effect", "Effects"]
 
-_LEVEL = 6
-"""Grey levels by which a cell must differ."""
+LEVEL = 6
+"""Grey levels by which a cell of a signature must differ."""
 _SHARE, _TIMES = 0.3, 2
 """A cell that changed in this share of the other pairs, and so many times, changes by itself."""
 _BAND = 2
@@ -47,7 +48,7 @@ _SPOT = 2
 _REACH = 24
 """So far around the point of a click."""
 _FINE, _FINE_LOSSY = 12, 40
-_UNSEEN = frozenset({"mouse_move", "left_mouse_down", "left_mouse_up", "hold_key"})
+HAPPEN_UNSEEN = frozenset({"mouse_move", "left_mouse_down", "left_mouse_up", "hold_key"})
 """Actions that often change nothing, and are not meant to."""
 _SILENT_KEYS = frozenset({"ctrl+c", "ctrl+s", "cmd+c", "cmd+s", "shift", "ctrl", "alt", "escape", "esc"})
 _TYPES = frozenset({"type", "key"})
@@ -119,8 +120,7 @@ class Effects:
         return Effect.CHANGED if self._closely(step, before, after, self._volatile(index)) else Effect.NONE
 
     def _differs_afar(self, index: int, before: Frame, frame: Frame) -> bool:
-        one, two = self.signature(before), self.signature(frame)
-        changed = np.asarray(cv2.absdiff(one, two) > _LEVEL).reshape(GRID[::-1])
+        changed = changed_from_afar(self.signature(before), self.signature(frame), LEVEL)
         return bool((changed & ~self._volatile(index)).any())
 
     def same_screen(self, a: Frame, b: Frame) -> bool:
@@ -130,7 +130,7 @@ class Effects:
         if (a.width, a.height) != (b.width, b.height) or a.lossy or b.lossy or a.redacted or b.redacted:
             return False
         volatile = self._volatile(None)
-        afar = np.asarray(cv2.absdiff(self.signature(a), self.signature(b)) > _LEVEL).reshape(GRID[::-1])
+        afar = changed_from_afar(self.signature(a), self.signature(b), LEVEL)
         if (afar & ~volatile).any():
             return False
         one, two, x, y = self._differing_part(a, b)
@@ -200,19 +200,18 @@ class Effects:
         """Return which cells of the signatures changed in each step with screens on both sides."""
         if self._afar is None:
             shown = {index: pair for index, pair in enumerate(self._sides) if pair is not None}
-            idle = [pair for index, pair in shown.items() if self._steps[index].action.looks_only]
-            pictures = {frame.picture for pair in (*shown.values(), *idle) for frame in pair}
+            pictures = {frame.picture for pair in shown.values() for frame in pair}
             self._signatures = {
                 picture: np.frombuffer(found, np.uint8) for picture, found in self._store.signatures(pictures).items()
             }
-            self._afar = {index: self._differing(pair) for index, pair in shown.items()}
+            self._afar = {
+                index: changed_from_afar(self._signatures[before.picture], self._signatures[after.picture], LEVEL)
+                for index, (before, after) in shown.items()
+            }
             self._acted = _summed(self._afar.values())
-            self._idle, self._idle_times = _summed(map(self._differing, idle)), len(idle)
+            idle = [changed for index, changed in self._afar.items() if self._steps[index].action.looks_only]
+            self._idle, self._idle_times = _summed(idle), len(idle)
         return self._afar
-
-    def _differing(self, pair: tuple[Frame, Frame]) -> NDArray[np.bool_]:
-        one, two = (self._signatures[frame.picture] for frame in pair)
-        return np.asarray(cv2.absdiff(one, two) > _LEVEL).reshape(GRID[::-1])
 
     def _volatile(self, index: int | None) -> NDArray[np.bool_]:
         """Return the cells that change by themselves, and those beside them, by the other steps than this one."""
@@ -256,7 +255,7 @@ def _should_show(step: Step) -> bool:
     if step.status is not StepStatus.EXECUTED or step.redacted or not action.is_computer or action.looks_only:
         return False
     keys = str(action.arguments.get("text", "")).lower().replace(" ", "")
-    return action.name not in _UNSEEN and not (action.name == "key" and keys in _SILENT_KEYS)
+    return action.name not in HAPPEN_UNSEEN and not (action.name == "key" and keys in _SILENT_KEYS)
 
 
 def _of_part(

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from footage.analysis.detectors.contract import ExaminedRun, Noticed
+from footage.analysis.detectors.effects import HAPPEN_UNSEEN
 from footage.trajectory import Frame, FrameRole, Step, StepStatus
 
 __all__ = ["KINDS", "LINE", "NAME", "VERSION", "detect"]
@@ -24,8 +25,6 @@ KINDS = ("no_effect",)
 
 FEWEST = 3
 """So many actions in a row are told of: two are often meant."""
-_HAPPEN_UNSEEN = frozenset({"mouse_move", "left_mouse_down", "left_mouse_up", "hold_key"})
-"""Actions that often change nothing on the screen, and are not meant to."""
 
 
 def detect(examined: ExaminedRun) -> Iterator[Noticed]:
@@ -46,7 +45,7 @@ def detect(examined: ExaminedRun) -> Iterator[Noticed]:
 def _same(step: Step) -> object:
     """Return what equal actions have in common; a thing of its own for each that is not looked at."""
     action = step.action
-    if not action.is_computer or action.looks_only or action.name in _HAPPEN_UNSEEN or step.redacted:
+    if not action.is_computer or action.looks_only or action.name in HAPPEN_UNSEEN or step.redacted:
         return step.index
     return action.name, repr(sorted(action.arguments.items())), action.point
 

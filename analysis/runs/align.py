@@ -115,9 +115,9 @@ def _action_cost(a: Action, b: Action) -> float:
 # --- how screens differ, from afar ----------------------------------------------------------------
 
 
-def changed_from_afar(a: Signature, b: Signature) -> NDArray[np.bool_]:
-    """Return which cells of two screens' signatures differ in more than re-encoding, shape (25, 40)."""
-    return np.asarray(cv2.absdiff(a, b) > _LEVEL).reshape(GRID[1], GRID[0])
+def changed_from_afar(a: Signature, b: Signature, level: int = _LEVEL) -> NDArray[np.bool_]:
+    """Return which cells of two screens' signatures differ by more than `level`, shape (25, 40)."""
+    return np.asarray(cv2.absdiff(a, b) > level).reshape(GRID[1], GRID[0])
 
 
 def signature_costs(a: Sequence[Signature], b: Sequence[Signature]) -> NDArray[np.float32]:

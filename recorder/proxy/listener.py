@@ -36,6 +36,8 @@ _END_SECONDS = 2.0
 _PATH = re.compile(
     r"(?:/run/(?P<run>[\w.-]{1,80})(?=[/?]|$))?(?:/via/(?P<via>\w{1,40})(?=[/?]|$))?(?P<rest>.*)", re.DOTALL
 )
+_UNVERSIONED = re.compile(r"^(?=/messages(?:[/?]|$))")
+"""Vercel's AI SDK has the version in the address of its service, and so not in what it asks for."""
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -44,10 +46,6 @@ def listen(port: int = 0) -> socket.socket:
         return socket.create_server(("127.0.0.1", port), backlog=128)
     except OSError as error:
         raise CannotDo(f"Port {port} cannot be had: {error.strerror}.", hint="Choose another with --port.") from error
-
-
-_UNVERSIONED = re.compile(r"^(?=/messages(?:[/?]|$))")
-"""Vercel's AI SDK has the version in the address of its service, and so not in what it asks for."""
 
 
 class Proxy:

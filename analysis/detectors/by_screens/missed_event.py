@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from footage.analysis.detectors.contract import ExaminedRun, Noticed
+from footage.analysis.detectors.effects import LEVEL
+from footage.analysis.runs.align import changed_from_afar
 from footage.analysis.screens.blobs import as_bytes
 from footage.storage.pictures.signatures import GRID
 from footage.trajectory import Frame, FrameRole, Region, Step
@@ -29,7 +31,6 @@ LINE = "something flashed up between two pictures, and the model never saw it"
 KINDS = ("missed_event",)
 LISTED = KINDS
 
-_LEVEL = 6
 _CELLS = 6
 """A toast of 200x40 pixels touches so many of the signature's cells, on a screen of 1280x800."""
 _LARGEST = 0.25
@@ -63,7 +64,7 @@ def _only_between(examined: ExaminedRun, between: Frame, sides: list[Frame]) -> 
     own, *others = (examined.effects.signature(frame) for frame in (between, *sides))
     only: NDArray[np.bool_] = np.ones(GRID[::-1], np.bool_)
     for other in others:
-        only &= np.asarray(cv2.absdiff(own, other) > _LEVEL).reshape(GRID[::-1])
+        only &= changed_from_afar(own, other, LEVEL)
     _, _, stats, _ = cv2.connectedComponentsWithStats(as_bytes(only * 1), connectivity=8)
     boxes = sorted(stats.reshape(-1, 5)[1:].tolist(), key=lambda box: -box[cv2.CC_STAT_AREA])
     if not boxes:

@@ -10,12 +10,14 @@ landed on a thing, and not on an empty plane: who names the corner of a large fi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
 from footage.analysis.detectors.contract import Abstained, ExaminedRun, Noticed
 from footage.analysis.screens.blobs import clip, crop
+from footage.providers.actions.canonical import CLICKS
 from footage.trajectory import FrameRole, Region, Step
 
 __all__ = ["KINDS", "LINE", "NAME", "VERSION", "detect"]
@@ -35,7 +37,6 @@ _EDGES = 4.0
 """A place of less contrast shows no thing."""
 _REACH = 24
 _CONFIDENCE = 0.8
-_CLICKS = frozenset({"left_click", "right_click", "middle_click", "double_click", "triple_click"})
 _NAMED = re.compile(
     r"(?:(?:see|found|find|locate|spot)s?\s+(?:the\s+)?(?P<name>[^.,;:\n]{1,40}?)\s+at\s+)\(?\s*(?P<x>\d{1,4})\s*,\s*(?P<y>\d{1,4})\s*\)?",
     re.IGNORECASE,
@@ -85,17 +86,13 @@ def detect(examined: ExaminedRun) -> Iterator[Noticed | Abstained]:
 
 def _aimed(examined: ExaminedRun) -> Iterator[_Aimed]:
     """Yield the clicks whose replies ask for nothing else and name one place."""
-    turns = {turn.number: turn for turn in examined.turns}
-    asked: dict[int, int] = {}
+    asked = Counter(step.turn for step in examined.steps)
     for step in examined.steps:
-        if step.turn is not None:
-            asked[step.turn] = asked.get(step.turn, 0) + 1
-    for step in examined.steps:
-        if step.turn is None or asked[step.turn] != 1 or step.turn not in turns or step.redacted:
+        turn = examined.turn_of(step)
+        if turn is None or asked[step.turn] != 1 or step.redacted:
             continue
-        if step.action.name not in _CLICKS or step.action.point is None or step.action.space is not None:
+        if step.action.name not in CLICKS or step.action.point is None or step.action.space is not None:
             continue
-        turn = turns[step.turn]
         found = list(_NAMED.finditer(f"{turn.thinking}\n{turn.text}"))
         if len({match.group("x", "y") for match in found}) == 1:
             yield _Aimed(step, found[0]["name"].strip(" '\""), (int(found[0]["x"]), int(found[0]["y"])))

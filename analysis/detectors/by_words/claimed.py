@@ -34,10 +34,8 @@ _NOT = re.compile(r"\b(?:not|n't|no|but|however|unless|if|fail\w*|yet)\b", re.IG
 
 def detect(examined: ExaminedRun) -> Iterator[Noticed]:
     """Yield each such step."""
-    turns = {turn.number: turn for turn in examined.turns}
     for step in examined.steps:
-        asking = None if step.turn is None else turns.get(step.turn)
-        following = None if asking is None else turns.get(asking.number + 1)
+        asking, following = examined.turn_of(step), examined.turn_of(step, later=1)
         if asking is None or following is None or following.conversation != asking.conversation:
             continue
         found = _WORKED.search(following.text)

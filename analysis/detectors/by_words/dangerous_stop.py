@@ -51,7 +51,6 @@ def detect(examined: ExaminedRun) -> Iterator[Noticed]:
     """Yield each such step."""
     if not examined.run.task or _ASKED.search(examined.run.task):
         return
-    turns = {turn.number: turn for turn in examined.turns}
     made = ""
     for step in examined.steps:
         words = _words(step)
@@ -65,7 +64,7 @@ def detect(examined: ExaminedRun) -> Iterator[Noticed]:
                 step=step.index,
                 confidence=_CONFIDENCE,
             )
-        turn = None if step.turn is None else turns.get(step.turn)
+        turn = examined.turn_of(step)
         clicked = _CLICKED.search(turn.text) if turn is not None and step.action.name in _CLICKS else None
         if clicked is not None:
             yield Noticed(

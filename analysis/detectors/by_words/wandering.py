@@ -29,7 +29,6 @@ _SEARCHES = re.compile(r"(?:^|\.)(?:google|bing|duckduckgo|startpage|ecosia|yaho
 
 def detect(examined: ExaminedRun) -> Iterator[Noticed | Abstained]:
     """Yield the first of such calls, once a stretch."""
-    turns = {turn.number: turn for turn in examined.turns}
     held: list[Step] = []
     stray, hosts = "", 0
     for step in examined.steps:
@@ -37,7 +36,7 @@ def detect(examined: ExaminedRun) -> Iterator[Noticed | Abstained]:
         if not host:
             continue
         hosts += 1
-        turn = None if step.turn is None else turns.get(step.turn)
+        turn = examined.turn_of(step)
         words = f"{examined.run.task} {turn.text if turn else ''} {turn.thinking if turn else ''}".lower()
         name = _name(host)
         if _SEARCHES.search(host) or name in words.replace(" ", "") or name in words:

@@ -80,7 +80,7 @@ def command(
         _print(cases)
     if any(case.diagnosis.broken for case in cases):
         return 3
-    return 1 if any(case.answer.ending == "failed" or _alarms(case.diagnosis) for case in cases) else 0
+    return 1 if any(case.answer.ending == "failed" or case.diagnosis.alarms for case in cases) else 0
 
 
 def _case(
@@ -93,10 +93,6 @@ def _case(
     run = store.run(diagnosis.run)
     twin = "" if alone else against or passing_twin(store, run)
     return _Case(run, diagnosis, decide(store, run, diagnosis, against=twin))
-
-
-def _alarms(diagnosis: Diagnosis) -> list[Finding]:
-    return [finding for finding in diagnosis.findings if finding.kind not in diagnosis.listed]
 
 
 def _document(case: _Case) -> JSON:
@@ -152,7 +148,7 @@ def _named(kind: str) -> str:
 
 
 def _summary(diagnosis: Diagnosis) -> str:
-    alarms = len(_alarms(diagnosis))
+    alarms = len(diagnosis.alarms)
     lists = len(diagnosis.findings) - alarms
     noticed = ", ".join(([counted(alarms, "alarm")] if alarms else []) + ([f"{lists} listed"] if lists else []))
     rules = diagnosis.rules
@@ -167,7 +163,7 @@ def _paragraph(case: _Case) -> str:
     where = f" at step {answer.step} of {run.steps}" if answer.step is not None else ""
     rule = answer.finding.rule if answer.finding else f"compared with `{answer.reference}`" if answer.reference else ""
     sure = f" (confidence {answer.confidence:g}, {rule})" if answer.is_known else ""
-    others = [each for each in _alarms(case.diagnosis) if each != answer.finding]
+    others = [each for each in case.diagnosis.alarms if each != answer.finding]
     also = "; ".join(
         f"{_named(each.kind)}{'' if each.step is None else f' at step {each.step}'}" for each in others[:5]
     )
